@@ -1,0 +1,64 @@
+# The commands of README.md; all of them are `node scripts/main.ts …`, run by the Node that npm installs here.
+# Options: YES=1 (do not ask), JSON=1, FOLLOW=1, LETTA_STACK=name, THOTH_STACK=name.
+
+SHELL := /bin/bash
+NODE := node_modules/.bin/node
+RUN := $(NODE) scripts/main.ts
+JSON_FLAG := $(if $(JSON),--json)
+FOLLOW_FLAG := $(if $(FOLLOW),--follow)
+# Only what is set: an empty LETTA_STACK would be a stack without a name.
+$(foreach name,YES LETTA_STACK THOTH_STACK,$(if $($(name)),$(eval export $(name))))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down status test check bench images-lock letta-start letta-stop letta-restart letta-status letta-logs \
+	letta-logs-pg thoth-start thoth-stop thoth-restart thoth-status thoth-logs
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 28
+
+# npm's own record of what it installed: up to date means nothing to do.
+node_modules/.package-lock.json: package.json package-lock.json
+	@command -v npm >/dev/null || { echo "error: npm is not on PATH: install Node.js 20 or newer, e.g. apt-get install nodejs npm" >&2; exit 1; }
+	npm ci --no-fund --no-audit --loglevel=error
+	@touch $@
+
+setup: node_modules/.package-lock.json ## install, build or pull what is missing
+	@$(RUN) setup
+up: node_modules/.package-lock.json ## both stacks, from nothing to healthy
+	@$(RUN) up
+down: node_modules/.package-lock.json ## remove the containers of both stacks; data is kept
+	@$(RUN) down
+status: node_modules/.package-lock.json ## what runs, and how it is
+	@$(RUN) status $(JSON_FLAG)
+test: node_modules/.package-lock.json ## all tests, on stacks of their own beside yours
+	@$(RUN) test
+check: node_modules/.package-lock.json ## types, lint and unit tests
+	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" npm run --silent check
+bench: node_modules/.package-lock.json ## the figures of docs/figures.md, measured here
+	@$(RUN) bench
+images-lock: node_modules/.package-lock.json ## pin the registry images by their digests of today
+	@$(RUN) images-lock
+
+letta-start: node_modules/.package-lock.json ## bring the letta stack up, also after a stop or a crash
+	@$(RUN) letta start
+letta-stop: node_modules/.package-lock.json ## stop it; refuses while others use it (YES=1)
+	@$(RUN) letta stop
+letta-restart: node_modules/.package-lock.json ## stop and start it; refuses while others use it (YES=1)
+	@$(RUN) letta restart
+letta-status: node_modules/.package-lock.json ## its services, agents and database sizes (JSON=1)
+	@$(RUN) letta status $(JSON_FLAG)
+letta-logs: node_modules/.package-lock.json ## its logs (FOLLOW=1)
+	@$(RUN) letta logs $(FOLLOW_FLAG)
+letta-logs-pg: node_modules/.package-lock.json ## the logs of Postgres (FOLLOW=1)
+	@$(RUN) letta logs postgres $(FOLLOW_FLAG)
+
+thoth-start: node_modules/.package-lock.json ## bring Thoth up, and Letta first when it is down (YES=1)
+	@$(RUN) thoth start
+thoth-stop: node_modules/.package-lock.json ## stop Thoth; Letta is not touched
+	@$(RUN) thoth stop
+thoth-restart: node_modules/.package-lock.json ## stop and start Thoth; Letta is not touched
+	@$(RUN) thoth restart
+thoth-status: node_modules/.package-lock.json ## its roles (JSON=1)
+	@$(RUN) thoth status $(JSON_FLAG)
+thoth-logs: node_modules/.package-lock.json ## its logs (FOLLOW=1)
+	@$(RUN) thoth logs $(FOLLOW_FLAG)

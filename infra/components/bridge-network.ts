@@ -1,0 +1,18 @@
+import * as docker from "@pulumi/docker";
+import type * as pulumi from "@pulumi/pulumi";
+import type { NetworkPlan } from "../lib/network.ts";
+
+/** A Docker bridge with a fixed subnet; subnet and gateway are both given, as one alone was seen to change after a reboot. */
+export function bridgeNetwork(
+  name: string,
+  networkName: string,
+  plan: NetworkPlan,
+  options: pulumi.CustomResourceOptions,
+): docker.Network {
+  const { subnet, gateway, ipRange } = plan;
+  return new docker.Network(
+    name,
+    { name: networkName, driver: "bridge", ipamConfigs: [{ subnet, gateway, ipRange }] },
+    { ...options, deleteBeforeReplace: true },
+  );
+}

@@ -1,0 +1,142 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { LettaConfig } from "../config/letta.ts";
+import { aliases, lettaNames } from "../lib/names.ts";
+import { dataVolume } from "./data-volume.ts";
+import type { Postgres } from "./postgres.ts";
+import type { ProjectDatabase } from "./project-database.ts";
+import { ProviderResource } from "./provider-resource.ts";
+import type { Redis } from "./redis.ts";
+import { dataSecret } from "./secret.ts";
+import { Service } from "./service.ts";
+import { readContainerFile } from "./service-files.ts";
+
+const servePath = "/run/thoth-letta/serve.py";
+const homePath = "/letta";
+
+export interface LettaServerArgs {
+  readonly config: LettaConfig;
+  readonly image: string;
+  readonly networkId: pulumi.Input<string>;
+  readonly networkName: pulumi.Input<string>;
+  /** The server's fixed address on the network, by which nginx finds it. */
+  readonly address: string;
+  readonly postgres: Postgres;
+  readonly redis: Redis;
+  readonly database: ProjectDatabase;
+}
+
+class Migration extends ProviderResource<"migration"> {
+  /** The Alembic revision the database is at. */
+  declare readonly schemaVersion: pulumi.Output<string>;
+}
+
+/** The Letta server: migrated before it serves, with its pool and Redis really on, and closed without its password. */
+export class LettaServer extends pulumi.ComponentResource {
+  static readonly type = "thoth-letta:letta:Server";
+  readonly service: Service;
+  readonly migration: Migration;
+  readonly password: pulumi.Output<string>;
+  readonly dataVolumeName: pulumi.Output<string>;
+  readonly homeVolumeName: pulumi.Output<string>;
+
+  constructor(name: string, args: LettaServerArgs, options?: pulumi.ComponentResourceOptions) {
+    super(LettaServer.type, name, {}, options);
+    const { config } = args;
+    const names = lettaNames(config.prefix);
+    const home = dataVolume(`${name}-home`, names.volumes.home, { parent: this });
+    const data = dataVolume(`${name}-data`, names.volumes.data, { parent: this });
+    this.password = dataSecret(`${name}-password`, 40, { parent: this }).result;
+    const encryptionKey = dataSecret(`${name}-encryption-key`, 44, { parent: this }).result;
+    this.migration = migration(`${name}-migration`, args, this);
+    this.service = new Service(
+      name,
+      {
+        containerName: names.server,
+        prefix: config.prefix,
+        service: "server",
+        image: args.image,
+        command: ["python3", servePath],
+        networks: [{ id: args.networkId, aliases: [aliases.server], address: args.address }],
+        ports: [{ internal: 8283, external: config.ports.server, bindAddress: config.bindAddress }],
+        env: { ...serverEnvironment(config), ...config.env },
+        secretEnv: {
+          // Letta asks for TLS as soon as its pool is on, unless the URI says something about ssl.
+          LETTA_PG_URI: pulumi.interpolate`${databaseUrl(args.database)}?ssl=disable`,
+          LETTA_SERVER_PASSWORD: this.password,
+          LETTA_ENCRYPTION_KEY: encryptionKey,
+          ...config.secretEnv,
+        },
+        files: [{ path: servePath, content: readContainerFile("letta/serve.py") }],
+        mounts: [
+          { type: "volume", source: home.name, target: homePath },
+          { type: "volume", source: data.name, target: `${homePath}/.persist` },
+        ],
+        health: {
+          test: ["CMD", "python3", "-S", "-c", healthProbe],
+          intervalSeconds: 15,
+          readyTimeoutSeconds: 180,
+        },
+        memoryMiB: config.sizes.server.memoryMiB,
+        // Letta finishes its background runs after SIGTERM; a run that is killed stays "running" and locks its conversation.
+        stopGraceSeconds: 120,
+      },
+      { parent: this, readyAfter: [this.migration, args.redis.service.ready] },
+    );
+    this.dataVolumeName = data.name;
+    this.homeVolumeName = home.name;
+    this.registerOutputs();
+  }
+}
+
+/** A connection URL as containers on the letta network use it; secret. */
+export function databaseUrl({ name, password }: ProjectDatabase): pulumi.Output<string> {
+  return pulumi.secret(pulumi.interpolate`postgresql://${name}:${password}@${aliases.postgres}:5432/${name}`);
+}
+
+/** -S: without site-packages Python starts in a fraction of the time, and this runs for ever. */
+const healthProbe =
+  "import sys, http.client as h; c = h.HTTPConnection('127.0.0.1', 8283, timeout=4); " +
+  "c.request('GET', '/v1/health/'); sys.exit(c.getresponse().status != 200)";
+
+function migration(name: string, args: LettaServerArgs, parent: pulumi.Resource): Migration {
+  const { endpoint } = args.postgres;
+  return new Migration(
+    "migration",
+    name,
+    {
+      image: args.image,
+      containerName: `${lettaNames(args.config.prefix).server}-migration`,
+      network: args.networkName,
+      databaseUrl: databaseUrl(args.database),
+      host: endpoint.host,
+      port: endpoint.port,
+      database: args.database.name,
+      password: args.database.password,
+    },
+    { parent, dependsOn: args.database.resource },
+    ["schemaVersion"],
+  );
+}
+
+/** The server's environment but for secrets; the names are those of letta/settings.py at 0.16.8. */
+export function serverEnvironment(config: LettaConfig): Record<string, string> {
+  const { server } = config.sizes;
+  return {
+    HOME: homePath,
+    // On by default in Letta is "no pool": then no pool setting counts, and each query opens a connection of its own.
+    LETTA_DISABLE_SQLALCHEMY_POOLING: "false",
+    LETTA_PG_POOL_SIZE: String(server.poolSize),
+    LETTA_PG_MAX_OVERFLOW: String(server.maxOverflow),
+    LETTA_UVICORN_WORKERS: String(server.workers),
+    LETTA_REDIS_HOST: aliases.redis,
+    LETTA_REDIS_PORT: "6379",
+    // A password alone protects nothing: without this flag it is not asked for.
+    LETTA_SERVER_SECURE: "true",
+    ACCEPTABLE_ORIGINS: config.allowedOrigins.join(","),
+    GLOBAL_MAX_CONTEXT_WINDOW_LIMIT: String(config.contextWindowLimit),
+    // Letta stores every prompt and answer a second time as a trace, in full, unless told otherwise.
+    LETTA_TELEMETRY_PROVIDER_TRACE_PG_METADATA_ONLY: "true",
+    // Read by serve.py, not by Letta.
+    MCP_ALLOWED_HOSTS: config.mcpHosts.join(","),
+  };
+}

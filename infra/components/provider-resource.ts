@@ -1,0 +1,60 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { DatabaseInputs } from "../providers/database.ts";
+import type { LettaProbeInputs } from "../providers/letta-probe.ts";
+import type { McpRegistrationInputs } from "../providers/mcp-registration.ts";
+import type { MigrationInputs } from "../providers/migration.ts";
+import type { NetworkClientsInputs } from "../providers/network-clients.ts";
+import type { ReadinessInputs } from "../providers/readiness.ts";
+import type { VaultFolderInputs } from "../providers/vault-folder.ts";
+
+/** The modules of infra/providers, each with a `dynamic.ResourceProvider` as its default export, and their inputs. */
+export interface ProviderInputs {
+  database: DatabaseInputs;
+  "letta-probe": LettaProbeInputs;
+  "mcp-registration": McpRegistrationInputs;
+  migration: MigrationInputs;
+  "network-clients": NetworkClientsInputs;
+  readiness: ReadinessInputs;
+  "vault-folder": VaultFolderInputs;
+}
+
+type Args<Inputs> = { [Key in keyof Inputs]: pulumi.Input<Inputs[Key]> };
+
+/**
+ * A resource whose provider is a module of infra/providers, run by Pulumi's dynamic provider process.
+ *
+ * `pulumi.dynamic.Resource` serialises its provider, with all it captures, into the state, and a delete runs that copy: the
+ * code as it was when the resource last changed, whatever has been mended since. Here the state holds one constant text
+ * that loads the module from the checkout. It also spares every run the closure serialiser with its TypeScript compiler.
+ * The protocol is the same: see getProvider in @pulumi/pulumi/cmd/dynamic-provider.
+ */
+export class ProviderResource<Module extends keyof ProviderInputs> extends pulumi.CustomResource {
+  constructor(
+    module: Module,
+    name: string,
+    args: Args<ProviderInputs[Module]>,
+    options?: pulumi.CustomResourceOptions,
+    /** Names of outputs that are no inputs. */
+    outputs: readonly string[] = [],
+  ) {
+    const unknown = Object.fromEntries(outputs.map((output) => [output, undefined]));
+    const props = { ...args, ...unknown, __provider: providerText(module) };
+    super(`pulumi-nodejs:dynamic/thoth-letta:${module}`, name, props, options);
+  }
+}
+
+/** CommonJS that the dynamic provider process evaluates; for a released module it must never change. */
+export function providerText(module: keyof ProviderInputs): string {
+  return [
+    `exports.handler = () => {`,
+    `  const { join, dirname } = require("node:path");`,
+    `  const { existsSync } = require("node:fs");`,
+    `  const { pathToFileURL } = require("node:url");`,
+    `  let root = process.cwd();`,
+    `  while (!existsSync(join(root, "Pulumi.yaml")) && root !== dirname(root)) root = dirname(root);`,
+    `  const load = () => import(pathToFileURL(join(root, "infra/providers/${module}.ts")).href);`,
+    `  const method = (name) => async (...args) => (await load()).default[name](...args);`,
+    `  return { diff: method("diff"), create: method("create"), update: method("update"), delete: method("delete") };`,
+    `};`,
+  ].join("\n");
+}

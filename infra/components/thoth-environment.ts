@@ -1,0 +1,89 @@
+import * as pulumi from "@pulumi/pulumi";
+
+/** Where the vault is mounted in every role's container. */
+export const vaultPath = "/vault";
+/** Where the letta-data volume is mounted, read-only. */
+export const lettaDataPath = "/letta-data";
+
+/** The secrets that the letta stack hands over. */
+export interface LettaCredentials {
+  readonly serverPassword: pulumi.Input<string>;
+  readonly databaseUrl: pulumi.Input<string>;
+  readonly encryptionKey: pulumi.Input<string>;
+}
+
+/** The environment in the open; Thoth's modules each read another of the five names of Letta's URL. */
+export function thothEnvironment(lettaUrl: string, mcpUrl: string): Record<string, string> {
+  return {
+    OBSIDIAN_VAULT_PATH: vaultPath,
+    THOTH_SETTINGS_FILE: `${vaultPath}/thoth/_thoth/settings.json`,
+    HOME: `${vaultPath}/thoth/_thoth`,
+    THOTH_DOCKER: "1",
+    DOCKER_ENV: "true",
+    THOTH_LETTA_URL: lettaUrl,
+    LETTA_BASE_URL: lettaUrl,
+    LETTA_URL: lettaUrl,
+    LETTA_SERVER_URL: lettaUrl,
+    THOTH_LETTA_SERVER_URL: lettaUrl,
+    THOTH_MCP_URL: mcpUrl,
+  };
+}
+
+/** Both families of names under which Thoth's modules look for one and the same API key. */
+const keyTwins: readonly (readonly [string, string])[] = [
+  ["OPENROUTER_API_KEY", "API_OPENROUTER_KEY"],
+  ["MISTRAL_API_KEY", "API_MISTRAL_KEY"],
+  ["GOOGLE_API_KEY", "API_GOOGLE_KEY"],
+  ["SEMANTIC_SCHOLAR_API_KEY", "API_SEMANTIC_SCHOLAR_KEY"],
+];
+
+/** Fills in the other name of each key of which one is given. */
+export function withKeyTwins(env: Readonly<Record<string, string>>): Record<string, string> {
+  const filled = { ...env };
+  for (const [first, second] of keyTwins) {
+    const value = env[first] ?? env[second];
+    if (value === undefined) continue;
+    filled[first] ??= value;
+    filled[second] ??= value;
+  }
+  return filled;
+}
+
+/** The operator's own secret variables. */
+export interface OperatorSecrets {
+  /** Of the env file: what the stack sets itself wins, as Thoth's own `.env` names another installation's database. */
+  readonly file: Readonly<Record<string, string>>;
+  /** Of the config: these win over everything. */
+  readonly config: Readonly<Record<string, string>>;
+  /** Names that are set in the open, which the env file must not change either. */
+  readonly setInTheOpen: readonly string[];
+}
+
+/** The secret environment: what the letta stack hands over, under every name Thoth reads, and the operator's own. */
+export function thothSecrets(
+  letta: LettaCredentials,
+  mcpToken: pulumi.Input<string>,
+  operator: OperatorSecrets,
+): Record<string, pulumi.Input<string>> {
+  const own = stackSecrets(letta, mcpToken);
+  const taken = new Set([...Object.keys(own), ...operator.setInTheOpen]);
+  const ofFile = Object.entries(withKeyTwins(operator.file)).filter(([name]) => !taken.has(name));
+  return { ...wrap(Object.fromEntries(ofFile)), ...own, ...wrap(withKeyTwins(operator.config)) };
+}
+
+function wrap(env: Readonly<Record<string, string>>): Record<string, pulumi.Output<string>> {
+  return Object.fromEntries(Object.entries(env).map(([key, value]) => [key, pulumi.secret(value)]));
+}
+
+function stackSecrets(letta: LettaCredentials, mcpToken: pulumi.Input<string>): Record<string, pulumi.Input<string>> {
+  const { serverPassword } = letta;
+  return {
+    DATABASE_URL: letta.databaseUrl,
+    WORKFLOW_ENCRYPTION_KEY: letta.encryptionKey,
+    LETTA_SERVER_PASSWORD: serverPassword,
+    LETTA_SERVER_PASS: serverPassword,
+    LETTA_API_KEY: serverPassword,
+    LETTA_TOKEN: serverPassword,
+    THOTH_MCP_SERVICE_TOKEN: mcpToken,
+  };
+}

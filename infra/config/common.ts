@@ -1,0 +1,50 @@
+import { isIP } from "node:net";
+import { z } from "zod";
+import { firstAddress } from "../lib/network.ts";
+
+/** A Docker name prefix: lower case, digits and dashes. */
+export const prefixSchema = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,30}[a-z0-9]$/, "must be 2-32 of a-z, 0-9 and -, starting with a letter");
+
+/** A TCP port on the host. */
+export const portSchema = z.int("must be a port number").min(1, "must be 1-65535").max(65535, "must be 1-65535");
+
+/** Published ports, service -> port, each given once. */
+export const portsSchema = <Shape extends Readonly<Record<string, z.ZodType<number>>>>(shape: Shape) =>
+  z.strictObject(shape).superRefine((ports, context) => {
+    const all = Object.values(ports as Record<string, number>);
+    const twice = all.find((port, index) => all.indexOf(port) !== index);
+    if (twice !== undefined) context.addIssue({ code: "custom", message: `names port ${twice} twice` });
+  });
+
+/** An IPv4 subnet for a Docker bridge: big enough for a fixed and a free half, small enough to be sane. */
+export const subnetSchema = z
+  .cidrv4({ error: "must be an IPv4 subnet such as 172.22.0.0/16", abort: true })
+  .refine((subnet) => {
+    const length = Number(subnet.split("/")[1]);
+    return length >= 12 && length <= 26;
+  }, "must be between /12 and /26")
+  .superRefine((subnet, context) => {
+    const first = firstAddress(subnet);
+    if (!subnet.startsWith(`${first}/`)) {
+      context.addIssue({ code: "custom", message: `must start at ${first}, the first address of ${subnet}` });
+    }
+  });
+
+/** The host address that published ports listen on; anything but loopback opens them to the network. */
+export const bindAddressSchema = z.string().refine((value) => isIP(value) !== 0, "must be an IP address of this host");
+
+/** What a shell takes as a variable's name. */
+export const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** Environment variables: name -> value. */
+export const environmentSchema = z.record(
+  z.string().regex(variableName, "must be a variable name"),
+  // No coercion: it takes a list or an object too, and makes "[object Object]" of it.
+  z.union([z.string(), z.number(), z.boolean()], "must be text, a number or true/false").transform(String),
+);
+
+/** Memory in MiB. */
+export const mebibytes = (least: number) =>
+  z.int("must be a whole number of MiB").min(least, `must be at least ${least} MiB`);

@@ -1,0 +1,123 @@
+import { z } from "zod";
+import {
+  bindAddressSchema,
+  environmentSchema,
+  mebibytes,
+  portSchema,
+  portsSchema,
+  prefixSchema,
+  subnetSchema,
+} from "./common.ts";
+import { parseConfig, type RawConfig } from "./read.ts";
+
+/** A name that is both a Postgres database and its role. */
+const projectSchema = z
+  .string()
+  .regex(/^[a-z][a-z0-9_]{0,30}$/, "must be 1-31 of a-z, 0-9 and _, starting with a letter")
+  .refine(
+    (name) =>
+      !["letta", "postgres", "template0", "template1", "public", "none"].includes(name) && !name.startsWith("pg_"),
+    "is a name Postgres or Letta uses",
+  );
+
+const originSchema = z
+  .string()
+  .regex(/^[a-z][a-z0-9+.-]*:\/\/[^\s/"';]+$/i, 'must be an origin such as "https://app.example.org", without a path');
+
+const sizesSchema = z
+  .strictObject({
+    postgres: z
+      .strictObject({
+        memoryMiB: mebibytes(256).default(1024),
+        sharedBuffersMiB: mebibytes(32).default(256),
+        maxConnections: z.int().min(20).max(2000).default(200),
+      })
+      .prefault({}),
+    redis: z
+      .strictObject({ memoryMiB: mebibytes(64).default(384), maxMemoryMiB: mebibytes(16).default(256) })
+      .prefault({}),
+    server: z
+      .strictObject({
+        memoryMiB: mebibytes(768).default(2048),
+        workers: z.int().min(1).max(32).default(1),
+        poolSize: z.int().min(1).max(500).default(25),
+        maxOverflow: z.int().min(0).max(500).default(10),
+      })
+      .prefault({}),
+    nginx: z.strictObject({ memoryMiB: mebibytes(32).default(128) }).prefault({}),
+    /** Postgres connections that one project may hold. */
+    projectConnections: z.int().min(1).max(1000).default(30),
+  })
+  .superRefine((sizes, context) => {
+    const { workers, poolSize, maxOverflow } = sizes.server;
+    const wanted = workers * (poolSize + maxOverflow);
+    // 20: superuser reserve, provisioning, backup and one psql.
+    const available = sizes.postgres.maxConnections - sizes.projectConnections - 20;
+    if (wanted > available) {
+      context.addIssue({
+        code: "custom",
+        path: ["postgres", "maxConnections"],
+        message:
+          `is ${sizes.postgres.maxConnections}, but Letta alone may open ${wanted} connections ` +
+          `(workers x (poolSize + maxOverflow)); raise it to at least ${wanted + sizes.projectConnections + 20}`,
+      });
+    }
+    if (sizes.postgres.sharedBuffersMiB * 2 > sizes.postgres.memoryMiB) {
+      context.addIssue({
+        code: "custom",
+        path: ["postgres", "memoryMiB"],
+        message: `must be at least 2 x postgres.sharedBuffersMiB (${sizes.postgres.sharedBuffersMiB * 2} MiB)`,
+      });
+    }
+    if (sizes.redis.maxMemoryMiB * 1.25 > sizes.redis.memoryMiB) {
+      context.addIssue({
+        code: "custom",
+        path: ["redis", "memoryMiB"],
+        message: `must be at least 1.25 x redis.maxMemoryMiB (${Math.ceil(sizes.redis.maxMemoryMiB * 1.25)} MiB): Redis forks to rewrite its log`,
+      });
+    }
+  });
+
+/** The letta stack's config; every field has a default, so that an empty file is a valid one. */
+const lettaSchema = z.strictObject({
+  kind: z.literal("letta").default("letta"),
+  /** Start of every Docker name; default: the stack's name. */
+  prefix: prefixSchema,
+  /** Where images come from: pinned by digest from a registry, or built on this machine by `offline/`. */
+  images: z.enum(["registry", "local"], 'must be "registry" or "local"').default("registry"),
+  /** Prefix of a mirror that serves the pinned registry images, e.g. `mirror.example.org/hub`. */
+  imageMirror: z.string().optional(),
+  bindAddress: bindAddressSchema.default("127.0.0.1"),
+  ports: portsSchema({
+    postgres: portSchema.default(5432),
+    server: portSchema.default(8283),
+    sse: portSchema.default(8284),
+  }).prefault({}),
+  subnet: subnetSchema.default("172.22.0.0/16"),
+  projects: z
+    .array(projectSchema)
+    .default(["thoth"])
+    .refine((names) => new Set(names).size === names.length, "names a project twice"),
+  /** Browser origins that may call Letta through the SSE proxy and directly. */
+  allowedOrigins: z
+    .array(originSchema)
+    .default(["app://obsidian.md", "capacitor://localhost", "http://localhost", "https://app.letta.com"]),
+  /** Host names on private addresses that may be MCP servers of Letta's agents; Letta refuses all others. */
+  mcpHosts: z.array(z.string().regex(/^[A-Za-z0-9.-]+$/, "must be a host name")).default(["thoth-mcp"]),
+  /** Largest request body the SSE proxy accepts, in MiB. */
+  maxRequestMiB: mebibytes(1).default(100),
+  /** Largest context window Letta gives an agent, in tokens. Letta 0.16.7 raised its own default from 32000 to 128000. */
+  contextWindowLimit: z.int().min(4000).default(128_000),
+  /** Extra environment of the Letta server, e.g. `OLLAMA_BASE_URL`. */
+  env: environmentSchema.default({}),
+  /** Extra secret environment of the Letta server, e.g. `OPENAI_API_KEY`; set it with `--secret --path`. */
+  secretEnv: environmentSchema.default({}),
+  sizes: sizesSchema.prefault({}),
+});
+
+export type LettaConfig = Readonly<z.output<typeof lettaSchema>>;
+
+/** Completes and checks the letta stack's config. @throws UserError naming every mistake */
+export function parseLettaConfig(raw: RawConfig, stack: string): LettaConfig {
+  return parseConfig(lettaSchema, { prefix: stack, ...raw }, stack);
+}

@@ -1,0 +1,61 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { z } from "zod";
+import { UserError } from "../lib/errors.ts";
+import { projectName } from "../lib/names.ts";
+
+/** The raw config of one stack: key without namespace -> value as YAML or `pulumi config set` gave it. */
+export type RawConfig = Readonly<Record<string, unknown>>;
+
+/** Reads this project's keys of the running stack; secret values come in plain text, so wrap them where they are used. */
+export function readStackConfig(): RawConfig {
+  const prefix = `${projectName}:`;
+  const entries = Object.entries(pulumi.runtime.allConfig()).filter(([key]) => key.startsWith(prefix));
+  return Object.fromEntries(entries.map(([key, value]) => [key.slice(prefix.length), parseValue(value)]));
+}
+
+/**
+ * Checks raw config against a schema.
+ *
+ * @throws UserError with every mistake in one message: the key, what is wrong, and the command that mends it
+ */
+export function parseConfig<Schema extends z.ZodType>(schema: Schema, raw: RawConfig, stack: string): z.output<Schema> {
+  const result = schema.safeParse(raw);
+  if (result.success) return result.data;
+  const mistakes = result.error.issues.flatMap((issue) => describeIssue(issue, stack));
+  const count = mistakes.length === 1 ? "1 mistake" : `${mistakes.length} mistakes`;
+  throw new UserError(`${count} in Pulumi.${stack}.yaml:\n${mistakes.map((mistake) => `  - ${mistake}`).join("\n")}`);
+}
+
+function describeIssue(issue: z.core.$ZodIssue, stack: string): string[] {
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => {
+      const path = formatKey([...issue.path, key]);
+      return `${path}: no such key\n    mend: pulumi config rm --path '${path}' -s ${stack}`;
+    });
+  }
+  const path = formatKey(issue.path);
+  if (issue.code === "invalid_key") {
+    return [`${path}: ${issue.issues[0]?.message}\n    mend: pulumi config rm --path '${path}' -s ${stack}`];
+  }
+  return [`${path}: ${issue.message}\n    mend: pulumi config set --path '${path}' VALUE -s ${stack}`];
+}
+
+function formatKey(path: readonly PropertyKey[]): string {
+  const joined = path.map(formatPart).join("");
+  return `${projectName}:${joined.replace(/^\./, "")}`;
+}
+
+/** Brackets and quotes as `pulumi config --path` takes them. */
+function formatPart(part: PropertyKey): string {
+  if (typeof part === "number") return `[${part}]`;
+  return /^[\w-]+$/.test(String(part)) ? `.${String(part)}` : `["${String(part)}"]`;
+}
+
+/** Pulumi hands every value over as text; objects, lists, numbers and booleans are JSON inside it. */
+function parseValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

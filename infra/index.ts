@@ -1,0 +1,70 @@
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as pulumi from "@pulumi/pulumi";
+import { type RawConfig, readStackConfig } from "./config/read.ts";
+import { UserError } from "./lib/errors.ts";
+import { lockFolder } from "./lib/images.ts";
+import { lettaNames, thothNames, thothRoles } from "./lib/names.ts";
+import { checkHost, type HostClaims } from "./lib/preflight.ts";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Runs the program of the selected stack; each loads only its own part. */
+export default async function main() {
+  const stack = pulumi.getStack();
+  const raw = readStackConfig();
+  return kindOf(raw, stack) === "letta" ? letta(raw, stack) : thoth(raw, stack);
+}
+
+async function letta(raw: RawConfig, stack: string) {
+  const { parseLettaConfig } = await import("./config/letta.ts");
+  const config = parseLettaConfig(raw, stack);
+  const names = lettaNames(config.prefix);
+  await checkHost(claims(stack, config, names.network, [names.postgres, names.redis, names.server, names.nginx]));
+  const { retiredProjects } = await import("./stacks/retired-projects.ts");
+  const imageRoot = config.images === "local" ? root : lockFolder(pulumi.getRootDirectory(), root);
+  return (await import("./stacks/letta.ts")).lettaStack(config, imageRoot, await retiredProjects(config.projects));
+}
+
+async function thoth(raw: RawConfig, stack: string) {
+  const { parseThothConfig } = await import("./config/thoth.ts");
+  const config = parseThothConfig(raw, stack, root);
+  const names = thothNames(config.prefix);
+  const containers = thothRoles.map((role) => names.role(role));
+  await checkHost(claims(stack, config, names.network, containers));
+  const { readLettaStack } = await import("./stacks/outputs.ts");
+  const reference = await readLettaStack(config.lettaStack, config.project);
+  return (await import("./stacks/thoth.ts")).thothStack(config, reference, root);
+}
+
+/** @throws UserError when neither the config nor the stack's name tells the kind */
+function kindOf(raw: RawConfig, stack: string): "letta" | "thoth" {
+  const kind = raw.kind ?? stack;
+  if (kind === "letta" || kind === "thoth") return kind;
+  throw new UserError(
+    `stack "${stack}" does not say which kind it is: thoth-letta:kind must be letta or thoth`,
+    `pulumi config set kind letta -s ${stack}`,
+  );
+}
+
+/** What a stack is going to take of this host. */
+function claims(stack: string, config: Placement, network: string, containers: readonly string[]): HostClaims {
+  const { prefix, bindAddress, ports, subnet } = config;
+  const portKeys = Object.entries(ports).map(([key, port]) => [`ports.${key}`, port] as const);
+  return {
+    stack,
+    prefix,
+    bindAddress,
+    ports: Object.fromEntries(portKeys),
+    network: { name: network, subnet },
+    containers,
+  };
+}
+
+/** What the configs of both kinds say of their place on the host. */
+interface Placement {
+  readonly prefix: string;
+  readonly bindAddress: string;
+  readonly ports: Readonly<Record<string, number>>;
+  readonly subnet: string;
+}

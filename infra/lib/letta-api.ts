@@ -1,0 +1,46 @@
+/** Where a Letta server answers and how it knows us. */
+export interface LettaEndpoint {
+  /** Without a slash at its end, e.g. `http://127.0.0.1:8284`. */
+  readonly url: string;
+  readonly password: string;
+}
+
+/** An answer of Letta that is not the wanted one. */
+export class LettaApiError extends Error {
+  override readonly name = "LettaApiError";
+  readonly status: number;
+
+  constructor(method: string, path: string, status: number, body: string) {
+    super(`${method} ${path}: HTTP ${status} ${body.slice(0, 300)}`);
+    this.status = status;
+  }
+}
+
+/** Calls Letta; the caller reads the body. @throws LettaApiError on any status but 2xx, TypeError when nothing answers */
+export async function lettaFetch(
+  { url, password }: LettaEndpoint,
+  method: string,
+  path: string,
+  options: { body?: unknown; timeoutSeconds?: number } = {},
+): Promise<Response> {
+  const response = await fetch(`${url}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${password}`, "content-type": "application/json" },
+    signal: AbortSignal.timeout((options.timeoutSeconds ?? 15) * 1000),
+    ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+  });
+  if (!response.ok) throw new LettaApiError(method, path, response.status, await response.text());
+  return response;
+}
+
+/** Calls Letta and returns its JSON; see {@link lettaFetch}. */
+export async function lettaJson<Result>(
+  endpoint: LettaEndpoint,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<Result> {
+  const response = await lettaFetch(endpoint, method, path, { body });
+  const text = await response.text();
+  return (text === "" ? undefined : JSON.parse(text)) as Result;
+}

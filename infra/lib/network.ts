@@ -1,0 +1,45 @@
+import ipaddr from "ipaddr.js";
+
+/** The addresses of one Docker bridge network. */
+export interface NetworkPlan {
+  /** The whole network, CIDR. */
+  readonly subnet: string;
+  /** The bridge's own address: the first host of the subnet. */
+  readonly gateway: string;
+  /** The upper half, CIDR: Docker hands out its own addresses here, so they never meet the fixed ones. */
+  readonly ipRange: string;
+  /** The address of the nth host, for services that others must find without a name. */
+  readonly host: (index: number) => string;
+}
+
+/** Plans a network from its subnet in CIDR notation, /16 to /26. */
+export function planNetwork(subnet: string): NetworkPlan {
+  const [address, prefixLength] = ipaddr.IPv4.parseCIDR(subnet);
+  const base = toNumber(address);
+  return {
+    subnet,
+    gateway: toAddress(base + 1),
+    ipRange: `${toAddress(base + 2 ** (31 - prefixLength))}/${prefixLength + 1}`,
+    host: (index) => toAddress(base + index),
+  };
+}
+
+/** The address a subnet in CIDR notation begins at. */
+export function firstAddress(subnet: string): string {
+  return ipaddr.IPv4.networkAddressFromCIDR(subnet).toString();
+}
+
+/** True when two subnets in CIDR notation share an address. */
+export function subnetsOverlap(first: string, second: string): boolean {
+  const [a, b] = [ipaddr.IPv4.parseCIDR(first), ipaddr.IPv4.parseCIDR(second)];
+  const shorter = Math.min(a[1], b[1]);
+  return a[0].match(b[0], shorter);
+}
+
+function toNumber(address: ipaddr.IPv4): number {
+  return address.toByteArray().reduce((sum, byte) => sum * 256 + byte, 0);
+}
+
+function toAddress(value: number): string {
+  return new ipaddr.IPv4([24, 16, 8, 0].map((shift) => (value >>> shift) & 255)).toString();
+}

@@ -1,0 +1,91 @@
+import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
+import { UserError } from "../lib/errors.ts";
+import { LettaApiError, type LettaEndpoint, lettaJson } from "../lib/letta-api.ts";
+
+/** Inputs of the McpRegistration resource. */
+export interface McpRegistrationInputs {
+  /** Letta as this host reaches it. */
+  readonly lettaUrl: string;
+  readonly lettaPassword: string;
+  /** The name under which Letta's agents see the server. */
+  readonly serverName: string;
+  /** The MCP endpoint as the Letta server reaches it. */
+  readonly mcpUrl: string;
+  readonly token: string;
+  /** Any text; the tools are read again when it changes. */
+  readonly trigger: string;
+}
+
+/** An MCP server as Letta lists it. */
+interface RegisteredServer {
+  readonly id: string;
+  readonly server_name: string;
+  readonly server_url?: string;
+}
+
+/**
+ * Thoth's MCP server in Letta: registered once, mended when its URL or token changed or when Letta has lost it.
+ *
+ * Deleting the resource leaves the registration: Letta would delete the server's tools with it and take them from every
+ * agent that has them, and a thoth stack is destroyed and made again as a matter of course.
+ */
+const provider = convergingProvider<McpRegistrationInputs, object>({
+  id: (inputs) => inputs.serverName,
+  isCurrent: async (olds, news) =>
+    haveSame(olds, news, ["serverName", "mcpUrl", "token", "trigger"]) && (await isRegistered(news)),
+  ensure: register,
+});
+export default provider;
+
+const endpointOf = (inputs: McpRegistrationInputs): LettaEndpoint => ({
+  url: inputs.lettaUrl,
+  password: inputs.lettaPassword,
+});
+
+async function findServer(inputs: McpRegistrationInputs): Promise<RegisteredServer | undefined> {
+  const servers = await lettaJson<RegisteredServer[]>(endpointOf(inputs), "GET", "/v1/mcp-servers/");
+  return servers.find((server) => server.server_name === inputs.serverName);
+}
+
+async function isRegistered(inputs: McpRegistrationInputs): Promise<boolean> {
+  try {
+    return (await findServer(inputs))?.server_url === inputs.mcpUrl;
+  } catch {
+    return false;
+  }
+}
+
+async function register(inputs: McpRegistrationInputs): Promise<void> {
+  const endpoint = endpointOf(inputs);
+  const config = {
+    mcp_server_type: "streamable_http",
+    server_url: inputs.mcpUrl,
+    // A header rather than auth_token: Letta 0.16.8 does not store a changed auth_token of a streamable_http server.
+    custom_headers: { Authorization: `Bearer ${inputs.token}` },
+  };
+  const known = await findServer(inputs);
+  const server =
+    known === undefined
+      ? await lettaJson<RegisteredServer>(endpoint, "POST", "/v1/mcp-servers/", {
+          server_name: inputs.serverName,
+          config,
+        })
+      : await lettaJson<RegisteredServer>(endpoint, "PATCH", `/v1/mcp-servers/${known.id}`, { config });
+  await readTools(inputs, server);
+}
+
+/** Lets Letta read the server's tools. @throws UserError when it cannot, or finds none */
+async function readTools(inputs: McpRegistrationInputs, { id }: RegisteredServer): Promise<void> {
+  const endpoint = endpointOf(inputs);
+  const { hostname } = new URL(inputs.mcpUrl);
+  const problem = `Letta reads no tools from the MCP server ${inputs.serverName} at ${inputs.mcpUrl}`;
+  const mend = `is ${hostname} in thoth-letta:mcpHosts of the letta stack? Else look at the mcp container: make thoth-logs`;
+  try {
+    await lettaJson(endpoint, "PATCH", `/v1/mcp-servers/${id}/refresh`);
+  } catch (error) {
+    if (error instanceof LettaApiError) throw new UserError(`${problem}: ${error.message}`, mend);
+    throw error;
+  }
+  const tools = await lettaJson<unknown[]>(endpoint, "GET", `/v1/mcp-servers/${id}/tools`);
+  if (tools.length === 0) throw new UserError(problem, mend);
+}

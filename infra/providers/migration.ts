@@ -1,0 +1,73 @@
+import { readFile } from "node:fs/promises";
+import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
+import { docker, engineError } from "../lib/docker.ts";
+import { UserError } from "../lib/errors.ts";
+import { withPostgres } from "../lib/postgres.ts";
+
+/** Inputs of the Migration resource. */
+export interface MigrationInputs {
+  readonly image: string;
+  readonly containerName: string;
+  readonly network: string;
+  /** Postgres as the migration's container sees it. */
+  readonly databaseUrl: string;
+  /** Postgres as this host sees it, to look at the schema's version. */
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly password: string;
+}
+
+/** What the migration leaves behind. */
+interface MigrationResult {
+  /** The Alembic revision the database is at. */
+  readonly schemaVersion: string;
+}
+
+const script = new URL("../containers/letta/migrate.py", import.meta.url);
+
+/** Migrates Letta's database in a container of its own before the server of the same image starts. */
+const provider = convergingProvider<MigrationInputs, MigrationResult>({
+  id: (inputs) => inputs.containerName,
+  isCurrent: async (olds, news) =>
+    haveSame<MigrationInputs>(olds, news, ["image", "database"]) && (await currentVersion(news)) === olds.schemaVersion,
+  ensure: async (inputs) => ({ schemaVersion: await migrate(inputs) }),
+});
+export default provider;
+
+async function currentVersion(inputs: MigrationInputs): Promise<string | undefined> {
+  try {
+    return await withPostgres({ ...inputs, user: inputs.database }, async (client) => {
+      const { rows } = await client.query<{ version_num: string }>("select version_num from alembic_version");
+      return rows[0]?.version_num;
+    });
+  } catch {
+    return undefined;
+  }
+}
+
+/** Runs the migration and returns the schema's version. @throws UserError with the last lines it printed */
+export async function migrate(inputs: MigrationInputs): Promise<string> {
+  // A run that was killed leaves its container at work. Ended here, its transaction is undone, and an index that it leaves
+  // invalid is rebuilt by the script.
+  await docker(["rm", "--force", inputs.containerName]);
+  const { exitCode, stdout, stderr } = await docker(
+    [
+      ...["run", "--rm", "--interactive", "--name", inputs.containerName, "--network", inputs.network],
+      ...["--entrypoint", "python3", inputs.image, "-c", await readFile(script, "utf8")],
+    ],
+    { input: `${inputs.databaseUrl}\n` },
+  );
+  const lines = `${stderr}${stdout}`.trim().split("\n");
+  if (exitCode === 0) return (JSON.parse(lines.at(-1) ?? "") as { version: string }).version;
+  throw (
+    engineError(stderr) ??
+    new UserError(
+      `${inputs.containerName}: the migration of Letta's database failed, so the server was not started\n` +
+        lines
+          .slice(-15)
+          .map((line) => `    ${line}`)
+          .join("\n"),
+    )
+  );
+}

@@ -1,0 +1,31 @@
+import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
+import { networkContainers } from "../lib/docker.ts";
+import { UserError } from "../lib/errors.ts";
+
+/** Inputs of the NetworkClients resource. */
+export interface NetworkClientsInputs {
+  readonly network: string;
+  /** The stack's own containers, which do not count as clients. */
+  readonly ownContainers: string[];
+}
+
+/**
+ * Refuses to be deleted while containers of other projects are on the stack's network.
+ *
+ * It depends on every service, so a destroy asks it first, before anything is stopped. Pulumi itself does not know that
+ * another stack refers to this one (pulumi/pulumi#9172).
+ */
+const provider = convergingProvider<NetworkClientsInputs, object>({
+  id: (inputs) => inputs.network,
+  isCurrent: (olds, news) => haveSame(olds, news, ["network", "ownContainers"]),
+  ensure: async () => ({}),
+  async remove({ network, ownContainers }) {
+    const clients = (await networkContainers(network)).filter((name) => !ownContainers.includes(name));
+    if (clients.length === 0) return;
+    throw new UserError(
+      `${network} is in use by ${clients.join(", ")}: nothing was stopped`,
+      "destroy or stop those first, e.g. pulumi destroy -s thoth",
+    );
+  },
+});
+export default provider;

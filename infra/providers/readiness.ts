@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { likelyCause } from "../lib/causes.ts";
+import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
+import { type ContainerState, dockerOutput, inspectContainer, lastLogLines, runHealthCheck } from "../lib/docker.ts";
+import { UserError } from "../lib/errors.ts";
+
+/** Inputs of the Readiness resource. */
+export interface ReadinessInputs {
+  /** Docker name. */
+  readonly container: string;
+  /** A new container must answer again. */
+  readonly containerId: string;
+  readonly timeoutSeconds: number;
+}
+
+const pollMilliseconds = 200;
+/** Docker's restart policy hides a crash loop behind "running"; the third restart is taken as one. */
+const crashLoopRestarts = 3;
+
+/**
+ * Waits until a container's health check passes, starting the container when it is stopped.
+ *
+ * The Docker provider's own `wait` cannot do this: it reports a timeout without the log, keeps waiting for a container
+ * that has already exited, and sees nothing wrong with a stopped one.
+ */
+const provider = convergingProvider<ReadinessInputs, object>({
+  id: (inputs) => inputs.container,
+  isCurrent: async (olds, news) => haveSame(olds, news, ["containerId"]) && (await isReady(news)),
+  ensure: becomeReady,
+});
+export default provider;
+
+async function isReady(inputs: ReadinessInputs): Promise<boolean> {
+  const state = await inspectContainer(inputs.container);
+  // A paused container counts as running, and as healthy as it was.
+  if (state?.State.Status !== "running") return false;
+  // Docker runs the first check one interval after the start: until then, ask the service itself.
+  return state.State.Health?.Status === "healthy" || (await runHealthCheck(inputs.container)) === undefined;
+}
+
+async function becomeReady(inputs: ReadinessInputs): Promise<void> {
+  const before = await inspectContainer(inputs.container);
+  if (before === undefined) {
+    throw new UserError(
+      `${inputs.container}: the engine no longer has this container`,
+      "pulumi refresh, then pulumi up (or the stack's start command, which does both)",
+    );
+  }
+  if (before.State.Status === "paused") await dockerOutput(["unpause", inputs.container]);
+  else if (!before.State.Running) await dockerOutput(["start", inputs.container]);
+  // A start by hand counts restarts from 0 again.
+  const restartsBefore = before.State.Running ? before.RestartCount : 0;
+  const deadline = Date.now() + inputs.timeoutSeconds * 1000;
+  const ask = () => runHealthCheck(inputs.container);
+  for (let last = await ask(); last !== undefined; last = await ask()) {
+    const state = await inspectContainer(inputs.container);
+    if (hasGivenUp(state, restartsBefore)) throw await failure(inputs, state, "stopped instead of answering");
+    if (Date.now() > deadline) {
+      const what = `did not answer within ${inputs.timeoutSeconds} s; its health check says: ${last.split("\n").at(-1)}`;
+      throw await failure(inputs, state, what);
+    }
+    await sleep(pollMilliseconds);
+  }
+}
+
+function hasGivenUp(state: ContainerState | undefined, restartsBefore: number): boolean {
+  if (state === undefined || state.State.Status === "exited" || state.State.Status === "dead") return true;
+  return state.RestartCount >= restartsBefore + crashLoopRestarts;
+}
+
+async function failure(inputs: ReadinessInputs, state: ContainerState | undefined, what: string): Promise<UserError> {
+  const log = await lastLogLines(inputs.container, 15);
+  const cause = likelyCause(state, log);
+  const exit = state !== undefined && !state.State.Running ? ` (exit code ${state.State.ExitCode})` : "";
+  return new UserError(
+    [
+      `${inputs.container} ${what}${exit}`,
+      ...(cause === undefined ? [] : [`  likely cause: ${cause}`]),
+      `  last lines of its log:`,
+      ...log.map((line) => `    ${line}`),
+    ].join("\n"),
+  );
+}

@@ -1,0 +1,117 @@
+import * as pulumi from "@pulumi/pulumi";
+import { bridgeNetwork } from "../components/bridge-network.ts";
+import { databaseUrl, LettaServer } from "../components/letta-server.ts";
+import { Postgres } from "../components/postgres.ts";
+import { type ProjectDatabase, projectDatabase, projectSecrets } from "../components/project-database.ts";
+import { ProviderResource } from "../components/provider-resource.ts";
+import { Redis } from "../components/redis.ts";
+import { SseProxy, ssePort } from "../components/sse-proxy.ts";
+import type { LettaConfig } from "../config/letta.ts";
+import { hostUrl, urlAuthority } from "../lib/host.ts";
+import { imageReference, type LettaImage, lettaImages } from "../lib/images.ts";
+import { aliases, lettaNames } from "../lib/names.ts";
+import { planNetwork } from "../lib/network.ts";
+import { contractVersion, type LettaExports } from "./outputs.ts";
+
+/** Fixed place of the Letta server in its network. */
+const serverHostIndex = 10;
+
+/**
+ * The shared infrastructure: Postgres, Redis, Letta and its SSE proxy, and a database for each project. Of `retired`
+ * projects only the secrets are kept, and in Postgres whatever they had.
+ */
+export function lettaStack(config: LettaConfig, root: string, retired: readonly string[] = []): LettaExports {
+  const names = lettaNames(config.prefix);
+  const plan = planNetwork(config.subnet);
+  // All at once and first: an image that is not pinned or built is to be known before anything is made.
+  const image = mapImages((key) => imageReference(key, { root, images: config.images, mirror: config.imageMirror }));
+  const serverAddress = plan.host(serverHostIndex);
+
+  const network = bridgeNetwork("network", names.network, plan, {});
+  const common = { config, networkId: network.id };
+
+  const postgres = new Postgres("postgres", { ...common, image: image.postgres });
+  const redis = new Redis("redis", { ...common, image: image.redis });
+  const [lettaDatabase, ...projects] = ["letta", ...config.projects].map((project) =>
+    projectDatabase(
+      project,
+      { endpoint: postgres.endpoint, connectionLimit: connectionLimit(project, config) },
+      { parent: postgres },
+    ),
+  ) as [ProjectDatabase, ...ProjectDatabase[]];
+  for (const project of retired) projectSecrets(project, { parent: postgres });
+  const server = new LettaServer("server", {
+    ...common,
+    image: image.letta,
+    networkName: network.name,
+    address: serverAddress,
+    postgres,
+    redis,
+    database: lettaDatabase,
+  });
+  const proxy = new SseProxy("nginx", {
+    ...common,
+    image: image.nginx,
+    serverAddress,
+    readyAfter: [server.service.ready],
+  });
+
+  const postgresOnHost = urlAuthority(postgres.endpoint.host, postgres.endpoint.port);
+  const services = [postgres.service, redis.service, server.service, proxy.service];
+  const url = (port: number) => hostUrl(config.bindAddress, port);
+  const probe = new ProviderResource(
+    "letta-probe",
+    "probe",
+    {
+      url: url(config.ports.sse),
+      password: server.password,
+      trigger: pulumi.all(services.map((service) => service.container.id)).apply((ids) => ids.join(" ")),
+    },
+    { dependsOn: services.map((service) => service.ready) },
+  );
+  const containers = [names.postgres, names.redis, names.server, names.nginx];
+  new ProviderResource(
+    "network-clients",
+    "network-clients",
+    { network: network.name, ownContainers: containers },
+    { dependsOn: [probe] },
+  );
+
+  return {
+    contractVersion,
+    healthUrls: { server: `${url(config.ports.server)}/v1/health/`, sse: `${url(config.ports.sse)}/nginx-health` },
+    urls: { server: url(config.ports.server), sse: url(config.ports.sse) },
+    internalUrls: { server: `http://${aliases.server}:8283`, sse: `http://${aliases.nginx}:${ssePort}` },
+    network: { id: network.id, name: network.name, subnet: config.subnet },
+    volumes: { postgres: names.volumes.postgres, data: server.dataVolumeName, home: server.homeVolumeName },
+    containers,
+    projects: config.projects,
+    images: config.images,
+    schemaVersion: server.migration.schemaVersion,
+    serverPassword: server.password,
+    databaseUrls: keyed(projects, databaseUrl),
+    encryptionKeys: keyed(projects, (database) => database.encryptionKey),
+    hostDatabaseUrls: keyed(
+      [lettaDatabase, ...projects],
+      (database) =>
+        pulumi.interpolate`postgresql://${database.name}:${database.password}@${postgresOnHost}/${database.name}`,
+    ),
+  };
+}
+
+function mapImages(reference: (key: LettaImage) => string): Record<LettaImage, string> {
+  return Object.fromEntries(lettaImages.map((key) => [key, reference(key)])) as Record<LettaImage, string>;
+}
+
+/** Letta's own limit is what its pool may open, with room for a migration and a look by hand. */
+function connectionLimit(project: string, { sizes }: LettaConfig): number {
+  const { workers, poolSize, maxOverflow } = sizes.server;
+  return project === "letta" ? workers * (poolSize + maxOverflow) + 5 : sizes.projectConnections;
+}
+
+function keyed(
+  databases: readonly ProjectDatabase[],
+  value: (database: ProjectDatabase) => pulumi.Output<string>,
+): pulumi.Output<Record<string, string>> {
+  return pulumi.secret(pulumi.all(Object.fromEntries(databases.map((database) => [database.name, value(database)]))));
+}

@@ -1,0 +1,131 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { parseEnv } from "node:util";
+import type * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import { bridgeNetwork } from "../components/bridge-network.ts";
+import { ProviderResource } from "../components/provider-resource.ts";
+import { Service } from "../components/service.ts";
+import { lettaDataPath, thothEnvironment, thothSecrets, vaultPath } from "../components/thoth-environment.ts";
+import { type RoleProgram, roleProgram } from "../components/thoth-role.ts";
+import { variableName } from "../config/common.ts";
+import type { ThothConfig } from "../config/thoth.ts";
+import { UserError } from "../lib/errors.ts";
+import { hostUrl } from "../lib/host.ts";
+import { type ThothRole, thothNames, thothRoles } from "../lib/names.ts";
+import { planNetwork } from "../lib/network.ts";
+import type { LettaReference, ThothExports } from "./outputs.ts";
+
+/** The Thoth research assistant on a letta stack: four roles, none of which keeps anything but the vault. */
+export function thothStack(config: ThothConfig, letta: LettaReference, root: string): ThothExports {
+  const names = thothNames(config.prefix);
+  const programs = Object.fromEntries(thothRoles.map((role) => [role, roleProgram(role, config, root)])) as Record<
+    ThothRole,
+    RoleProgram
+  >;
+
+  const network = bridgeNetwork("network", names.network, planNetwork(config.subnet), {});
+  const vault = new ProviderResource("vault-folder", "vault", { path: config.vault, owner: config.user });
+  const mcpToken = new random.RandomPassword("mcp-token", { length: 40, special: false });
+  const mcpUrl = `http://${names.role("mcp")}:${programs.mcp.port}`;
+  const env = { ...thothEnvironment(letta.outputs.internalUrls.sse, mcpUrl), ...config.env };
+  const secretEnv = thothSecrets(letta, mcpToken.result, {
+    file: readEnvFile(config.envFile),
+    config: config.secretEnv,
+    setInTheOpen: Object.keys(env),
+  });
+
+  // Thoth replaces its users' agents by blank ones when Letta answers with an error, so it starts on a Letta that works.
+  const gate = new ProviderResource("letta-probe", "letta-works", {
+    url: letta.outputs.urls.sse,
+    password: letta.serverPassword,
+    trigger: fingerprint({ programs, env, containers: letta.outputs.containers, network: letta.outputs.network.id }),
+  });
+
+  const role = (name: ThothRole, dependsOn: pulumi.Resource[]) =>
+    new Service(
+      name,
+      {
+        containerName: names.role(name),
+        prefix: config.prefix,
+        service: name,
+        image: programs[name].image,
+        command: programs[name].command,
+        networks: [
+          { id: network.id, aliases: [name] },
+          { id: letta.outputs.network.id, aliases: [names.role(name)] },
+        ],
+        ports: publishedPorts(name, programs[name].port, config),
+        env,
+        secretEnv,
+        mounts: [
+          { type: "bind", source: config.vault, target: vaultPath },
+          { type: "volume", source: letta.outputs.volumes.data, target: lettaDataPath, readOnly: true },
+        ],
+        user: config.user,
+        health: { test: programs[name].health, readyTimeoutSeconds: 120 },
+        memoryMiB: config.roles[name].memoryMiB,
+        stopGraceSeconds: 15,
+      },
+      { dependsOn },
+    );
+
+  const mcp = role("mcp", [vault, gate]);
+  const registration = new ProviderResource(
+    "mcp-registration",
+    "mcp-registration",
+    {
+      lettaUrl: letta.outputs.urls.sse,
+      lettaPassword: letta.serverPassword,
+      serverName: config.prefix,
+      mcpUrl: `${mcpUrl}/mcp`,
+      token: mcpToken.result,
+      trigger: mcp.container.id,
+    },
+    { dependsOn: [mcp.ready] },
+  );
+  role("api", [vault, gate, registration]);
+  role("discovery", [vault, gate]);
+  role("monitor", [vault, gate]);
+
+  const urls = {
+    api: hostUrl(config.bindAddress, config.ports.api),
+    mcp: hostUrl(config.bindAddress, config.ports.mcp),
+  };
+  return {
+    healthUrls: { api: `${urls.api}/health`, mcp: `${urls.mcp}/health` },
+    urls,
+    containers: thothRoles.map((name) => names.role(name)),
+    vault: config.vault,
+    isStandIn: Object.values(programs).some((program) => program.isStandIn),
+  };
+}
+
+function publishedPorts(role: ThothRole, internal: number, { ports, bindAddress }: ThothConfig) {
+  if (role !== "api" && role !== "mcp") return [];
+  return [{ internal, external: ports[role], bindAddress }];
+}
+
+/** Variables of the operator's own env file. @throws UserError when it cannot be read, or has a name no shell takes */
+function readEnvFile(path: string | undefined): Record<string, string> {
+  if (path === undefined) return {};
+  const env = parseEnv(readText(path)) as Record<string, string>;
+  const wrong = Object.keys(env).filter((name) => !variableName.test(name));
+  if (wrong.length === 0) return env;
+  throw new UserError(`envFile ${path}: not a variable name: ${wrong.join(", ")}`, "rename or remove it in the file");
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new UserError(
+      `envFile ${path} cannot be read: ${(error as Error).message}`,
+      "pulumi config set envFile PATH",
+    );
+  }
+}
+
+function fingerprint(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
+}

@@ -1,0 +1,95 @@
+import { describeError } from "./errors.ts";
+
+/** How long an answer is used again, in milliseconds; a failure is looked at sooner, so that recovery shows at once. */
+const KEPT = { healthy: 3000, failing: 1000 };
+/** A dependency that has not answered by then is not there, in milliseconds. */
+const PATIENCE = 2000;
+
+/** A look at one dependency: it throws where the dependency does not answer. */
+export type Probe = () => Promise<void>;
+
+/** Remembers a probe's answer for a short while, and asks only once at a time. */
+export class CachedProbe {
+  readonly #probe: Probe;
+  readonly #now: () => number;
+  #answer: { readonly at: number; readonly problem: string | undefined } | undefined;
+  #running: Promise<string | undefined> | undefined;
+
+  constructor(probe: Probe, now: () => number = Date.now) {
+    this.#probe = probe;
+    this.#now = now;
+  }
+
+  /** What is wrong with the dependency; undefined where it answers. */
+  async problem(): Promise<string | undefined> {
+    if (this.#answer) {
+      const keptFor = this.#answer.problem === undefined ? KEPT.healthy : KEPT.failing;
+      if (this.#now() - this.#answer.at < keptFor) return this.#answer.problem;
+    }
+    this.#running ??= this.#ask().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #ask(): Promise<string | undefined> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new Error(`gave no answer within ${PATIENCE} ms`)), PATIENCE);
+    let problem: string | undefined;
+    try {
+      await Promise.race([this.#probe(), late]);
+    } catch (error) {
+      problem = describeError(error);
+    } finally {
+      clearTimeout(timer);
+    }
+    this.#answer = { at: this.#now(), problem };
+    return problem;
+  }
+}
+
+/** The answer of `GET /health`, without what names the program. */
+export interface HealthReport {
+  readonly status: "healthy" | "unhealthy";
+  readonly failing: readonly string[];
+  readonly checks: Readonly<Record<string, string>>;
+  readonly warning?: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** Gathers what a role depends on and what else it wants to tell. */
+export class Health {
+  readonly #probes = new Map<string, CachedProbe>();
+  readonly #details = new Map<string, () => unknown>();
+  readonly #warnings: (() => string | undefined)[] = [];
+
+  /** Makes the role unhealthy while the probe throws. */
+  dependsOn(name: string, probe: Probe): void {
+    this.#probes.set(name, new CachedProbe(probe));
+  }
+
+  /** Adds something worth knowing that is neither good nor bad. */
+  tells(name: string, value: () => unknown): void {
+    this.#details.set(name, value);
+  }
+
+  /** Adds something an operator should see although the role works. */
+  warns(warning: () => string | undefined): void {
+    this.#warnings.push(warning);
+  }
+
+  async report(): Promise<HealthReport> {
+    const answers = await Promise.all(
+      [...this.#probes].map(async ([name, probe]) => [name, await probe.problem()] as const),
+    );
+    const failing = answers.filter(([, problem]) => problem !== undefined).map(([name]) => name);
+    const warning = this.#warnings.map((warn) => warn()).find((text) => text !== undefined);
+    return {
+      status: failing.length === 0 ? "healthy" : "unhealthy",
+      failing,
+      checks: Object.fromEntries(answers.map(([name, problem]) => [name, problem ?? "answers"])),
+      ...(warning === undefined ? {} : { warning }),
+      details: Object.fromEntries([...this.#details].map(([name, value]) => [name, value()])),
+    };
+  }
+}

@@ -1,0 +1,71 @@
+import { ABOUT } from "./about.ts";
+import { type Config, ConfigError, PORTS, parseConfig, ROLES, type Role } from "./config.ts";
+import { Database } from "./database.ts";
+import { Papers } from "./papers.ts";
+import { untilAborted } from "./retry.ts";
+import type { RoleSetup } from "./roles/context.ts";
+import { createServer } from "./server.ts";
+
+/** Exit codes of sysexits.h: an operator's scripts tell a wrong command from a wrong environment by them. */
+const EXIT = { usage: 64, software: 70, configuration: 78 } as const;
+/** How long a stop may take, in milliseconds; an engine waits ten seconds before it kills. */
+const STOP_LIMIT = 3000;
+
+/** Only the asked role's module is loaded: the others' libraries would cost start time and memory. */
+const SETUPS: Readonly<Record<Role, () => Promise<RoleSetup>>> = {
+  api: async () => (await import("./roles/api.ts")).setUpApi,
+  mcp: async () => (await import("./roles/mcp.ts")).setUpMcp,
+  discovery: async () => (await import("./roles/discovery.ts")).setUpDiscovery,
+  monitor: async () => (await import("./roles/monitor.ts")).setUpMonitor,
+};
+
+async function run(role: Role, config: Config, stop: AbortController): Promise<void> {
+  const setUp = await SETUPS[role]();
+  const { server, health } = createServer(role, config);
+  const database = new Database(config.databaseUrl, server.log);
+  health.dependsOn("database", () => database.ping());
+  const work = setUp({ config, server, health, database, papers: new Papers(database), log: server.log });
+  const host = role === "mcp" ? config.mcpHost : "0.0.0.0";
+  server.log.info(`Thoth stand-in ${ABOUT.version}, role ${role}. ${ABOUT.notice}`);
+  await server.listen({ host, port: role === "mcp" ? config.mcpPort : PORTS[role] });
+  try {
+    // The server answers from here on, so that its health tells what the work below still waits for.
+    await database.prepare(stop.signal);
+    await work?.(stop.signal);
+    await untilAborted(stop.signal);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  } finally {
+    await server.close();
+    await database.close();
+  }
+}
+
+/** As process 1 nothing ends this program but its own handler. */
+function stopOnSignal(stop: AbortController): void {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => {
+      stop.abort();
+      setTimeout(() => process.exit(0), STOP_LIMIT).unref();
+    });
+  }
+}
+
+async function main(role: string | undefined): Promise<number> {
+  if (!ROLES.some((name) => name === role)) {
+    console.error(`usage: thoth ${ROLES.join(" | thoth ")}\n${ABOUT.notice}`);
+    return EXIT.usage;
+  }
+  const stop = new AbortController();
+  stopOnSignal(stop);
+  try {
+    await run(role as Role, parseConfig(role as Role, process.env), stop);
+    return 0;
+  } catch (error) {
+    // A bug keeps its stack; what the operator can mend is told in words alone.
+    console.error(error instanceof ConfigError ? error.message : error);
+    return error instanceof ConfigError ? EXIT.configuration : EXIT.software;
+  }
+}
+
+process.exit(await main(process.argv[2]));

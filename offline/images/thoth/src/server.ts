@@ -1,0 +1,56 @@
+import Fastify, { type FastifyInstance, LogController } from "fastify";
+import { ZodError, z } from "zod";
+import { ABOUT } from "./about.ts";
+import type { Config, Role } from "./config.ts";
+import { describeError } from "./errors.ts";
+import { Health } from "./health.ts";
+
+/** An answer other than 200 that a route gives on purpose. */
+export class HttpError extends Error {
+  readonly statusCode: number;
+
+  constructor(statusCode: number, message: string) {
+    super(message);
+    this.statusCode = statusCode;
+  }
+}
+
+/** Makes a role's HTTP server with the routes that every role has. */
+export function createServer(role: Role, config: Config): { server: FastifyInstance; health: Health } {
+  const server = Fastify({
+    logger: {
+      level: config.logLevel,
+      base: { role, standIn: true },
+      formatters: { level: (level) => ({ level }) },
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    },
+    // A health check every second would drown everything else.
+    logController: new LogController({ disableRequestLogging: config.logLevel !== "debug" }),
+    // A client that keeps its connection open must not hold up a stop.
+    forceCloseConnections: true,
+  });
+  const health = new Health();
+  server.get("/version", () => ({ ...ABOUT, role }));
+  server.get("/health", async (_request, reply) => {
+    const { details, ...report } = await health.report();
+    return reply.code(report.status === "healthy" ? 200 : 503).send({ ...report, role, ...ABOUT, ...details });
+  });
+  server.setErrorHandler((error, request, reply) => {
+    const { code, message } = explain(error);
+    // A dependency that is away is no bug, and its stack would tell nothing.
+    if (code > 500) request.log.warn({ problem: message, url: request.url }, "a request failed");
+    if (code === 500) request.log.error({ err: error, url: request.url }, "a request failed");
+    return reply.code(code).send({ error: message });
+  });
+  server.setNotFoundHandler((request, reply) => {
+    return reply.code(404).send({ error: `there is no ${request.method} ${request.url}` });
+  });
+  return { server, health };
+}
+
+/** What the caller is told: their own mistakes in full, ours in one line. */
+function explain(error: unknown): { code: number; message: string } {
+  if (error instanceof ZodError) return { code: 400, message: z.prettifyError(error) };
+  const code = (error as { statusCode?: number }).statusCode;
+  return code === undefined ? { code: 500, message: "internal error" } : { code, message: describeError(error) };
+}

@@ -1,0 +1,31 @@
+import type { Deps } from "../lib/deps.ts";
+import { destroy } from "../lib/pulumi.ts";
+import { repair } from "../lib/repair.ts";
+import { foreignContainers, readLetta, readThoth } from "../lib/stacks.ts";
+
+export interface DownOptions {
+  readonly lettaStack: string;
+  readonly thothStack: string;
+}
+
+/** Removes the containers and networks of both stacks; volumes, passwords and the vault stay for the next `up`. */
+export async function down({ lettaStack, thothStack }: DownOptions, deps: Deps): Promise<number> {
+  if ((await readThoth(deps, thothStack)) !== undefined) {
+    await repair(deps, thothStack);
+    await destroy(deps, thothStack);
+  }
+  const letta = await readLetta(deps, lettaStack);
+  if (letta === undefined) {
+    deps.print(`stack ${lettaStack} was never brought up`);
+    return 0;
+  }
+  const clients = await foreignContainers(deps, letta.network.name, letta.containers);
+  if (clients.length > 0) {
+    deps.print(`the letta stack "${lettaStack}" stays up: ${clients.join(", ")} use it`);
+    return 1;
+  }
+  await repair(deps, lettaStack);
+  await destroy(deps, lettaStack);
+  deps.print(`down; kept: volumes ${Object.values(letta.volumes).join(", ")}`);
+  return 0;
+}

@@ -1,0 +1,66 @@
+import type { Deps } from "../lib/deps.ts";
+import { redact } from "../lib/redact.ts";
+
+export interface LogsOptions {
+  /** Docker names. */
+  readonly containers: readonly string[];
+  /** Only the services that end with this, e.g. `nginx`. */
+  readonly service?: string;
+  readonly follow: boolean;
+  /** Lines of each container, or `all`. */
+  readonly tail: string;
+  /** As Docker takes it, e.g. `10m`. */
+  readonly since?: string;
+}
+
+/** Shows containers' logs: in the order of time, or as they come with `--follow`. */
+export async function showLogs(options: LogsOptions, deps: Deps): Promise<number> {
+  const { service } = options;
+  const chosen = options.containers.filter(
+    (name) => service === undefined || name === service || name.endsWith(`-${service}`),
+  );
+  if (chosen.length === 0) {
+    deps.print(`no service "${service}"; there are ${options.containers.join(", ")}`);
+    return 2;
+  }
+  const width = Math.max(...chosen.map((name) => name.length));
+  const show = (name: string, line: string) => deps.print(`${name.padEnd(width)} | ${redact(line)}`);
+  return options.follow ? follow(chosen, options, deps, show) : showPast(chosen, options, deps, show);
+}
+
+type ShowLine = (name: string, line: string) => void;
+
+const logArguments = ({ tail, since }: LogsOptions) => [
+  "--tail",
+  tail,
+  ...(since === undefined ? [] : ["--since", since]),
+];
+
+async function showPast(names: readonly string[], options: LogsOptions, deps: Deps, show: ShowLine): Promise<number> {
+  const logs = await Promise.all(
+    names.map(async (name) => {
+      const { stdout, stderr } = await deps.engine.docker(["logs", "--timestamps", ...logArguments(options), name]);
+      return `${stdout}${stderr}`
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => ({ name, line }));
+    }),
+  );
+  // Docker's timestamps are of one width and in UTC, so text order is time order.
+  const inOrder = logs.flat().sort((first, second) => first.line.localeCompare(second.line));
+  for (const { name, line } of inOrder) show(name, line.slice(line.indexOf(" ") + 1));
+  return 0;
+}
+
+async function follow(names: readonly string[], options: LogsOptions, deps: Deps, show: ShowLine): Promise<number> {
+  await Promise.all(
+    names.map(async (name) => {
+      const process = deps.$({
+        nothrow: true,
+        detached: false,
+      })`docker logs --follow ${logArguments(options)} ${name} 2>&1`;
+      for await (const line of process) show(name, line);
+    }),
+  );
+  return 0;
+}

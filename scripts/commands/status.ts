@@ -1,0 +1,71 @@
+import Table from "cli-table3";
+import type { Deps } from "../lib/deps.ts";
+import { readLetta, readThoth } from "../lib/stacks.ts";
+import { collectLetta, collectThoth, type ServiceStatus, type StackStatus } from "../lib/status.ts";
+
+export interface StatusOptions {
+  readonly lettaStack: string;
+  readonly thothStack: string;
+  readonly scope: "all" | "letta" | "thoth";
+  /** One JSON object instead of tables. */
+  readonly json: boolean;
+}
+
+/** Shows what runs and how it is; exit code 0 only when all of it is healthy. */
+export async function status(options: StatusOptions, deps: Deps): Promise<number> {
+  const letta = await readLetta(deps, options.lettaStack);
+  const thoth = options.scope === "letta" ? undefined : await readThoth(deps, options.thothStack);
+  const stacks: StackStatus[] = [];
+  if (options.scope !== "thoth") stacks.push(await collectLetta(deps, options.lettaStack, letta));
+  if (options.scope !== "letta") stacks.push(await collectThoth(deps, options.thothStack, thoth, letta));
+  const isHealthy = stacks.every((stack) => stack.isHealthy);
+  if (options.json) deps.print(JSON.stringify({ healthy: isHealthy, stacks }, undefined, 2));
+  else for (const stack of stacks) for (const line of render(stack)) deps.print(line);
+  return isHealthy ? 0 : 1;
+}
+
+/** One stack as lines for a terminal. */
+export function render(stack: StackStatus): string[] {
+  const table = new Table({
+    head: ["service", "state", "health", "up", "version", "address"],
+    style: { head: [], border: [], compact: true },
+    chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
+  });
+  for (const service of stack.services) table.push(row(service));
+  return [
+    `stack ${stack.name}: ${stack.isHealthy ? "healthy" : "NOT healthy"}`,
+    ...table.toString().split("\n"),
+    ...stack.notes.map((note) => `  ${note}`),
+    "",
+  ];
+}
+
+function row(service: ServiceStatus): string[] {
+  return [
+    service.name,
+    service.state,
+    service.health,
+    service.uptimeSeconds === null ? "-" : formatUptime(service.uptimeSeconds),
+    service.version ?? "-",
+    service.url ?? "-",
+  ];
+}
+
+/** A time span in its two largest units, e.g. `3 d 4 h`. */
+export function formatUptime(seconds: number): string {
+  const units = [
+    ["d", 86_400],
+    ["h", 3600],
+    ["min", 60],
+    ["s", 1],
+  ] as const;
+  const first = Math.max(
+    0,
+    units.findIndex(([, size]) => seconds >= size),
+  );
+  if (seconds < 1) return "0 s";
+  const [[unit, size], next] = [units[first] ?? units[3], units[first + 1]];
+  const rest = next === undefined ? 0 : Math.floor((seconds % size) / next[1]);
+  const head = `${Math.floor(seconds / size)} ${unit}`;
+  return rest === 0 || next === undefined ? head : `${head} ${rest} ${next[0]}`;
+}

@@ -1,0 +1,38 @@
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Deps } from "../lib/deps.ts";
+import { paths } from "../lib/project.ts";
+import { setup } from "../setup/setup.ts";
+
+/** Vitest's JSON report, as far as it is read here. */
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numFailedTestSuites: number;
+  readonly numPendingTests: number;
+  readonly success: boolean;
+}
+
+/**
+ * Runs every test: types, lint, unit, and both stacks on the real engine beside whatever runs here already.
+ *
+ * The last line printed is `N passed, N failed`; a test that was skipped, and a check that failed, count as failed.
+ */
+export async function test(deps: Deps): Promise<number> {
+  await setup({ lettaStack: "letta", thothStack: "thoth" }, deps);
+  const run = deps.$({ stdio: "inherit", nothrow: true });
+  const failedChecks = [];
+  for (const script of ["check:types", "check:lint"]) {
+    if ((await run`npm run --silent ${script}`).exitCode !== 0) failedChecks.push(script);
+  }
+  const reportFile = join(paths.state, "test-report.json");
+  await rm(reportFile, { force: true });
+  const { exitCode } = await run`vitest run --reporter=default --reporter=json --outputFile=${reportFile}`;
+  const report = JSON.parse(await readFile(reportFile, "utf8")) as Report;
+  // A file that cannot be loaded, or a hook that fails, has no failed test of its own.
+  const failedSuites = report.success || report.numFailedTests > 0 ? 0 : Math.max(1, report.numFailedTestSuites);
+  const failed = report.numFailedTests + report.numPendingTests + failedSuites + failedChecks.length;
+  if (failedChecks.length > 0) deps.print(`failed: ${failedChecks.join(", ")}`);
+  deps.print(`${report.numPassedTests} passed, ${failed} failed`);
+  return failed === 0 && exitCode === 0 ? 0 : 1;
+}

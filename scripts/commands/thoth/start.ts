@@ -1,0 +1,36 @@
+import type { Deps } from "../../lib/deps.ts";
+import { up } from "../../lib/pulumi.ts";
+import { repair } from "../../lib/repair.ts";
+import { readLetta } from "../../lib/stacks.ts";
+import { requireSetup } from "../../setup/check.ts";
+import { startLetta } from "../letta/start.ts";
+
+export interface StartThothOptions {
+  readonly stack: string;
+  readonly lettaStack: string;
+  /** Start Letta without asking when it is down. */
+  readonly yes: boolean;
+}
+
+/** Brings the thoth stack up, and first the letta stack it stands on when that is down. */
+export async function startThoth(options: StartThothOptions, deps: Deps): Promise<number> {
+  await requireSetup(deps, options.stack);
+  if (await isLettaDown(options, deps)) {
+    const question = `Thoth needs the letta stack "${options.lettaStack}", which is down. Start it?`;
+    if (!options.yes && !(await deps.confirm(question))) {
+      deps.print(`the letta stack "${options.lettaStack}" is down: make letta-start, or say --yes (make: YES=1)`);
+      return 1;
+    }
+    await startLetta({ stack: options.lettaStack }, deps);
+  }
+  await repair(deps, options.stack);
+  await up(deps, options.stack);
+  return 0;
+}
+
+async function isLettaDown({ lettaStack }: StartThothOptions, deps: Deps): Promise<boolean> {
+  const letta = await readLetta(deps, lettaStack);
+  if (letta === undefined) return true;
+  const states = await Promise.all(letta.containers.map((name) => deps.engine.inspectContainer(name)));
+  return states.some((state) => !state?.State.Running || state.State.Health?.Status === "unhealthy");
+}

@@ -1,0 +1,42 @@
+import { existsSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+/** The checkout. */
+export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** Where things lie in the checkout. */
+export const paths = {
+  state: join(root, ".state"),
+  backend: join(root, ".state/backend"),
+  passphrase: join(root, ".state/passphrase"),
+  tools: join(root, ".tools/bin"),
+  nodeBinaries: join(root, "node_modules/.bin"),
+} as const;
+
+/** The Pulumi CLI of this project: the oldest and newest version it was tried with. */
+export const pulumiVersion = { floor: "3.200.0", tried: "3.256.0" } as const;
+
+/**
+ * The environment in which Pulumi works in this checkout: what the operator has set wins over what is generated.
+ *
+ * `source scripts/shell.sh` puts the same into a shell, so that plain `pulumi up -s letta` works there.
+ */
+export function projectEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const path = [paths.tools, paths.nodeBinaries, ...(env.PATH ?? "").split(delimiter)];
+  return {
+    PULUMI_BACKEND_URL: pathToFileURL(paths.backend).href,
+    ...(env.PULUMI_CONFIG_PASSPHRASE === undefined ? { PULUMI_CONFIG_PASSPHRASE_FILE: paths.passphrase } : {}),
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    // A tenth of a second a run; Node keeps the compiled modules there.
+    NODE_COMPILE_CACHE: join(root, "node_modules/.cache/node-compile"),
+    // Built plugins must not be looked for where they cannot be had.
+    ...(existsSync(join(paths.tools, "pulumi")) ? { PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true" } : {}),
+    ...definedOnly(env),
+    PATH: [...new Set(path)].join(delimiter),
+  };
+}
+
+function definedOnly(env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}

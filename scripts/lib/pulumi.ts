@@ -1,0 +1,94 @@
+import { UserError } from "../../infra/lib/errors.ts";
+import type { Deps } from "./deps.ts";
+
+/** What one run of a stack's update says: inherits the terminal, or plain lines where there is none. */
+const updateFlags = (deps: Deps) => [
+  ...["--yes", "--skip-preview", "--suppress-outputs"],
+  ...(deps.isTerminal ? [] : ["--non-interactive", "--color", "never", "--suppress-progress"]),
+];
+
+/** Brings a stack up. @throws UserError when Pulumi fails; it has said why */
+export async function up(deps: Deps, stack: string): Promise<void> {
+  await show(deps, ["up", "--stack", stack, ...updateFlags(deps)], `stack ${stack} did not come up`);
+}
+
+/** Removes a stack's containers and networks; what is protected, such as data, stays. */
+export async function destroy(deps: Deps, stack: string): Promise<void> {
+  await show(
+    deps,
+    ["destroy", "--stack", stack, "--exclude-protected", ...updateFlags(deps)],
+    `stack ${stack} was not taken down`,
+  );
+}
+
+/** Reads what is really there into the stack's state. */
+export async function refresh(deps: Deps, stack: string): Promise<void> {
+  const flags = ["--clear-pending-creates", ...updateFlags(deps)];
+  await show(deps, ["refresh", "--stack", stack, ...flags], `stack ${stack} could not be refreshed`);
+}
+
+/** Runs pulumi with the operator watching. */
+async function show(deps: Deps, args: readonly string[], failure: string): Promise<void> {
+  const result = await deps.$({ stdio: "inherit", nothrow: true })`pulumi ${args}`;
+  if (result.exitCode !== 0)
+    throw new UserError(`${failure} (pulumi ended with exit code ${result.exitCode}, see above)`);
+}
+
+/** A stack's outputs with their secrets in the open, or undefined when the stack is not there or never came up. */
+export async function outputs<Result>(deps: Deps, stack: string): Promise<Result | undefined> {
+  const result = await deps.$({ nothrow: true })`pulumi stack output --json --show-secrets --stack ${stack}`;
+  if (result.exitCode === 0) {
+    const values = JSON.parse(result.stdout) as Record<string, unknown>;
+    return Object.keys(values).length === 0 ? undefined : (values as Result);
+  }
+  if (/no stack named|not found/i.test(result.stderr)) return undefined;
+  throw new UserError(`the outputs of stack ${stack} cannot be read: ${result.stderr.trim()}`, "make setup");
+}
+
+/** Names of the stacks in the backend; empty where the CLI or the backend is not there yet. */
+export async function knownStacks(deps: Deps): Promise<string[]> {
+  const result = await deps.$({ nothrow: true })`pulumi stack ls --json`;
+  return result.exitCode === 0 ? (JSON.parse(result.stdout) as { name: string }[]).map(({ name }) => name) : [];
+}
+
+/** What a stack's state tells of an interrupted run. */
+export interface StateSummary {
+  /** Docker name -> id. */
+  readonly containerIds: Map<string, string>;
+  readonly pendingOperations: number;
+  /** Docker names of the networks that were being made when the run ended. */
+  readonly pendingNetworks: readonly string[];
+}
+
+/** The container ids and pending operations of a stack's state, or undefined when there is no such stack. */
+export async function stateSummary(deps: Deps, stack: string): Promise<StateSummary | undefined> {
+  const result = await deps.$({ nothrow: true })`pulumi stack export --stack ${stack}`;
+  if (result.exitCode !== 0) return undefined;
+  const { deployment } = JSON.parse(result.stdout) as StackExport;
+  const containers = (deployment.resources ?? []).filter(
+    (resource) => resource.type === "docker:index/container:Container",
+  );
+  const pending = deployment.pending_operations ?? [];
+  const networks = pending.filter(
+    ({ type, resource }) => type === "creating" && resource?.type === "docker:index/network:Network",
+  );
+  return {
+    containerIds: new Map(containers.map(({ id, outputs }) => [outputs?.name ?? "", id])),
+    pendingOperations: pending.length,
+    pendingNetworks: networks.flatMap(({ resource }) => resource?.inputs?.name ?? []),
+  };
+}
+
+interface StackExport {
+  readonly deployment: {
+    readonly resources?: {
+      readonly type: string;
+      readonly id: string;
+      readonly outputs?: { readonly name?: string };
+    }[];
+    readonly pending_operations?: {
+      readonly type: string;
+      readonly resource?: { readonly type: string; readonly inputs?: { readonly name?: string } };
+    }[];
+  };
+}

@@ -1,0 +1,96 @@
+import { readdir, readFile, rm } from "node:fs/promises";
+import { homedir, hostname } from "node:os";
+import { join, resolve } from "node:path";
+import { UserError } from "../../infra/lib/errors.ts";
+import { labels, projectName } from "../../infra/lib/names.ts";
+import type { Deps } from "./deps.ts";
+import { isAlive } from "./process.ts";
+import { projectEnvironment } from "./project.ts";
+import { refresh, stateSummary } from "./pulumi.ts";
+import { readConfigFile } from "./stack-file.ts";
+
+/**
+ * Mends what a killed run left, so that the next one works: a lock whose process is gone, containers and networks that the
+ * state does not know, and containers that the engine has lost. Data is never touched: it is in volumes.
+ */
+export async function repair(deps: Deps, stack: string): Promise<void> {
+  await removeStaleLocks(deps, stack);
+  const state = await stateSummary(deps, stack);
+  if (state === undefined) return;
+  const { prefix = stack } = readConfigFile(deps, stack) as { prefix?: string };
+  const orphans = await orphanedContainers(deps, prefix, new Set(state.containerIds.values()));
+  for (const name of orphans) {
+    deps.print(`removing ${name}: an interrupted run left it`);
+    await deps.engine.dockerOutput(["rm", "--force", name]);
+  }
+  for (const name of state.pendingNetworks) await removeOrphanedNetwork(deps, name);
+  const isLost = await Promise.all(
+    [...state.containerIds.keys()].map(async (name) => !(await deps.engine.inspectContainer(name))),
+  );
+  if (state.pendingOperations > 0 || isLost.includes(true)) {
+    deps.print("the engine and the state differ: refreshing the state");
+    await refresh(deps, stack);
+  }
+}
+
+/** Containers with the stack's label whose ids its state does not have. */
+async function orphanedContainers(deps: Deps, prefix: string, known: ReadonlySet<string>): Promise<string[]> {
+  const filter = `label=${labels.prefix}=${prefix}`;
+  const format = "{{.ID}}\t{{.Names}}";
+  const listing = await deps.engine.dockerOutput(["ps", "--all", "--no-trunc", "--filter", filter, "--format", format]);
+  const rows = listing.split("\n").filter((line) => line !== "");
+  return rows
+    .map((row) => row.split("\t") as [string, string])
+    .filter(([id]) => !known.has(id))
+    .map(([, name]) => name);
+}
+
+/** A network that the engine made for a run that was killed before it knew: Docker refuses a second one of that name. */
+async function removeOrphanedNetwork(deps: Deps, name: string): Promise<void> {
+  const names = await deps.engine.dockerOutput([
+    "network",
+    "ls",
+    "--filter",
+    `name=^${name}$`,
+    "--format",
+    "{{.Name}}",
+  ]);
+  // One that is in use is somebody else's, and what it is to be then is for the operator to say.
+  if (names.trim() === "" || (await deps.engine.networkContainers(name)).length > 0) return;
+  deps.print(`removing ${name}: an interrupted run left it`);
+  await deps.engine.dockerOutput(["network", "rm", name]);
+}
+
+interface Lock {
+  readonly pid: number;
+  readonly hostname: string;
+}
+
+/** The file backend's locks have no expiry; `pulumi cancel` would also take away the lock of a process that lives. */
+async function removeStaleLocks(deps: Deps, stack: string): Promise<void> {
+  const backend = backendFolder(deps);
+  if (backend === undefined) return;
+  const folder = join(backend, ".pulumi/locks/organization", projectName, stack);
+  const files = await readdir(folder).catch(() => []);
+  for (const file of files.filter((name) => name.endsWith(".json"))) {
+    const lock = JSON.parse(await readFile(join(folder, file), "utf8")) as Lock;
+    if (lock.hostname !== hostname() || isAlive(lock.pid, "pulumi")) {
+      throw new UserError(
+        `another run is at work on stack ${stack} (process ${lock.pid} on ${lock.hostname})`,
+        "wait for it",
+      );
+    }
+    deps.print(`removing the lock of process ${lock.pid}, which is gone`);
+    await rm(join(folder, file));
+  }
+}
+
+/** The folder of the file backend; undefined where the state is elsewhere. */
+function backendFolder({ projectDirectory }: Deps): string | undefined {
+  const scheme = "file://";
+  const url = projectEnvironment().PULUMI_BACKEND_URL ?? "";
+  if (!url.startsWith(scheme)) return undefined;
+  // As Pulumi takes it: also `file://~` and `file://./folder`, which are no URLs of files to anyone else.
+  const path = decodeURIComponent(url.slice(scheme.length).replace(/\?.*$/, ""));
+  return resolve(projectDirectory, path.replace(/^~(?=\/|$)/, homedir()));
+}

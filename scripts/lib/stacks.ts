@@ -1,0 +1,46 @@
+import { UserError } from "../../infra/lib/errors.ts";
+import { labels } from "../../infra/lib/names.ts";
+import type { LettaOutputs, LettaSecrets, ThothExports } from "../../infra/stacks/outputs.ts";
+import type { Deps } from "./deps.ts";
+import { outputs } from "./pulumi.ts";
+
+/** What scripts read of a letta stack: its outputs with the secrets in the open. */
+export type LettaStack = LettaOutputs & LettaSecrets & { readonly hostDatabaseUrls: Readonly<Record<string, string>> };
+
+/** The letta stack's outputs, or undefined when it was never brought up. */
+export const readLetta = (deps: Deps, stack: string) => outputs<LettaStack>(deps, stack);
+
+/** The thoth stack's outputs, or undefined when it is not there. */
+export const readThoth = (deps: Deps, stack: string) => outputs<ThothExports>(deps, stack);
+
+/** @throws UserError when the stack was never brought up */
+export function required<Stack>(value: Stack | undefined, stack: string, command: string): Stack {
+  if (value === undefined) throw new UserError(`stack ${stack} was never brought up`, command);
+  return value;
+}
+
+/** Stops containers one after the other, each with its own grace; those that are gone or stopped are passed over. */
+export async function stopContainers(deps: Deps, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const state = await deps.engine.inspectContainer(name);
+    if (!state?.State.Running) continue;
+    deps.print(`stopping ${name}`);
+    // No --time: the container carries its own grace.
+    await deps.engine.dockerOutput(["stop", name]);
+  }
+}
+
+/** Names of a network's containers that do not belong to the stack, each with the project it is of. */
+export async function foreignContainers(deps: Deps, network: string, own: readonly string[]): Promise<string[]> {
+  const names = (await deps.engine.networkContainers(network)).filter((name) => !own.includes(name));
+  return Promise.all(names.map(async (name) => `${name} (${await ownerOf(deps, name)})`));
+}
+
+/** What a person calls the thing a container is part of. */
+async function ownerOf(deps: Deps, container: string): Promise<string> {
+  const found = (await deps.engine.inspectContainer(container))?.Config.Labels ?? {};
+  const prefix = found[labels.prefix];
+  const compose = found["com.docker.compose.project"];
+  if (prefix !== undefined) return `stack ${prefix}`;
+  return compose === undefined ? "started by hand" : `compose project ${compose}`;
+}

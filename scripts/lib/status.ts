@@ -1,0 +1,147 @@
+import { lettaJson } from "../../infra/lib/letta-api.ts";
+import { withPostgres } from "../../infra/lib/postgres.ts";
+import type { ThothExports } from "../../infra/stacks/outputs.ts";
+import type { Deps } from "./deps.ts";
+import type { LettaStack } from "./stacks.ts";
+
+/** One container as status shows it; the field names are those of `--json`. */
+export interface ServiceStatus {
+  readonly name: string;
+  readonly state: string;
+  /** What the service itself answers now, not what Docker last saw. */
+  readonly health: "healthy" | "unhealthy" | "-";
+  readonly uptimeSeconds: number | null;
+  readonly image: string | null;
+  readonly version: string | null;
+  /** On this host; null for what is not published. */
+  readonly url: string | null;
+}
+
+/** One stack as status shows it. */
+export interface StackStatus {
+  readonly name: string;
+  readonly isHealthy: boolean;
+  readonly services: readonly ServiceStatus[];
+  /** Agents in Letta; null when it cannot be asked. */
+  readonly agents?: number | null;
+  /** Database -> bytes; null when Postgres cannot be asked. */
+  readonly databaseBytes?: Readonly<Record<string, number>> | null;
+  /** Lines for a person. */
+  readonly notes: readonly string[];
+}
+
+/** The state of a letta stack; `letta` are its outputs, undefined when it never came up. */
+export async function collectLetta(deps: Deps, name: string, letta: LettaStack | undefined): Promise<StackStatus> {
+  if (letta === undefined) return missing(name, "make letta-start");
+  const [postgres, redis, server, nginx] = letta.containers as [string, string, string, string];
+  const endpoint = { url: letta.urls.server, password: letta.serverPassword };
+  const [agents, databaseBytes, lettaVersion] = await Promise.all([
+    orNull(lettaJson<number>(endpoint, "GET", "/v1/agents/count")),
+    orNull(databaseSizes(letta)),
+    orNull(lettaJson<{ version: string }>(endpoint, "GET", "/v1/health/")),
+  ]);
+  const services = await Promise.all([
+    service(deps, postgres, { url: new URL(Object.values(letta.hostDatabaseUrls)[0] ?? "").host }),
+    service(deps, redis, {}),
+    service(deps, server, { url: letta.urls.server, version: lettaVersion?.version ?? null }),
+    service(deps, nginx, { url: letta.urls.sse }),
+  ]);
+  return {
+    name,
+    isHealthy: services.every(({ health }) => health === "healthy") && agents !== null && databaseBytes !== null,
+    services,
+    agents,
+    databaseBytes,
+    notes: [
+      `agents: ${agents ?? "unknown, Letta does not answer"}`,
+      `databases: ${databaseBytes === null ? "unknown, Postgres does not answer" : formatSizes(databaseBytes)}`,
+      `images: ${letta.images === "local" ? "built on this machine" : "pinned by digest"}`,
+    ],
+  };
+}
+
+/** The state of a thoth stack. */
+export async function collectThoth(
+  deps: Deps,
+  name: string,
+  thoth: ThothExports | undefined,
+  letta: LettaStack | undefined,
+): Promise<StackStatus> {
+  if (thoth === undefined) return missing(name, "make thoth-start");
+  const urls = [thoth.urls.api, thoth.urls.mcp];
+  const services = await Promise.all(
+    thoth.containers.map((container, index) => service(deps, container, { url: urls[index] ?? null })),
+  );
+  return {
+    name,
+    isHealthy: services.every(({ health }) => health === "healthy"),
+    services,
+    notes: [
+      `vault: ${thoth.vault}`,
+      ...(thoth.isStandIn ? ["this is the stand-in, not the real Thoth: set thoth-letta:repository"] : []),
+      ...(letta === undefined ? ["the letta stack it stands on is gone"] : []),
+    ],
+  };
+}
+
+function missing(name: string, start: string): StackStatus {
+  return { name, isHealthy: false, services: [], notes: [`not there: ${start}`] };
+}
+
+async function service(
+  deps: Deps,
+  name: string,
+  known: { url?: string | null; version?: string | null },
+): Promise<ServiceStatus> {
+  const state = await deps.engine.inspectContainer(name);
+  const { url = null, version = null } = known;
+  if (state === undefined) {
+    return { name, state: "missing", health: "-", uptimeSeconds: null, image: null, version, url };
+  }
+  const isRunning = state.State.Running;
+  return {
+    name,
+    state: state.State.Status,
+    health: isRunning ? await currentHealth(deps, name) : "-",
+    uptimeSeconds: isRunning ? Math.floor((Date.now() - Date.parse(state.State.StartedAt)) / 1000) : null,
+    image: state.Config.Image,
+    version: version ?? imageVersion(state.Config.Image),
+    url,
+  };
+}
+
+/** Docker's own verdict is up to three intervals old, and missing at first. */
+async function currentHealth(deps: Deps, name: string): Promise<"healthy" | "unhealthy"> {
+  return (await deps.engine.runHealthCheck(name)) === undefined ? "healthy" : "unhealthy";
+}
+
+/** The tag without the content hash of images built here: `thoth-letta/redis:8-0123456789ab` -> `8`. */
+function imageVersion(image: string): string | null {
+  return /:([^:@/]+)(?:@|$)/.exec(image)?.[1]?.replace(/-[0-9a-f]{12}$/, "") ?? null;
+}
+
+async function databaseSizes(letta: LettaStack): Promise<Record<string, number>> {
+  const sizes = await Promise.all(
+    Object.entries(letta.hostDatabaseUrls).map(([name, url]) =>
+      withPostgres(url, async (client) => {
+        const { rows } = await client.query<{ size: string }>("select pg_database_size(current_database()) as size");
+        return [name, Number(rows[0]?.size ?? 0)] as const;
+      }),
+    ),
+  );
+  return Object.fromEntries(sizes);
+}
+
+function formatSizes(sizes: Readonly<Record<string, number>>): string {
+  return Object.entries(sizes)
+    .map(([name, bytes]) => `${name} ${(bytes / 2 ** 20).toFixed(1)} MiB`)
+    .join(", ");
+}
+
+async function orNull<Value>(work: Promise<Value>): Promise<Value | null> {
+  try {
+    return await work;
+  } catch {
+    return null;
+  }
+}

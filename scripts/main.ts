@@ -1,0 +1,131 @@
+import { Command, Option } from "commander";
+import { UserError } from "../infra/lib/errors.ts";
+import { realDeps } from "./lib/deps.ts";
+import { redact } from "./lib/redact.ts";
+
+const lettaStack = new Option("--letta-stack <name>", "the letta stack").env("LETTA_STACK").default("letta");
+const thothStack = new Option("--thoth-stack <name>", "the thoth stack").env("THOTH_STACK").default("thoth");
+const yes = new Option("-y, --yes", "do not ask").env("YES").default(false);
+const json = new Option("--json", "one JSON object for machines").default(false);
+
+/** Options as commander hands them over, with the defaults filled in. */
+interface Options {
+  lettaStack: string;
+  thothStack: string;
+  yes: boolean;
+  json: boolean;
+  follow: boolean;
+  tail: string;
+  since?: string;
+  mirror?: string;
+}
+
+type Run = (options: Options, service?: string) => Promise<number>;
+
+const deps = realDeps();
+const program = new Command("thoth-letta")
+  .description("Letta as shared infrastructure, and Thoth on top of it")
+  .showHelpAfterError();
+
+/** Adds a command; its module is loaded only when it runs. */
+function add(parent: Command, name: string, description: string, options: Option[], run: Run): void {
+  const command = parent.command(name).description(description);
+  for (const option of options) command.addOption(option);
+  command.action(async (...args: unknown[]) => {
+    const given = command.optsWithGlobals<Options>();
+    process.exitCode = await run(given, typeof args[0] === "string" ? args[0] : undefined);
+  });
+}
+
+const stacks = [lettaStack, thothStack];
+
+add(program, "setup", "install, build or pull what is missing", stacks, async (options) =>
+  (await import("./setup/setup.ts")).setup(options, deps),
+);
+add(program, "up", "setup, then both stacks, then their status", stacks, async (options) =>
+  (await import("./commands/up.ts")).upAll(options, deps),
+);
+add(program, "down", "remove the containers of both stacks; data is kept", stacks, async (options) =>
+  (await import("./commands/down.ts")).down(options, deps),
+);
+add(program, "status", "both stacks; exit code 0 only when all is healthy", [...stacks, json], async (options) =>
+  (await import("./commands/status.ts")).status({ ...options, scope: "all" }, deps),
+);
+add(program, "test", "all tests: types, lint, unit, and both stacks on the real engine", [], async () =>
+  (await import("./commands/test.ts")).test(deps),
+);
+add(program, "bench", "the figures of docs/figures.md, measured on stacks of their own", [], async () =>
+  (await import("./commands/bench.ts")).bench(deps),
+);
+add(
+  program,
+  "images-lock",
+  "ask the registry for the digests of the pinned images",
+  [new Option("--mirror <prefix>", "a mirror of the registry").env("THOTH_LETTA_MIRROR")],
+  async (options) => (await import("./setup/registry-images.ts")).lockImages(options, deps),
+);
+add(program, "environment", "the shell lines that make plain pulumi work here", [], async () =>
+  (await import("./commands/environment.ts")).printEnvironment(deps),
+);
+
+const logOptions = [
+  new Option("-f, --follow", "show lines as they come").default(false),
+  new Option("-n, --tail <lines>", "lines of each container").default("100"),
+  new Option("--since <time>", "e.g. 10m, or a timestamp"),
+];
+
+const letta = program.command("letta").description("the shared infrastructure");
+add(letta, "start", "bring the letta stack up, also after a stop or a crash", [lettaStack], async (options) =>
+  (await import("./commands/letta/start.ts")).startLetta({ stack: options.lettaStack }, deps),
+);
+add(letta, "stop", "stop the letta stack; refuses while others use it", [lettaStack, yes], async (options) =>
+  (await import("./commands/letta/stop.ts")).stopLetta({ stack: options.lettaStack, yes: options.yes }, deps),
+);
+add(
+  letta,
+  "restart",
+  "stop and start the letta stack; refuses while others use it",
+  [lettaStack, yes],
+  async (options) =>
+    (await import("./commands/letta/restart.ts")).restartLetta({ stack: options.lettaStack, yes: options.yes }, deps),
+);
+add(letta, "status", "the letta stack", [...stacks, json], async (options) =>
+  (await import("./commands/status.ts")).status({ ...options, scope: "letta" }, deps),
+);
+add(letta, "logs [service]", "logs of all services or one", [lettaStack, ...logOptions], async (options, service) =>
+  (await import("./commands/letta/logs.ts")).lettaLogs({ ...options, ...(service && { service }) }, deps),
+);
+
+const thoth = program.command("thoth").description("the Thoth research assistant");
+add(thoth, "start", "bring Thoth up, and Letta first when it is down", [...stacks, yes], async (options) =>
+  (await import("./commands/thoth/start.ts")).startThoth(thothOptions(options), deps),
+);
+add(thoth, "stop", "stop Thoth; Letta is not touched", [thothStack], async (options) =>
+  (await import("./commands/thoth/stop.ts")).stopThoth({ stack: options.thothStack }, deps),
+);
+add(thoth, "restart", "stop and start Thoth; Letta is not touched", [...stacks, yes], async (options) =>
+  (await import("./commands/thoth/restart.ts")).restartThoth(thothOptions(options), deps),
+);
+add(thoth, "status", "the thoth stack", [...stacks, json], async (options) =>
+  (await import("./commands/status.ts")).status({ ...options, scope: "thoth" }, deps),
+);
+add(thoth, "logs [role]", "logs of all roles or one", [thothStack, ...logOptions], async (options, service) =>
+  (await import("./commands/thoth/logs.ts")).thothLogs({ ...options, ...(service && { service }) }, deps),
+);
+
+function thothOptions(options: Options) {
+  return { stack: options.thothStack, lettaStack: options.lettaStack, yes: options.yes };
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const text =
+    error instanceof UserError
+      ? error.message
+      : error instanceof Error
+        ? (error.stack ?? error.message)
+        : String(error);
+  console.error(redact(`error: ${text}`));
+  process.exitCode = 1;
+}

@@ -1,0 +1,100 @@
+import { readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { UserError } from "../../infra/lib/errors.ts";
+import {
+  type ImageLock,
+  imageReference,
+  type LockedImage,
+  lockFile,
+  lockFolder,
+  tagReference,
+} from "../../infra/lib/images.ts";
+import type { Deps } from "../lib/deps.ts";
+import { root } from "../lib/project.ts";
+import { readConfigFile } from "../lib/stack-file.ts";
+import type { Step } from "./step.ts";
+
+/** The pinned registry images: the project folder's own, or the checkout's. */
+export async function readLock(deps: Pick<Deps, "projectDirectory">): Promise<ImageLock> {
+  return JSON.parse(await readFile(lockPath(deps), "utf8")) as ImageLock;
+}
+
+function lockPath({ projectDirectory }: Pick<Deps, "projectDirectory">): string {
+  return join(lockFolder(projectDirectory, root), lockFile);
+}
+
+/** The mirror a stack's images come from: what its config says, else THOTH_LETTA_MIRROR. */
+export function mirrorOf(deps: Pick<Deps, "projectDirectory">, stack: string): string | undefined {
+  const { imageMirror = process.env.THOTH_LETTA_MIRROR } = readConfigFile(deps, stack);
+  return imageMirror === undefined ? undefined : String(imageMirror);
+}
+
+/** Pulls every image's tag and writes the digest it stands for today into images.lock.json. */
+export async function lockImages({ mirror }: { mirror?: string | undefined }, deps: Deps): Promise<number> {
+  const lock = await readLock(deps);
+  const locked: Record<string, LockedImage> = {};
+  for (const [key, image] of Object.entries(lock)) {
+    const digest = await pull(deps, tagReference(image, mirror));
+    deps.print(`${key}: ${image.name}:${image.tag} is ${digest}${digest === image.digest ? "" : " (changed)"}`);
+    locked[key] = { ...image, digest };
+  }
+  const path = lockPath(deps);
+  await writeFile(`${path}.new`, `${JSON.stringify(locked, undefined, 2)}\n`);
+  await rename(`${path}.new`, path);
+  return 0;
+}
+
+/** Pulls an image. @returns the digest that the registry gave it @throws UserError when it cannot be pulled */
+async function pull(deps: Deps, reference: string): Promise<string> {
+  const { exitCode, stdout, stderr } = await deps.$({ nothrow: true })`docker pull ${reference}`;
+  if (exitCode !== 0) {
+    throw new UserError(
+      `${reference} cannot be pulled: ${stderr.trim()}`,
+      "check the network, or set thoth-letta:images to local: then they are built here",
+    );
+  }
+  // Not from the image's RepoDigests: there an image has every digest it ever had in this repository.
+  const digest = /^Digest: (sha256:[0-9a-f]{64})$/m.exec(stdout)?.[1];
+  if (digest === undefined) throw new Error(`docker pull ${reference} tells no digest: ${stdout}`);
+  return digest;
+}
+
+/** Finds the digests of images that have none yet; done in a checkout whose lock file is complete. */
+export function lockStep(deps: Deps, mirror: string | undefined): Step {
+  return {
+    id: "images-lock",
+    title: "Digests of the registry images",
+    isDone: async () => Object.values(await readLock(deps)).every((image) => image.digest !== undefined),
+    run: async () => void (await lockImages({ mirror }, { ...deps, print: () => {} })),
+  };
+}
+
+/** Pulls pinned images before anything is stopped for them. */
+export function pullStep(deps: Deps, keys: readonly string[], mirror: string | undefined): Step {
+  return {
+    id: "images-pull",
+    title: "Registry images, pinned by digest",
+    isDone: async () => (await missingImages(deps, keys, mirror)).length === 0,
+    async run(report) {
+      for (const reference of await missingImages(deps, keys, mirror)) {
+        report(`pulling ${reference}`);
+        await pull(deps, reference);
+      }
+    },
+  };
+}
+
+async function missingImages(deps: Deps, keys: readonly string[], mirror: string | undefined): Promise<string[]> {
+  const references = keys.map((key) => pinnedReference(deps, key, mirror));
+  const isThere = await Promise.all(
+    references.map(
+      async (reference) => (await deps.$({ nothrow: true })`docker image inspect ${reference}`).exitCode === 0,
+    ),
+  );
+  return references.filter((_, index) => !isThere[index]);
+}
+
+/** The reference by which a stack names a registry image. @throws UserError when it is not pinned */
+export function pinnedReference(deps: Deps, key: string, mirror: string | undefined): string {
+  return imageReference(key, { root: lockFolder(deps.projectDirectory, root), images: "registry", mirror });
+}

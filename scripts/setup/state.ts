@@ -1,0 +1,52 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { chmod, link, mkdir, rm, writeFile } from "node:fs/promises";
+import type { Deps } from "../lib/deps.ts";
+import { paths } from "../lib/project.ts";
+import { knownStacks } from "../lib/pulumi.ts";
+import { readConfigFile } from "../lib/stack-file.ts";
+import type { Step } from "./step.ts";
+
+/** The folder of everything that is this installation's own: Pulumi's state, its passphrase, the list of built images. */
+export async function makeStateFolder({
+  state,
+  backend,
+  passphrase,
+}: Pick<typeof paths, "state" | "backend" | "passphrase"> = paths): Promise<void> {
+  // Pulumi writes its state files for all to read; the folder keeps others out.
+  await mkdir(backend, { recursive: true, mode: 0o700 });
+  await chmod(state, 0o700);
+  if (existsSync(passphrase)) return;
+  const draft = `${passphrase}.${randomBytes(4).toString("hex")}`;
+  await writeFile(draft, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, flush: true });
+  // Whole or not at all; and unlike renaming, linking never replaces one that another run has made meanwhile.
+  await link(draft, passphrase).catch(ignoreExisting);
+  await rm(draft);
+}
+
+function ignoreExisting(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EEXIST") throw error;
+}
+
+/** A stack in Pulumi's state, and in its config what setup chose. */
+export function stackStep(
+  deps: Deps,
+  stack: string,
+  chosen: Readonly<Record<string, string>>,
+  needs: readonly string[],
+): Step {
+  return {
+    id: `stack-${stack}`,
+    title: `Pulumi stack ${stack}`,
+    needs,
+    async isDone() {
+      const isChosen = Object.keys(chosen).every((key) => readConfigFile(deps, stack)[key] !== undefined);
+      return isChosen && (await knownStacks(deps)).includes(stack);
+    },
+    async run() {
+      if (!(await knownStacks(deps)).includes(stack)) await deps.$`pulumi stack init ${stack} --no-select`;
+      for (const [key, value] of Object.entries(chosen))
+        await deps.$`pulumi config set ${key} ${value} --stack ${stack}`;
+    },
+  };
+}

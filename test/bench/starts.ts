@@ -1,0 +1,152 @@
+/**
+ * How long starts take, beside a peer of the same images: docker-compose with a file as they are around.
+ *
+ * Runs on stacks of its own. Prints a table in Markdown, which is what docs/figures.md shows.
+ */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { localFile } from "../../infra/lib/images.ts";
+import { root } from "../../scripts/lib/project.ts";
+import { removeProjectsOf } from "../support/engine-objects.ts";
+import { freePorts } from "../support/free-places.ts";
+import { makeProject, succeeded } from "../support/stacks.ts";
+
+const rounds = 3;
+const coldStart = "letta stack, images present, no volumes: to its deep probe";
+const nothingToDo = "letta stack again, nothing to do";
+const run = promisify(execFile);
+
+interface Figure {
+  readonly what: string;
+  readonly seconds: number[];
+}
+
+async function main(): Promise<void> {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      removeProjectsOf(process.pid);
+      process.exit(130);
+    });
+  }
+  const peer = await measurePeer();
+  const figures = new Map<string, number[]>();
+  for (let round = 0; round < rounds; round++) await measureStacks(figures);
+  const ours = [...figures].map(([what, seconds]) => ({ what, seconds }));
+  print(ours, peer);
+}
+
+/** One round, from a project that has never been up. */
+async function measureStacks(figures: Map<string, number[]>): Promise<void> {
+  const project = await makeProject({ owner: process.pid });
+  const measure = async (what: string, work: () => Promise<unknown>) => {
+    figures.set(what, [...(figures.get(what) ?? []), await secondsOf(work)]);
+  };
+  const command = async (...args: string[]) => succeeded(await project.command(args));
+  try {
+    await measure(coldStart, () => project.up(project.letta));
+    await measure("thoth stack on it: to all four roles", () => project.up(project.thoth));
+    await measure(nothingToDo, () => project.up(project.letta));
+    await measure("thoth stack again, nothing to do", () => project.up(project.thoth));
+    await measure("thoth: destroy and up", async () => {
+      succeeded(await project.pulumi(["destroy", "--yes", "--skip-preview", "--stack", project.thoth]));
+      await project.up(project.thoth);
+    });
+    await measure("status of both stacks", () => command("status"));
+    await command("thoth", "stop");
+    await measure("letta-stop", () => command("letta", "stop", "--yes"));
+    await measure("letta-start after it", () => command("letta", "start"));
+    await command("down");
+    await measure("both stacks again after make down", () => command("thoth", "start", "--yes"));
+  } finally {
+    removeProjectsOf(process.pid);
+  }
+}
+
+async function measurePeer(): Promise<Figure[]> {
+  await requireCompose();
+  const [port] = await freePorts(1);
+  const images = JSON.parse(readFileSync(join(root, localFile), "utf8")) as Record<string, string>;
+  const env = {
+    ...process.env,
+    COMPOSE_PROJECT_NAME: `letta-bench-${process.pid}`,
+    POSTGRES_IMAGE: images.postgres,
+    REDIS_IMAGE: images.redis,
+    LETTA_IMAGE: images.letta,
+    NGINX_IMAGE: images.nginx,
+    SSE_PORT: String(port),
+  };
+  const compose = (...args: string[]) =>
+    run("docker-compose", args, { cwd: join(import.meta.dirname, "compose"), env });
+  const cold: number[] = [];
+  const again: number[] = [];
+  try {
+    for (let round = 0; round < rounds; round++) {
+      cold.push(
+        await secondsOf(async () => {
+          await compose("up", "-d");
+          await untilHealthy(`http://127.0.0.1:${port}/v1/health/`);
+        }),
+      );
+      again.push(await secondsOf(() => compose("up", "-d")));
+      await compose("down", "--volumes");
+    }
+  } finally {
+    await compose("down", "--volumes");
+  }
+  return [
+    { what: coldStart, seconds: cold },
+    { what: nothingToDo, seconds: again },
+  ];
+}
+
+async function requireCompose(): Promise<void> {
+  try {
+    await run("docker-compose", ["version"]);
+  } catch {
+    console.error("installing docker-compose, the peer");
+    await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "docker-compose"]);
+  }
+}
+
+async function untilHealthy(url: string): Promise<void> {
+  for (let tries = 0; tries < 3000; tries++) {
+    const isHealthy = await fetch(url).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (isHealthy) return;
+    await sleep(100);
+  }
+  throw new Error(`${url} does not answer`);
+}
+
+async function secondsOf(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return (performance.now() - start) / 1000;
+}
+
+function print(ours: readonly Figure[], peer: readonly Figure[]): void {
+  const processor = cpus()[0]?.model ?? "unknown processor";
+  console.log(`${cpus().length} cores of ${processor}; median of ${rounds} rounds (least to most)\n`);
+  console.log("| | seconds | docker-compose, same images | ratio |\n|---|---|---|---|");
+  for (const { what, seconds } of ours) {
+    const other = peer.find((figure) => figure.what === what)?.seconds;
+    const ratio = other === undefined ? "" : (median(seconds) / median(other)).toFixed(2);
+    console.log(`| ${what} | ${show(seconds)} | ${other === undefined ? "" : show(other)} | ${ratio} |`);
+  }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((first, second) => first - second)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+function show(values: readonly number[]): string {
+  return `${median(values).toFixed(1)} (${Math.min(...values).toFixed(1)} to ${Math.max(...values).toFixed(1)})`;
+}
+
+await main();

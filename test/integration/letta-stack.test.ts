@@ -1,0 +1,171 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { dockerOutput, inspectContainer } from "../../infra/lib/docker.ts";
+import { lettaFetch } from "../../infra/lib/letta-api.ts";
+import { withPostgres } from "../../infra/lib/postgres.ts";
+import type { LettaStack } from "../../scripts/lib/stacks.ts";
+import { conversationText, createAgent, type LettaEvent, say, stream } from "../support/conversation.ts";
+import { modelKey } from "../support/integration-setup.ts";
+import { startScriptedModel } from "../support/scripted-model.ts";
+import { secretsOf } from "../support/secrets.ts";
+import { sharedStacks } from "../support/shared-stacks.ts";
+import { succeeded } from "../support/stacks.ts";
+
+const stacks = sharedStacks();
+let letta: LettaStack;
+beforeAll(async () => {
+  letta = await stacks.lettaOutputs();
+});
+
+describe("after up", () => {
+  test("all four containers are healthy", async () => {
+    expect(letta.containers).toHaveLength(4);
+    const health = async () =>
+      Promise.all(letta.containers.map(async (name) => (await inspectContainer(name))?.State.Health?.Status));
+    await expect.poll(health, { timeout: 60_000 }).toEqual(["healthy", "healthy", "healthy", "healthy"]);
+  });
+
+  test("the health URLs of the outputs answer 200", async () => {
+    const answers = await Promise.all(Object.values(letta.healthUrls).map((url) => fetch(url, { redirect: "error" })));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+  });
+
+  test("the state holds a deep probe that passed", async () => {
+    const { stdout } = succeeded(await stacks.pulumi(["stack", "export", "--stack", stacks.letta]));
+    expect(stdout).toContain("pulumi-nodejs:dynamic/thoth-letta:letta-probe");
+  });
+});
+
+describe.each(["letta", "thoth"] as const)("a second run of the %s stack changes nothing", (kind) => {
+  test.each([
+    ["up", ["up", "--yes", "--skip-preview", "--expect-no-changes"]],
+    ["preview", ["preview", "--expect-no-changes"]],
+    ["refresh", ["refresh", "--preview-only", "--expect-no-changes"]],
+  ])("on %s", async (_name, args) => {
+    const before = await stacks.containers(stacks[kind]);
+    succeeded(await stacks.pulumi([...args, "--stack", stacks[kind]]));
+    expect(await stacks.containers(stacks[kind])).toEqual(before);
+  });
+});
+
+describe("Letta", () => {
+  test.each(["server", "sse"] as const)("answers nobody without its password on the %s port", async (port) => {
+    const ask = (headers: Record<string, string>) => fetch(`${letta.urls[port]}/v1/agents/`, { headers });
+    expect((await ask({})).status).toBe(401);
+    expect((await ask({ authorization: "Bearer wrong" })).status).toBe(401);
+    expect((await ask({ authorization: `Bearer ${letta.serverPassword}` })).status).toBe(200);
+  });
+
+  test("is process 1 of its container, so that it gets the stop signal", async () => {
+    const commandLine = await dockerOutput(["exec", `${stacks.letta}-server`, "cat", "/proc/1/cmdline"]);
+    expect(commandLine.split("\0")).toEqual(["python3", "/run/thoth-letta/serve.py", ""]);
+  });
+
+  test("keeps its connections to Postgres from one request to the next", async () => {
+    const endpoint = await stacks.lettaEndpoint();
+    const ask = async () => {
+      for (let count = 0; count < 20; count++) await lettaFetch(endpoint, "GET", "/v1/agents/");
+    };
+    await ask();
+    const before = await serverSessions();
+    await ask();
+    const after = await serverSessions();
+    // Without a pool each query would open and close a connection of its own, and none would be idle here.
+    expect(before).not.toEqual([]);
+    expect(after).toEqual(expect.arrayContaining(before));
+    expect(after.length).toBeLessThanOrEqual(35);
+  });
+
+  test("runs a message in the background through Redis", async () => {
+    await using agent = await testAgent();
+    const events: LettaEvent[] = [];
+    for await (const event of stream(agent.endpoint, agent.id, "in the background", { background: true })) {
+      events.push(event);
+    }
+    const run = events.find(({ run_id }) => run_id !== undefined)?.run_id;
+    expect(events.map(({ content }) => content ?? "").join("")).toBe("You said: in the background");
+    const keys = await dockerOutput(["exec", `${stacks.letta}-redis`, "redis-cli", "keys", "sse:run:*"]);
+    expect(keys.split("\n")).toContain(`sse:run:${run}`);
+  });
+
+  test("keeps of a model call only what it cost, not what was said", async () => {
+    await using agent = await testAgent();
+    await say(agent.endpoint, agent.id, "marker-of-a-private-prompt");
+    expect(await conversationText(agent.endpoint, agent.id)).toContain("marker-of-a-private-prompt");
+    const count = (sql: string) =>
+      withPostgres(letta.hostDatabaseUrls.letta ?? "", async (client) => (await client.query(sql)).rowCount);
+    const traces = `select from provider_trace_metadata where agent_id = '${agent.id}'`;
+    await expect.poll(() => count(traces), { timeout: 30_000 }).toBeGreaterThan(0);
+    for (const table of ["provider_traces", "provider_trace_metadata"]) {
+      expect(await count(`select from ${table} t where t::text like '%marker-of-a-private-prompt%'`), table).toBe(0);
+    }
+  });
+
+  /** Letta's own connections as Postgres sees them: process and start. */
+  function serverSessions(): Promise<string[]> {
+    return withPostgres(letta.hostDatabaseUrls.letta ?? "", async (client) => {
+      const { rows } = await client.query<{ session: string }>(
+        `select pid || ' since ' || backend_start as session from pg_stat_activity
+         where usename = 'letta' and pid <> pg_backend_pid() order by backend_start`,
+      );
+      return rows.map(({ session }) => session);
+    });
+  }
+
+  /** An agent with a model of its own; both go with the test. */
+  async function testAgent() {
+    const model = await startScriptedModel({ host: "0.0.0.0" });
+    const endpoint = await stacks.lettaEndpoint();
+    const id = await createAgent(endpoint, model.port);
+    return {
+      id,
+      endpoint,
+      async [Symbol.asyncDispose]() {
+        await lettaFetch(endpoint, "DELETE", `/v1/agents/${id}`);
+        await model.close();
+      },
+    };
+  }
+});
+
+describe("no secret is in the open", () => {
+  let secrets: string[];
+  beforeAll(async () => {
+    const own = [...(await secretsOf(stacks, stacks.letta)), ...(await secretsOf(stacks, stacks.thoth))];
+    secrets = [...own, modelKey];
+    // Each of: server password and encryption key, admin and two databases' passwords and keys, MCP token, model key.
+    expect(secrets.length).toBeGreaterThan(10);
+  });
+  const leaksIn = (text: string) => secrets.filter((secret) => text.includes(secret));
+  const containers = async () =>
+    Object.keys({ ...(await stacks.containers(stacks.letta)), ...(await stacks.containers(stacks.thoth)) });
+
+  test("of docker inspect", async () => {
+    const names = await containers();
+    expect(names).toHaveLength(8);
+    expect(leaksIn(await dockerOutput(["inspect", ...names]))).toEqual([]);
+  });
+
+  test("of the containers' logs", async () => {
+    for (const name of await containers()) {
+      const { output } = await stacks.engine(["logs", name]);
+      expect(output, name).not.toBe("");
+      expect(leaksIn(output), name).toEqual([]);
+    }
+  });
+
+  test.each(["letta", "thoth"] as const)("of the exported state of the %s stack", async (kind) => {
+    const { output } = succeeded(await stacks.pulumi(["stack", "export", "--stack", stacks[kind]]));
+    expect(leaksIn(output)).toEqual([]);
+  });
+
+  test("of a preview that replaces the containers that hold them", async () => {
+    stacks.configure(stacks.letta, { contextWindowLimit: 64_000 });
+    try {
+      const { output } = succeeded(await stacks.pulumi(["preview", "--diff", "--stack", stacks.letta]));
+      expect(output).toContain("GLOBAL_MAX_CONTEXT_WINDOW_LIMIT=64000");
+      expect(leaksIn(output)).toEqual([]);
+    } finally {
+      stacks.configure(stacks.letta, { contextWindowLimit: 128_000 });
+    }
+  });
+});

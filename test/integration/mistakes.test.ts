@@ -1,0 +1,111 @@
+import { createServer } from "node:net";
+import { beforeAll, describe, expect, test } from "vitest";
+import { dockerOutput } from "../../infra/lib/docker.ts";
+import { freePorts } from "../support/free-places.ts";
+import { ownProject, sharedStacks } from "../support/shared-stacks.ts";
+import type { StackConfig, TestProject } from "../support/stacks.ts";
+
+const shared = sharedStacks();
+let project: TestProject;
+beforeAll(async () => {
+  project = await ownProject();
+});
+
+/** Runs an up that must fail with this config, and leave nothing on the engine; returns what it said. */
+async function refusal(stack: "letta" | "thoth", config: StackConfig = {}, env: Record<string, string> = {}) {
+  const name = project[stack];
+  const before = Object.fromEntries(Object.keys(config).map((key) => [key, project.configured(name, key)]));
+  project.configure(name, config);
+  try {
+    const { exitCode, output } = await project.pulumi(["up", "--yes", "--skip-preview", "--stack", name], { env });
+    expect(exitCode).not.toBe(0);
+    expect(output).not.toMatch(/at .*\.ts:\d+/);
+    return output;
+  } finally {
+    project.configure(name, before);
+    for (const kind of ["container", "network", "volume"]) {
+      const format = kind === "container" ? "{{.Names}}" : "{{.Name}}";
+      const flags = kind === "container" ? ["--all"] : [];
+      const names = await dockerOutput([kind, "ls", ...flags, "--format", format]);
+      expect(names.split("\n").filter((object) => object.startsWith(`${name}-`))).toEqual([]);
+    }
+  }
+}
+
+describe("config", () => {
+  test("is refused with all its mistakes at once, each with the command that mends it", async () => {
+    const output = await refusal("letta", {
+      imges: "local",
+      subnet: "10.1.2.3/24",
+      projects: ["Thoth"],
+      sizes: { server: { workers: 0 } },
+    });
+    const stack = project.letta;
+    expect(output).toContain(`4 mistakes in Pulumi.${stack}.yaml`);
+    expect(output).toContain(`pulumi config rm --path 'thoth-letta:imges' -s ${stack}`);
+    expect(output).toContain("must start at 10.1.2.0");
+    expect(output).toContain(`pulumi config set --path 'thoth-letta:projects[0]' VALUE -s ${stack}`);
+    expect(output).toContain(`pulumi config set --path 'thoth-letta:sizes.server.workers' VALUE -s ${stack}`);
+  });
+
+  test("that does not tell the stack's kind is refused", async () => {
+    expect(await refusal("letta", { kind: "leta" })).toContain(`pulumi config set kind letta -s ${project.letta}`);
+  });
+});
+
+describe("Thoth", () => {
+  test("does not start without a letta stack, and says how to start one", async () => {
+    const output = await refusal("thoth");
+    expect(output).toContain(`the letta stack "${project.letta}" is not there or was never brought up`);
+    expect(output).toContain(`mend: pulumi up -s ${project.letta}`);
+  });
+});
+
+describe("what somebody else has on this host", () => {
+  test("a port: the message names it, its key and the way out", async () => {
+    const [port] = (await freePorts(1)) as [number];
+    const listener = createServer().listen(port, "127.0.0.1");
+    const ports = project.configured<Record<string, number>>(project.letta, "ports");
+    const output = await refusal("letta", { ports: { ...ports, sse: port } });
+    listener.close();
+    expect(output).toContain(`port ${port} (ports.sse) is taken by another process on this host`);
+    expect(output).toContain(`pulumi config set --path 'thoth-letta:ports.sse' PORT -s ${project.letta}`);
+  });
+
+  test("a port of another stack: the message names its container", async () => {
+    const { postgres } = shared.configured<{ postgres: number }>(shared.letta, "ports");
+    const ports = project.configured<Record<string, number>>(project.letta, "ports");
+    const output = await refusal("letta", { ports: { ...ports, postgres } });
+    expect(output).toContain(`port ${postgres} (ports.postgres) is taken by container ${shared.letta}-postgres`);
+  });
+
+  test("a subnet: the message names the network", async () => {
+    const subnet = shared.configured<string>(shared.letta, "subnet");
+    const output = await refusal("letta", { subnet });
+    expect(output).toContain(`subnet ${subnet} overlaps with Docker network ${shared.letta}-network`);
+  });
+
+  test("a container's name: the message says how to put the container aside", async () => {
+    const image = (await dockerOutput(["inspect", "--format", "{{.Config.Image}}", `${shared.letta}-redis`])).trim();
+    const id = (await dockerOutput(["create", "--name", `${project.letta}-redis`, image])).trim();
+    const output = await project.pulumi(["up", "--yes", "--skip-preview", "--stack", project.letta]);
+    expect(await dockerOutput(["ps", "--all", "--quiet", "--no-trunc", "--filter", `name=${project.letta}-`])).toBe(
+      `${id}\n`,
+    );
+    await dockerOutput(["rm", "--volumes", id]);
+    expect(output.exitCode).not.toBe(0);
+    expect(output.output).toContain(`a container named ${project.letta}-redis is there that this stack did not make`);
+  });
+});
+
+describe("the engine and the state", () => {
+  test("an engine that does not answer is told as that", async () => {
+    const output = await refusal("letta", {}, { DOCKER_HOST: "unix:///nonexistent/docker.sock" });
+    expect(output).toContain("the Docker engine does not answer");
+  });
+
+  test("a wrong passphrase is refused before anything is done", async () => {
+    const wrong = { PULUMI_CONFIG_PASSPHRASE_FILE: "", PULUMI_CONFIG_PASSPHRASE: "wrong" };
+    expect(await refusal("letta", {}, wrong)).toContain("incorrect passphrase");
+  });
+});

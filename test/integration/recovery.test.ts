@@ -1,0 +1,103 @@
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { dockerOutput, inspectContainer } from "../../infra/lib/docker.ts";
+import { type ProbeResult, probeLetta } from "../../infra/lib/letta-probe.ts";
+import { migrate } from "../../infra/providers/migration.ts";
+import { root } from "../../scripts/lib/project.ts";
+import type { LettaStack } from "../../scripts/lib/stacks.ts";
+import { sharedStacks } from "../support/shared-stacks.ts";
+import { succeeded } from "../support/stacks.ts";
+
+const stacks = sharedStacks();
+const [postgres, redis, server] = ["postgres", "redis", "server"].map((role) => `${stacks.letta}-${role}`) as [
+  string,
+  string,
+  string,
+];
+let letta: LettaStack;
+let postgresImage: string;
+beforeAll(async () => {
+  letta = await stacks.lettaOutputs();
+  postgresImage = (await inspectContainer(postgres))?.Config.Image ?? "";
+});
+
+const failedProbes = async (): Promise<ProbeResult[]> =>
+  (await probeLetta(await stacks.lettaEndpoint())).filter(({ ok }) => !ok);
+
+describe("a service that dies", () => {
+  test.each([
+    ["Redis", redis],
+    ["Postgres", postgres],
+  ])("%s comes back by itself, and Letta works on without a restart", async (_name, container) => {
+    const before = await inspectContainer(server);
+    const restarts = (await inspectContainer(container))?.RestartCount ?? 0;
+    await killFirstProcess(container);
+    await expect.poll(failedProbes, { timeout: 120_000, interval: 500 }).toEqual([]);
+    expect((await inspectContainer(container))?.RestartCount).toBe(restarts + 1);
+    expect((await inspectContainer(server))?.State.StartedAt).toBe(before?.State.StartedAt);
+  });
+
+  /** Not by `docker kill`, which the engine takes for a wish of the operator's: it would not restart the container. */
+  async function killFirstProcess(container: string): Promise<void> {
+    const pid = (await dockerOutput(["inspect", "--format", "{{.State.Pid}}", container])).trim();
+    const inHost = ["--rm", "--pid", "host", "--user", "0:0", "--entrypoint", "sh"];
+    await dockerOutput(["run", ...inHost, postgresImage, "-c", `kill -9 ${pid}`]);
+  }
+});
+
+test("a second Postgres on the same volume is refused", async () => {
+  const guard = join(root, "infra/containers/postgres-guard.sh");
+  const data = "/var/lib/postgresql/data";
+  const { exitCode, output } = await stacks.engine([
+    ...["run", "--rm", "--name", `${stacks.letta}-second-postgres`, "--entrypoint", "bash"],
+    ...["--env", "POSTGRES_LOCK_WAIT_SECONDS=1", "--env", `PGDATA=${data}/pgdata`],
+    ...["--volume", `${letta.volumes.postgres}:${data}`, "--volume", `${guard}:/usr/local/bin/postgres-guard:ro`],
+    ...[postgresImage, "/usr/local/bin/postgres-guard", "postgres"],
+  ]);
+  expect(output).toContain(`REFUSED: another Postgres holds ${data}/.postgres.lock`);
+  expect(exitCode).toBe(75);
+});
+
+describe("the migration", () => {
+  test("rebuilds an index that an interrupted run left invalid, and drops a leftover copy", async () => {
+    const invalidate = (index: string) =>
+      stacks.psql(`update pg_index set indisvalid = false where indexrelid = '${index}'::regclass`, "letta");
+    await invalidate("ix_step_id");
+    await stacks.psql("create index ix_step_id_ccnew on provider_traces (step_id)", "letta");
+    await invalidate("ix_step_id_ccnew");
+
+    const url = new URL(letta.hostDatabaseUrls.letta ?? "");
+    const version = await migrate({
+      image: (await inspectContainer(server))?.Config.Image ?? "",
+      containerName: `${stacks.letta}-server-migration`,
+      network: letta.network.name,
+      databaseUrl: `postgresql://letta:${url.password}@letta-postgres:5432/letta`,
+      host: url.hostname,
+      port: Number(url.port),
+      database: "letta",
+      password: url.password,
+    });
+    expect(version).toBe(letta.schemaVersion);
+    const indexes = "select relname, indisvalid from pg_index join pg_class on oid = indexrelid where relname";
+    expect(await stacks.psql(`${indexes} like 'ix_step_id%'`, "letta")).toBe("ix_step_id|t");
+  });
+
+  test("that fails stops the start, tells why and hides the password", async () => {
+    const setVersion = (version: string) =>
+      stacks.psql(`update alembic_version set version_num = '${version}'`, "letta");
+    await setVersion("ffffffffffff");
+    succeeded(await stacks.command(["letta", "stop", "--yes"]));
+    try {
+      const { exitCode, output } = await stacks.command(["letta", "start"]);
+      expect(exitCode).toBe(1);
+      expect(output).toContain("the migration of Letta's database failed, so the server was not started");
+      expect(output).toContain("Can't locate revision identified by 'ffffffffffff'");
+      expect(output).not.toContain(new URL(letta.hostDatabaseUrls.letta ?? "").password);
+      expect((await inspectContainer(server))?.State.Status).toBe("exited");
+    } finally {
+      await setVersion(letta.schemaVersion);
+      succeeded(await stacks.command(["letta", "start"]));
+    }
+    expect(await failedProbes()).toEqual([]);
+  });
+});

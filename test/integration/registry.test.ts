@@ -1,0 +1,186 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
+import { docker, dockerOutput, inspectContainer } from "../../infra/lib/docker.ts";
+import { type ImageLock, imageReference, lettaImages, localReference, lockFile } from "../../infra/lib/images.ts";
+import { planImages, planStandIn } from "../../offline/images/plan.ts";
+import { standInSteps } from "../../offline/images/stand-in.ts";
+import { root } from "../../scripts/lib/project.ts";
+import { readConfigFile } from "../../scripts/lib/stack-file.ts";
+import { mirrorOf, pullStep } from "../../scripts/setup/registry-images.ts";
+import { removeProject } from "../support/engine-objects.ts";
+import { fakeDeps } from "../support/fake-deps.ts";
+import { type Registry, startRegistry } from "../support/registry.ts";
+import { runMain } from "../support/run-main.ts";
+import { ownProject } from "../support/shared-stacks.ts";
+
+/**
+ * Registry mode without an outside registry: one on loopback, as the mirror, serves the images that are here under
+ * the names and tags of the checkout's lock file.
+ */
+let registry: Registry;
+/** Key -> digest, as the registry gave them. */
+const pushed: Record<string, string> = {};
+/** A project folder with a lock file of its own. */
+const folder = mkdtempSync(join(tmpdir(), "thoth-letta-lock-"));
+const checkoutLock = JSON.parse(readFileSync(join(root, lockFile), "utf8")) as ImageLock;
+/** Where this checkout's own images come from. */
+const source = readConfigFile({ projectDirectory: root }, "letta").images === "registry" ? "registry" : "local";
+
+const readLock = () => JSON.parse(readFileSync(join(folder, lockFile), "utf8")) as ImageLock;
+const lockImages = (mirror = registry.address) =>
+  runMain(["images-lock", "--mirror", mirror], { THOTH_LETTA_PROJECT: folder });
+const digests = (lock: ImageLock) => Object.fromEntries(Object.entries(lock).map(([key, { digest }]) => [key, digest]));
+const pinned = (key: string) => {
+  const { name, tag, digest } = readLock()[key] ?? {};
+  return `${registry.address}/${name}:${tag}@${digest}`;
+};
+const writeLock = (lock: ImageLock, directory = folder) =>
+  writeFileSync(join(directory, lockFile), JSON.stringify(lock));
+
+beforeAll(async () => {
+  registry = await startRegistry();
+  for (const [key, { name, tag }] of Object.entries(checkoutLock)) {
+    pushed[key] = await registry.push(key === "base" ? await plainDebian() : presentImage(key), name, tag);
+  }
+  // Without the checkout's digests: those are of another registry's images.
+  writeLock(Object.fromEntries(Object.entries(checkoutLock).map(([key, { name, tag }]) => [key, { name, tag }])));
+});
+
+afterAll(async () => {
+  await registry?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** The image that setup has built or pulled. */
+function presentImage(key: string): string {
+  return imageReference(key, { root, images: source, mirror: mirrorOf({ projectDirectory: root }, "letta") });
+}
+
+/** As Debian's own image is: without certificates, helpers and settings of this host. @returns its name or id */
+async function plainDebian(): Promise<string> {
+  if (source === "registry") return presentImage("base");
+  const [base] = planImages(join(root, "offline/images"), "0.16.8");
+  const container = `${folder.slice(folder.lastIndexOf("/") + 1).toLowerCase()}-base`;
+  const archive = join(folder, "base.tar");
+  try {
+    await dockerOutput(["run", "--interactive", "--name", container, base.reference, "sh"], { input: plainScript });
+    await dockerOutput(["export", "--output", archive, container]);
+    return (await dockerOutput(["import", archive])).trim();
+  } finally {
+    await docker(["rm", "--force", container]);
+    rmSync(archive, { force: true });
+  }
+}
+
+const plainScript = `set -e
+apt-get purge -y -qq --auto-remove ca-certificates curl
+rm -rf /etc/ssl/certs /usr/local/share/ca-certificates /usr/local/sbin/install-packages /etc/apt/apt.conf.d/9*
+rm /etc/apt/sources.list
+cat >/etc/apt/sources.list.d/debian.sources <<SOURCES
+Types: deb
+URIs: http://deb.debian.org/debian
+Suites: trixie
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+SOURCES
+`;
+
+describe("images-lock", () => {
+  test("writes the digests that the registry has", () => {
+    const { exitCode, stdout, stderr } = lockImages();
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(digests(readLock())).toEqual(pushed);
+    expect(stdout.split("\n").filter((line) => line.endsWith(" (changed)"))).toHaveLength(Object.keys(pushed).length);
+  });
+
+  test("finds nothing changed the second time", () => {
+    const before = readFileSync(join(folder, lockFile), "utf8");
+    const { exitCode, stdout } = lockImages();
+    expect(exitCode).toBe(0);
+    expect(stdout).not.toContain("(changed)");
+    expect(readFileSync(join(folder, lockFile), "utf8")).toBe(before);
+  });
+
+  test("finds the one tag that stands for something else now, and that it is back", async () => {
+    const { name, tag } = checkoutLock.nginx ?? { name: "", tag: "" };
+    const other = await registry.push(presentImage("redis"), name, tag);
+    const { stdout } = lockImages();
+    expect(stdout.match(/^.*\(changed\)$/gm)).toEqual([`nginx: ${name}:${tag} is ${other} (changed)`]);
+    expect(digests(readLock())).toEqual({ ...pushed, nginx: other });
+    expect(await registry.push(presentImage("nginx"), name, tag)).toBe(pushed.nginx);
+    lockImages();
+    expect(digests(readLock())).toEqual(pushed);
+  });
+
+  test("of a registry that does not answer is one clear error, and changes nothing", () => {
+    const before = readFileSync(join(folder, lockFile), "utf8");
+    const { exitCode, stderr } = lockImages("127.0.0.1:1");
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(
+      /^error: 127\.0\.0\.1:1\/\S+ cannot be pulled: .*connection refused\n {2}mend: check the network, or set thoth-letta:images to local: .*\n$/,
+    );
+    expect(readFileSync(join(folder, lockFile), "utf8")).toBe(before);
+  });
+});
+
+describe("the step that pulls", () => {
+  const step = () => pullStep(fakeDeps({ projectDirectory: folder }), lettaImages, registry.address);
+
+  test("has nothing to do when all images are there", async () => {
+    expect(await step().isDone()).toBe(true);
+  });
+
+  test("pulls the images that are missing, by digest, and only those", async () => {
+    const { name, tag } = readLock().redis ?? {};
+    await dockerOutput(["rmi", `${registry.address}/${name}:${tag}`]);
+    expect(await step().isDone()).toBe(false);
+    const lines: string[] = [];
+    await step().run((line) => lines.push(line));
+    expect(lines).toEqual([`pulling ${pinned("redis")}`]);
+    expect(await step().isDone()).toBe(true);
+  });
+});
+
+test("a letta stack runs the images of the lock file by digest, and a second preview is empty", async () => {
+  const project = await ownProject({ letta: { images: "registry", imageMirror: registry.address } });
+  onTestFailed(async () => console.log(await project.recentLogs()));
+  writeLock(readLock(), project.folder);
+  await project.up(project.letta);
+  const { containers, images } = await project.lettaOutputs();
+  expect(images).toBe("registry");
+  const used = await Promise.all(containers.map(async (name) => (await inspectContainer(name))?.Config.Image));
+  expect(used).toEqual(["postgres", "redis", "letta", "nginx"].map(pinned));
+  const preview = await project.pulumi(["preview", "--expect-no-changes", "--stack", project.letta]);
+  expect(preview.output).not.toMatch(/[~+-] /);
+  expect(preview.exitCode).toBe(0);
+  removeProject(project.suffix);
+});
+
+/** Removes an image that was built in stages, what its stages left, and its base: they are of no use without the registry. */
+async function removeBuilt(reference: string): Promise<void> {
+  const [base] = planStandIn(join(root, "offline/images"), pinned("base"));
+  const id = (await dockerOutput(["image", "inspect", "--format", "{{.Id}}", base.reference])).trim();
+  await dockerOutput(["rmi", reference]);
+  const dangling = (await dockerOutput(["images", "--quiet", "--no-trunc", "--filter", "dangling=true"])).split("\n");
+  for (const image of dangling.filter((line) => line !== "")) {
+    const { stdout } = await docker(["history", "--quiet", "--no-trunc", image]);
+    if (stdout.split("\n").includes(id)) await docker(["rmi", image]);
+  }
+  await dockerOutput(["rmi", base.reference]);
+}
+
+test("the stand-in for Thoth is built on the registry's Debian, with the certificates and mirrors of this host", async () => {
+  const checkout = join(folder, "checkout");
+  mkdirSync(checkout);
+  symlinkSync(join(root, "offline"), join(checkout, "offline"));
+  const steps = standInSteps({ root: checkout, base: pinned("base"), needs: [] });
+  for (const step of steps) if (!(await step.isDone())) await step.run(() => {});
+  expect(await Promise.all(steps.map((step) => step.isDone()))).toEqual(steps.map(() => true));
+  const reference = localReference("thoth", checkout);
+  // Exit code 64 is the stand-in's own for a role that it has not.
+  const { exitCode } = await docker(["run", "--rm", reference, "thoth", "no-such-role"]);
+  expect(exitCode).toBe(64);
+  await removeBuilt(reference);
+});

@@ -1,0 +1,38 @@
+import { $ } from "zx";
+import * as engine from "../../infra/lib/docker.ts";
+import type { Deps } from "../../scripts/lib/deps.ts";
+import { temporaryFolder } from "./temporary.ts";
+
+/** The real shell and engine client, so that what they call are the fake programs on PATH; what is told is kept. */
+export interface FakeDeps extends Deps {
+  readonly printed: string[];
+  readonly questions: string[];
+}
+
+export interface FakeDepsOptions {
+  /** The answer to every question; default: no, as where nobody can answer. */
+  readonly answer?: boolean;
+  readonly isTerminal?: boolean;
+  /** Default: an empty folder. */
+  readonly projectDirectory?: string;
+}
+
+/** Deps for a command under test; to be made after the fake programs and the environment, which it takes as they are. */
+export function fakeDeps(options: FakeDepsOptions = {}): FakeDeps {
+  const printed: string[] = [];
+  const questions: string[] = [];
+  const projectDirectory = options.projectDirectory ?? temporaryFolder();
+  return {
+    $: $({ env: { ...process.env } as Record<string, string>, cwd: projectDirectory, quiet: true }),
+    engine,
+    projectDirectory,
+    printed,
+    questions,
+    print: (line) => printed.push(line),
+    confirm: async (question) => {
+      questions.push(question);
+      return options.answer ?? false;
+    },
+    isTerminal: options.isTerminal ?? false,
+  };
+}

@@ -1,0 +1,81 @@
+import { pathToFileURL } from "node:url";
+import type { ThothExports } from "../../infra/stacks/outputs.ts";
+import type { LettaStack } from "../../scripts/lib/stacks.ts";
+import { inspected } from "./container-state.ts";
+import type { FakeAnswer, FakeAnswers } from "./fake-programs.ts";
+import { temporaryFolder, withEnvironment } from "./temporary.ts";
+
+/** Outputs of a letta stack; nothing listens on its ports. */
+export const lettaOutputs: LettaStack = {
+  contractVersion: 1,
+  healthUrls: { server: "http://127.0.0.1:1/v1/health/", sse: "http://127.0.0.1:2/nginx-health" },
+  urls: { server: "http://127.0.0.1:1", sse: "http://127.0.0.1:2" },
+  internalUrls: { server: "http://letta-server:8283", sse: "http://letta-nginx:8284" },
+  network: { id: "0123", name: "letta-network", subnet: "172.22.0.0/16" },
+  volumes: { postgres: "letta-postgres", data: "letta-data", home: "letta-home" },
+  containers: ["letta-postgres", "letta-redis", "letta-server", "letta-nginx"],
+  projects: ["thoth"],
+  images: "local",
+  schemaVersion: "abc",
+  serverPassword: "server-password",
+  databaseUrls: { thoth: "postgresql://thoth:pw@letta-postgres:5432/thoth" },
+  encryptionKeys: { thoth: "key" },
+  hostDatabaseUrls: {
+    letta: "postgresql://letta:pw@127.0.0.1:3/letta",
+    thoth: "postgresql://thoth:pw@127.0.0.1:3/thoth",
+  },
+};
+
+/** Outputs of a thoth stack. */
+export const thothOutputs: ThothExports = {
+  healthUrls: { api: "http://127.0.0.1:4/health", mcp: "http://127.0.0.1:5/health" },
+  urls: { api: "http://127.0.0.1:4", mcp: "http://127.0.0.1:5" },
+  containers: ["thoth-api", "thoth-mcp", "thoth-discovery", "thoth-monitor"],
+  vault: "/srv/vault",
+  isStandIn: true,
+};
+
+/** What `pulumi stack output` says of a stack that is not there. */
+export const noStack: FakeAnswer = { exitCode: 255, stderr: "error: no stack named 'letta' found\n" };
+
+/** The answers of `pulumi` while both stacks are there, whole and at rest; `changes` come first. */
+export function pulumiAnswers(changes: FakeAnswers = {}): FakeAnswers {
+  return {
+    ...changes,
+    "stack output --json --show-secrets --stack letta": { stdout: JSON.stringify(lettaOutputs) },
+    "stack output --json --show-secrets --stack thoth": { stdout: JSON.stringify(thothOutputs) },
+    "stack ls": { stdout: '[{"name": "letta"}, {"name": "thoth"}]' },
+    "stack export": { stdout: '{"deployment": {}}' },
+    "up ": {},
+    "destroy ": {},
+    "refresh ": {},
+    ...changes,
+  };
+}
+
+/** The answers of `docker` while every container runs and no others are on the network; `changes` come first. */
+export function dockerAnswers(changes: FakeAnswers = {}): FakeAnswers {
+  return {
+    ...changes,
+    version: { stdout: "20.10.24\n" },
+    "ps --all": {},
+    "container inspect": inspected(),
+    "network inspect letta-network": networkOf(...lettaOutputs.containers),
+    stop: {},
+    ...changes,
+  };
+}
+
+/** What `docker network inspect` says of a network with these containers on it. */
+export function networkOf(...names: string[]): FakeAnswer {
+  return {
+    stdout: JSON.stringify([{ Containers: Object.fromEntries(names.map((Name, index) => [`id-${index}`, { Name }])) }]),
+  };
+}
+
+/** A state of its own, which is set up as far as files can tell. @returns the folder of Pulumi's file backend */
+export function temporaryBackend(): string {
+  const folder = temporaryFolder();
+  withEnvironment({ PULUMI_BACKEND_URL: pathToFileURL(folder).href, PULUMI_CONFIG_PASSPHRASE: "test" });
+  return folder;
+}

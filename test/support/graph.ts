@@ -1,0 +1,173 @@
+import * as pulumi from "@pulumi/pulumi";
+import { projectName } from "../../infra/lib/names.ts";
+
+/** One resource as the engine is told of it. */
+export interface RecordedResource {
+  readonly type: string;
+  readonly name: string;
+  readonly urn: string;
+  readonly isCustom: boolean;
+  /** URN of the component it is part of; empty at the top. */
+  readonly parent: string;
+  /** Inputs as the provider gets them. */
+  readonly inputs: Record<string, unknown>;
+  /** The same inputs as they are stored in the open: `[secret]` stands for what is encrypted. */
+  readonly storedInputs: Record<string, unknown>;
+  readonly options: {
+    readonly protect: boolean;
+    readonly retainOnDelete: boolean;
+    readonly deleteBeforeReplace: boolean;
+    readonly replaceOnChanges: readonly string[];
+    readonly ignoreChanges: readonly string[];
+    readonly additionalSecretOutputs: readonly string[];
+    readonly timeouts: { readonly create: string; readonly delete: string };
+  };
+  /** URNs of what must be there first, whether named in `dependsOn` or carried by a value. */
+  readonly dependencies: readonly string[];
+}
+
+/** All that one run of a stack program registered. */
+export interface Graph<Exports> {
+  readonly exports: Exports;
+  /** In the order of registration. */
+  readonly resources: readonly RecordedResource[];
+  /** Resources of one type. */
+  readonly ofType: (type: string) => RecordedResource[];
+  /** The one custom resource of this name. */
+  readonly resource: (name: string) => RecordedResource;
+  /** Names of the custom resources, near and far, that the named one waits for. */
+  readonly waitsFor: (name: string) => string[];
+}
+
+/** What the recorder reads of a RegisterResourceRequest. */
+interface RegisterRequest {
+  getType(): string;
+  getName(): string;
+  getParent(): string;
+  getCustom(): boolean;
+  getObject(): { toJavaScript(): Record<string, unknown> } | undefined;
+  getProtect(): boolean;
+  getRetainondelete(): boolean;
+  getDeletebeforereplace(): boolean;
+  getReplaceonchangesList(): string[];
+  getIgnorechangesList(): string[];
+  getAdditionalsecretoutputsList(): string[];
+  getCustomtimeouts(): { getCreate(): string; getDelete(): string } | undefined;
+  getDependenciesList(): string[];
+}
+type Answer = (error: unknown, response: { getUrn(): string } | undefined) => void;
+
+/**
+ * Runs a stack program against Pulumi's mocks and records what it registers, options included.
+ *
+ * Every random password is `plain-` and its name, so that a test can look for places where one shows. Import the program
+ * inside `run`: modules that make resources must be loaded after the mocks are in place.
+ */
+export async function recordGraph<Exports>(
+  run: () => Promise<Exports>,
+  options: { stack: string; isPreview?: boolean } = { stack: "test" },
+): Promise<Graph<Exports>> {
+  const resources: RecordedResource[] = [];
+  const isPreview = options.isPreview ?? false;
+  await pulumi.runtime.setMocks(
+    {
+      newResource: ({ type, name, inputs }) => ({
+        id: isPreview ? undefined : `id-of-${name}`,
+        state: { ...inputs, ...(isPreview ? {} : providerOutputs(type, name)) },
+      }),
+      call: ({ token }) => {
+        throw new Error(`the program calls ${token}, which no test expects`);
+      },
+    },
+    projectName,
+    options.stack,
+    isPreview,
+    "organization",
+  );
+  recordInto(resources);
+  const exports = await run();
+  // Registrations run on after the program has returned; a failed one rejects here rather than nowhere.
+  await pulumi.runtime.disconnect();
+  return { exports, ...queries(resources), resources };
+}
+
+/** Outputs that the real providers add to the inputs; the engine makes secrets of those named in the request. */
+function providerOutputs(type: string, name: string): Record<string, unknown> {
+  if (type === "random:index/randomPassword:RandomPassword") return { result: pulumi.secret(`plain-${name}`) };
+  if (type.endsWith(":migration")) return { schemaVersion: "revision-1" };
+  return {};
+}
+
+function recordInto(resources: RecordedResource[]): void {
+  const monitor = pulumi.runtime.getMonitor() as unknown as {
+    registerResource(request: RegisterRequest, answer: Answer): Promise<void>;
+  };
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request, answer) =>
+    register(request, (error, response) => {
+      if (response !== undefined) resources.push(recordOf(request, response.getUrn()));
+      answer(error, response);
+    });
+}
+
+function recordOf(request: RegisterRequest, urn: string): RecordedResource {
+  const sent = request.getObject()?.toJavaScript() ?? {};
+  return {
+    type: request.getType(),
+    name: request.getName(),
+    urn,
+    isCustom: request.getCustom(),
+    parent: request.getParent(),
+    inputs: mapSecrets(sent, (value) => value) as Record<string, unknown>,
+    storedInputs: mapSecrets(sent, () => "[secret]") as Record<string, unknown>,
+    options: {
+      protect: request.getProtect(),
+      retainOnDelete: request.getRetainondelete(),
+      deleteBeforeReplace: request.getDeletebeforereplace(),
+      replaceOnChanges: request.getReplaceonchangesList(),
+      ignoreChanges: request.getIgnorechangesList(),
+      additionalSecretOutputs: request.getAdditionalsecretoutputsList(),
+      timeouts: {
+        create: request.getCustomtimeouts()?.getCreate() ?? "",
+        delete: request.getCustomtimeouts()?.getDelete() ?? "",
+      },
+    },
+    dependencies: request.getDependenciesList(),
+  };
+}
+
+const signatureKey = "4dabf18193072939515e22adb298388d";
+const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
+
+/** Replaces each secret of a value as it goes over the wire, where a secret is an object with a signature. */
+function mapSecrets(value: unknown, replace: (secret: unknown) => unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => mapSecrets(item, replace));
+  if (typeof value !== "object" || value === null) return value;
+  const object = value as Record<string, unknown>;
+  if (object[signatureKey] === secretSignature) return replace(object.value);
+  return Object.fromEntries(Object.entries(object).map(([key, item]) => [key, mapSecrets(item, replace)]));
+}
+
+function queries(resources: readonly RecordedResource[]) {
+  const resource = (name: string): RecordedResource => {
+    const found = resources.filter((candidate) => candidate.isCustom && candidate.name === name);
+    if (found.length !== 1) throw new Error(`${found.length} custom resources are named ${name}`);
+    return found[0] as RecordedResource;
+  };
+  const waitsFor = (name: string): string[] => {
+    const seen = new Set<RecordedResource>();
+    const visit = (urn: string) => {
+      const next = resources.find((candidate) => candidate.urn === urn);
+      if (next === undefined || seen.has(next)) return;
+      seen.add(next);
+      visitAll(next);
+    };
+    // A part is registered once its component is, which is once all that the component depends on is there.
+    const visitAll = ({ parent, dependencies }: RecordedResource) => {
+      for (const urn of [parent, ...dependencies]) visit(urn);
+    };
+    visitAll(resource(name));
+    return [...seen].filter((one) => one.isCustom).map((one) => one.name);
+  };
+  return { resource, waitsFor, ofType: (type: string) => resources.filter((candidate) => candidate.type === type) };
+}

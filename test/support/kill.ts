@@ -1,0 +1,54 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+
+/** A command that can be killed with everything it has started, as a machine does that loses its power. */
+export function startKillable(file: string, args: readonly string[], options: { cwd: string; env: NodeJS.ProcessEnv }) {
+  const child = spawn(file, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
+  const ended = once(child, "exit");
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk) => {
+      output += String(chunk);
+    });
+  }
+  return {
+    /** @throws with all that it said when it has ended by itself */
+    requireRunning(): void {
+      if (child.exitCode !== null) throw new Error(`it ended with exit code ${child.exitCode}:\n${output}`);
+    },
+    async kill(): Promise<void> {
+      for (const pid of processTree(child.pid ?? 0)) {
+        try {
+          process.kill(pid, "SIGKILL");
+        } catch {
+          // It has ended by itself.
+        }
+      }
+      await ended;
+    },
+  };
+}
+
+/** A process and all its descendants; Pulumi's plugins have process groups of their own. */
+function processTree(pid: number): number[] {
+  const parents = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => [Number(name), parentOf(name)] as const);
+  const children = (parent: number): number[] =>
+    parents.filter(([, of]) => of === parent).flatMap(([child]) => [child, ...children(child)]);
+  return [pid, ...children(pid)];
+}
+
+function parentOf(pid: string): number {
+  try {
+    // The name in brackets may hold spaces and brackets itself.
+    return Number(
+      readFileSync(`/proc/${pid}/stat`, "utf8")
+        .replace(/^.*\) /s, "")
+        .split(" ")[1],
+    );
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,78 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { parseLettaConfig } from "../../infra/config/letta.ts";
+import type { RawConfig } from "../../infra/config/read.ts";
+import { parseThothConfig } from "../../infra/config/thoth.ts";
+import type { LettaExports, ThothExports } from "../../infra/stacks/outputs.ts";
+import { type Graph, recordGraph } from "./graph.ts";
+
+const digest = `sha256:${"0".repeat(64)}`;
+
+/** What {@link lettaGraph} and {@link thothGraph} find in their checkout. */
+const checkout = {
+  "images.lock.json": Object.fromEntries(
+    ["postgres", "redis", "nginx", "letta"].map((key) => [key, { name: `registry/${key}`, tag: "1.0", digest }]),
+  ),
+  ".state/images.local.json": Object.fromEntries(
+    ["postgres", "redis", "nginx", "letta", "thoth"].map((key) => [key, `thoth-letta/${key}:1-0123456789ab`]),
+  ),
+};
+
+/** What the letta stack exports, as another stack reads it. */
+export const lettaOutputs = {
+  contractVersion: 1,
+  healthUrls: { server: "http://127.0.0.1:8283/v1/health/", sse: "http://127.0.0.1:8284/nginx-health" },
+  urls: { server: "http://127.0.0.1:8283", sse: "http://127.0.0.1:8284" },
+  internalUrls: { server: "http://letta-server:8283", sse: "http://letta-nginx:8284" },
+  network: { id: "letta-network-id", name: "letta-network", subnet: "172.22.0.0/16" },
+  volumes: { postgres: "letta-postgres", data: "letta-data", home: "letta-home" },
+  containers: ["letta-postgres", "letta-redis", "letta-server", "letta-nginx"],
+  projects: ["thoth"],
+  images: "local",
+  schemaVersion: "revision-1",
+  serverPassword: "plain-server-password",
+  databaseUrls: { thoth: "postgresql://thoth:plain-database-thoth-password@letta-postgres:5432/thoth" },
+  encryptionKeys: { thoth: "plain-database-thoth-key" },
+};
+
+/** The letta stack with the given config, recorded. */
+export function lettaGraph(raw: RawConfig = {}, isPreview = false): Promise<Graph<LettaExports>> {
+  return inCheckout((root) =>
+    recordGraph(
+      async () => {
+        const { lettaStack } = await import("../../infra/stacks/letta.ts");
+        return lettaStack(parseLettaConfig(raw, "letta"), root);
+      },
+      { stack: "letta", isPreview },
+    ),
+  );
+}
+
+/** The thoth stack with the given config on a letta stack with {@link lettaOutputs}, recorded. */
+export function thothGraph(raw: RawConfig = {}, isPreview = false): Promise<Graph<ThothExports>> {
+  return inCheckout((root) =>
+    recordGraph(
+      async () => {
+        const { interpretLettaOutputs } = await import("../../infra/stacks/outputs.ts");
+        const { thothStack } = await import("../../infra/stacks/thoth.ts");
+        const reference = interpretLettaOutputs(lettaOutputs, "letta", "thoth");
+        return thothStack(parseThothConfig({ user: "1000:1000", ...raw }, "thoth", root), reference, root);
+      },
+      { stack: "thoth", isPreview },
+    ),
+  );
+}
+
+async function inCheckout<Result>(work: (root: string) => Promise<Result>): Promise<Result> {
+  const root = mkdtempSync(join(tmpdir(), "thoth-letta-test-"));
+  try {
+    for (const [path, content] of Object.entries(checkout)) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), JSON.stringify(content));
+    }
+    return await work(root);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+}

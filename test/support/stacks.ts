@@ -1,0 +1,234 @@
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import YAML from "yaml";
+import { docker, dockerOutput } from "../../infra/lib/docker.ts";
+import type { LettaEndpoint } from "../../infra/lib/letta-api.ts";
+import { labels } from "../../infra/lib/names.ts";
+import type { ThothExports } from "../../infra/stacks/outputs.ts";
+import { projectEnvironment, root } from "../../scripts/lib/project.ts";
+import type { LettaStack } from "../../scripts/lib/stacks.ts";
+import { ownerPath, projectFolder } from "./engine-objects.ts";
+import { freePorts, freeSubnets } from "./free-places.ts";
+
+/** What a command gave. */
+export interface CommandResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Both streams, for messages that may come on either. */
+  readonly output: string;
+}
+
+export interface CommandOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+}
+
+/** A container as a test that looks for restarts compares it. */
+export interface ContainerIdentity {
+  readonly id: string;
+  readonly startedAt: string;
+}
+
+/** The config of one stack: key -> value, without the namespace. */
+export type StackConfig = Record<string, unknown>;
+
+/**
+ * A Pulumi project in a folder of its own, with a state, a passphrase and two stacks of its own, beside whatever runs on
+ * this machine. The program is the checkout's.
+ */
+export class TestProject {
+  readonly suffix: string;
+  readonly folder: string;
+  readonly letta: string;
+  readonly thoth: string;
+
+  constructor(suffix: string) {
+    this.suffix = suffix;
+    this.folder = projectFolder(suffix);
+    this.letta = `letta-t${suffix}`;
+    this.thoth = `thoth-t${suffix}`;
+  }
+
+  get vault(): string {
+    return join(this.folder, "vault");
+  }
+
+  /** The environment in which Pulumi and the project's commands work on this project and on no other. */
+  environment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
+    const { PULUMI_CONFIG_PASSPHRASE: _, YES: __, ...env } = process.env;
+    return projectEnvironment({
+      ...env,
+      PULUMI_BACKEND_URL: pathToFileURL(join(this.folder, "backend")).href,
+      PULUMI_CONFIG_PASSPHRASE_FILE: join(this.folder, "passphrase"),
+      THOTH_LETTA_PROJECT: this.folder,
+      LETTA_STACK: this.letta,
+      THOTH_STACK: this.thoth,
+      ...extra,
+    });
+  }
+
+  /** Runs Pulumi; never throws for an exit code. */
+  pulumi(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+    return this.#run("pulumi", [...args, "--non-interactive", "--color", "never"], options);
+  }
+
+  /** Runs one of the project's own commands, e.g. `letta stop`; never throws for an exit code. */
+  command(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+    return this.#run("node", [join(root, "scripts/main.ts"), ...args], options);
+  }
+
+  /** Runs the Docker CLI; never throws for an exit code. */
+  engine(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+    return this.#run("docker", args, options);
+  }
+
+  /** Brings a stack up. @throws with all that Pulumi said when that fails */
+  async up(stack: string, ...args: string[]): Promise<CommandResult> {
+    return succeeded(await this.pulumi(["up", "--yes", "--skip-preview", "--stack", stack, ...args]));
+  }
+
+  /** A stack's outputs with the secrets in the open. */
+  async outputs<Outputs>(stack: string): Promise<Outputs> {
+    const { stdout } = succeeded(await this.pulumi(["stack", "output", "--json", "--show-secrets", "--stack", stack]));
+    return JSON.parse(stdout) as Outputs;
+  }
+
+  lettaOutputs(): Promise<LettaStack> {
+    return this.outputs<LettaStack>(this.letta);
+  }
+
+  thothOutputs(): Promise<ThothExports> {
+    return this.outputs<ThothExports>(this.thoth);
+  }
+
+  /** Letta through its own port, not through the proxy. */
+  async lettaEndpoint(): Promise<LettaEndpoint> {
+    const { urls, serverPassword } = await this.lettaOutputs();
+    return { url: urls.server, password: serverPassword };
+  }
+
+  /** Changes a stack's config file, whatever Pulumi has put into it besides. */
+  configure(stack: string, changes: StackConfig): void {
+    const path = this.#configPath(stack);
+    const file = YAML.parse(readFileSync(path, "utf8")) as { config?: StackConfig };
+    writeFileSync(path, YAML.stringify({ ...file, config: { ...file.config, ...qualified(changes) } }));
+  }
+
+  /** One value of a stack's config file. */
+  configured<Value>(stack: string, key: string): Value {
+    const file = YAML.parse(readFileSync(this.#configPath(stack), "utf8")) as { config: StackConfig };
+    return file.config[`thoth-letta:${key}`] as Value;
+  }
+
+  /** Makes a stack with this config. */
+  async initialize(stack: string, config: StackConfig): Promise<void> {
+    writeFileSync(this.#configPath(stack), YAML.stringify({ config: qualified(config) }));
+    succeeded(await this.pulumi(["stack", "init", stack, "--no-select"]));
+  }
+
+  /** Every container of both stacks: name -> identity. */
+  async containers(stack: string): Promise<Record<string, ContainerIdentity>> {
+    const filter = `label=${labels.prefix}=${stack}`;
+    const names = (await dockerOutput(["ps", "--all", "--filter", filter, "--format", "{{.Names}}"])).trim();
+    if (names === "") return {};
+    const format = "{{.Name}} {{.Id}} {{.State.StartedAt}}";
+    const inspected = await dockerOutput(["inspect", "--format", format, ...names.split("\n").sort()]);
+    const rows = inspected
+      .trim()
+      .split("\n")
+      .map((row) => row.slice(1).split(" ") as [string, string, string]);
+    return Object.fromEntries(rows.map(([name, id, startedAt]) => [name, { id, startedAt }]));
+  }
+
+  /** The last lines of every container's log, for a test that failed. */
+  async recentLogs(): Promise<string> {
+    const names = [this.letta, this.thoth].map(async (stack) => Object.keys(await this.containers(stack)));
+    const logs = (await Promise.all(names)).flat().map(async (name) => {
+      const { stdout, stderr } = await docker(["logs", "--tail", "15", name]);
+      return `--- ${name}\n${stdout}${stderr}`;
+    });
+    return (await Promise.all(logs)).join("\n");
+  }
+
+  /** Runs SQL as Postgres' superuser inside the container; returns the rows as text. */
+  async psql(sql: string, database = "postgres"): Promise<string> {
+    const args = ["psql", "-U", "postgres", "-d", database, "-v", "ON_ERROR_STOP=1", "-qtA"];
+    return (await dockerOutput(["exec", "-i", `${this.letta}-postgres`, ...args], { input: sql })).trim();
+  }
+
+  #configPath(stack: string): string {
+    return join(this.folder, `Pulumi.${stack}.yaml`);
+  }
+
+  #run(file: string, args: readonly string[], { env, input }: CommandOptions): Promise<CommandResult> {
+    const options = { cwd: this.folder, env: this.environment(env), maxBuffer: 256 * 1024 * 1024 };
+    return new Promise((resolve, reject) => {
+      const child = execFile(file, [...args], options, (error, stdout, stderr) => {
+        if (typeof error?.code === "string") return reject(error);
+        resolve({ exitCode: error === null ? 0 : (error.code ?? -1), stdout, stderr, output: `${stdout}${stderr}` });
+      });
+      child.stdin?.on("error", () => {});
+      child.stdin?.end(input ?? "");
+    });
+  }
+}
+
+/** Config beside what every test stack has: its prefix, images built here, free ports and a free subnet. */
+export interface ProjectOptions {
+  /** The process at whose end the project may be removed. */
+  readonly owner: number;
+  readonly letta?: StackConfig;
+  readonly thoth?: StackConfig;
+}
+
+/** Makes a project with a letta and a thoth stack, neither of them up. */
+export async function makeProject({ owner, letta = {}, thoth = {} }: ProjectOptions): Promise<TestProject> {
+  const project = new TestProject(randomBytes(2).toString("hex"));
+  mkdirSync(project.folder);
+  writeFileSync(ownerPath(project.suffix), String(owner));
+  mkdirSync(join(project.folder, "backend"));
+  mkdirSync(project.vault);
+  writeFileSync(join(project.folder, "passphrase"), randomBytes(16).toString("hex"), { mode: 0o600 });
+  copyFileSync(join(root, "Pulumi.yaml"), join(project.folder, "Pulumi.yaml"));
+  for (const name of ["infra", "node_modules", "package.json"])
+    symlinkSync(join(root, name), join(project.folder, name));
+  const [postgres, server, sse, api, mcp] = await freePorts(5);
+  const [lettaSubnet, thothSubnet] = await freeSubnets(2);
+  await project.initialize(project.letta, {
+    kind: "letta",
+    images: imageSource(),
+    ports: { postgres, server, sse },
+    subnet: lettaSubnet,
+    mcpHosts: [`${project.thoth}-mcp`],
+    ...letta,
+  });
+  await project.initialize(project.thoth, {
+    kind: "thoth",
+    lettaStack: project.letta,
+    ports: { api, mcp },
+    subnet: thothSubnet,
+    vault: project.vault,
+    ...thoth,
+  });
+  return project;
+}
+
+/** The images that setup has chosen for this checkout. */
+function imageSource(): string {
+  const { config } = YAML.parse(readFileSync(join(root, "Pulumi.letta.yaml"), "utf8")) as { config: StackConfig };
+  return String(config["thoth-letta:images"] ?? "registry");
+}
+
+/** @throws with all that the command said, unless it ended well */
+export function succeeded(result: CommandResult): CommandResult {
+  if (result.exitCode === 0) return result;
+  throw new Error(`the command ended with exit code ${result.exitCode}:\n${result.output}`);
+}
+
+function qualified(config: StackConfig): StackConfig {
+  return Object.fromEntries(Object.entries(config).map(([key, value]) => [`thoth-letta:${key}`, value]));
+}

@@ -1,0 +1,109 @@
+import { describe, expect, test } from "vitest";
+import {
+  docker,
+  dockerOutput,
+  engineError,
+  inspectContainer,
+  lastLogLines,
+  runHealthCheck,
+} from "../../../infra/lib/docker.ts";
+import { UserError } from "../../../infra/lib/errors.ts";
+import { engineDown, inspected, notThere } from "../../support/container-state.ts";
+import { fakeDocker } from "../../support/fake-docker.ts";
+import { temporaryFiles, temporaryFolder, withEnvironment } from "../../support/temporary.ts";
+
+describe("docker", () => {
+  test("gives exit code and both streams, and throws for none of them", async () => {
+    fakeDocker({ ps: { exitCode: 7, stdout: "out\n", stderr: "err\n" } });
+    expect(await docker(["ps"])).toEqual({ exitCode: 7, stdout: "out\n", stderr: "err\n" });
+  });
+
+  test("hands over its input", async () => {
+    const fake = fakeDocker({ run: {} });
+    await docker(["run", "x"], { input: "line\n" });
+    expect(fake.lastInput()).toBe("line\n");
+  });
+
+  test("ends a command that takes too long, as a failed one", async () => {
+    const folder = temporaryFiles({ docker: "" });
+    withEnvironment({ PATH: `${folder}:${process.env.PATH}` });
+    const { chmodSync, writeFileSync } = await import("node:fs");
+    writeFileSync(`${folder}/docker`, "#!/bin/sh\nexec sleep 30\n");
+    chmodSync(`${folder}/docker`, 0o755);
+    expect((await docker(["ps"], { timeoutSeconds: 0.2 })).exitCode).toBe(124);
+  });
+
+  test("says how to get a command that is missing", async () => {
+    withEnvironment({ PATH: temporaryFolder() });
+    await expect(docker(["ps"])).rejects.toThrow(new UserError("the docker command is not on PATH", "make setup"));
+  });
+
+  test("does not mind a command that leaves its input unread", async () => {
+    fakeDocker({ ps: { stdout: "ok" } });
+    expect((await docker(["ps"], { input: "x".repeat(1024 * 1024) })).stdout).toBe("ok");
+  });
+});
+
+describe("dockerOutput", () => {
+  test("throws what the command said, without its further arguments", async () => {
+    fakeDocker({ start: { exitCode: 1, stderr: "Error response from daemon: port is already allocated\n" } });
+    await expect(dockerOutput(["start", "a"])).rejects.toThrow(
+      new Error("docker start: Error response from daemon: port is already allocated"),
+    );
+  });
+
+  test("throws the exit code of a command that said nothing", async () => {
+    fakeDocker({ start: { exitCode: 3 } });
+    await expect(dockerOutput(["start", "a"])).rejects.toThrow(new Error("docker start: exit code 3"));
+  });
+
+  test("throws what the operator can mend when there is no engine", async () => {
+    fakeDocker({ start: engineDown });
+    await expect(dockerOutput(["start", "a"])).rejects.toThrow(UserError);
+  });
+});
+
+test.each([
+  ["Cannot connect to the Docker daemon at unix:///run/x.sock. Is the docker daemon running?", "does not answer"],
+  ["error during connect: Get http://x: EOF", "does not answer"],
+  ["permission denied while trying to connect to the Docker daemon socket at unix:///run/x.sock", "refuses this user"],
+  ["open /root/.docker/config.json: permission denied", undefined],
+  ["Got permission denied: unix:///var/run/docker.sock", "refuses this user"],
+  ["Error: No such container: x", undefined],
+])("%s", (stderr, expected) => {
+  const message = engineError(stderr)?.message;
+  if (expected === undefined) expect(message).toBeUndefined();
+  else expect(message).toContain(expected);
+});
+
+describe("inspectContainer", () => {
+  test("gives the state of one that is there", async () => {
+    fakeDocker({ "container inspect a": inspected({ Status: "exited", ExitCode: 3 }) });
+    expect((await inspectContainer("a"))?.State).toMatchObject({ Status: "exited", Running: false, ExitCode: 3 });
+  });
+
+  test("gives nothing for one that is not", async () => {
+    fakeDocker({ "container inspect a": notThere });
+    expect(await inspectContainer("a")).toBeUndefined();
+  });
+
+  test("takes no other failure for a missing container", async () => {
+    fakeDocker({ "container inspect a": [engineDown, { exitCode: 1, stderr: "unknown flag\n" }] });
+    await expect(inspectContainer("a")).rejects.toThrow(UserError);
+    await expect(inspectContainer("a")).rejects.toThrow("docker inspect a: unknown flag");
+  });
+});
+
+test("the last lines of a log are the last of both streams, without blank ones", async () => {
+  fakeDocker({ "logs --tail 3 a": { stdout: "one\n\ntwo\n", stderr: "three\nfour\n" } });
+  expect(await lastLogLines("a", 3)).toEqual(["two", "three", "four"]);
+});
+
+test("a container's own check can be run at any time", async () => {
+  fakeDocker({
+    "container inspect a": inspected({}, { test: ["CMD", "pg_isready", "-q"] }),
+    "exec a pg_isready -q": [{ exitCode: 2, stderr: "no response\n" }, {}],
+  });
+  expect(await runHealthCheck("a")).toBe("no response");
+  expect(await runHealthCheck("a")).toBeUndefined();
+});

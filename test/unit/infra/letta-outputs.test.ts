@@ -1,0 +1,127 @@
+import * as pulumi from "@pulumi/pulumi";
+import { describe, expect, test } from "vitest";
+import { UserError } from "../../../infra/lib/errors.ts";
+import { interpretLettaOutputs, readLettaStack } from "../../../infra/stacks/outputs.ts";
+import { lettaOutputs } from "../../support/stack-graphs.ts";
+
+const interpret = (changes: Record<string, unknown> = {}, project = "thoth") =>
+  interpretLettaOutputs({ ...lettaOutputs, ...changes }, "letta", project);
+
+test("gives a project its own database and nobody else's", async () => {
+  const reference = interpret(
+    {
+      projects: ["thoth", "notes"],
+      databaseUrls: { thoth: "postgresql://thoth", notes: "postgresql://notes" },
+      encryptionKeys: { thoth: "key of thoth", notes: "key of notes" },
+    },
+    "notes",
+  );
+  const { databaseUrl, encryptionKey, serverPassword } = reference;
+  const values = await new Promise((resolve) =>
+    pulumi.all([databaseUrl, encryptionKey, serverPassword]).apply(resolve),
+  );
+  expect(values).toEqual(["postgresql://notes", "key of notes", "plain-server-password"]);
+});
+
+test("secrets stay secret", async () => {
+  const { databaseUrl, encryptionKey, serverPassword } = interpret();
+  const secrecy = await Promise.all(
+    [databaseUrl, encryptionKey, serverPassword].map((value) => pulumi.isSecret(value)),
+  );
+  expect(secrecy).toEqual([true, true, true]);
+});
+
+test("further outputs of a newer letta stack do no harm", () => {
+  expect(interpret({ later: 1 }).outputs).not.toHaveProperty("later");
+});
+
+describe("says what is wrong with", () => {
+  test.each<[string, Record<string, unknown>, string, string]>([
+    [
+      "a stack that is not there",
+      Object.fromEntries(Object.keys(lettaOutputs).map((name) => [name, undefined])),
+      'the letta stack "letta" is not there or was never brought up',
+      "pulumi up -s letta (or make letta-start)",
+    ],
+    [
+      "another contract",
+      { contractVersion: 2 },
+      'the outputs of stack "letta" do not fit this version',
+      "pulumi up -s letta",
+    ],
+    [
+      "an output that is missing",
+      { schemaVersion: undefined },
+      "schemaVersion",
+      "pulumi up -s letta (or make letta-start)",
+    ],
+    [
+      "a password of another passphrase",
+      { serverPassword: {} },
+      'output serverPassword of stack "letta" cannot be decrypted: the stacks have different passphrases',
+      "set PULUMI_CONFIG_PASSPHRASE_FILE to the passphrase file of the letta stack for both",
+    ],
+    [
+      "database URLs of another passphrase",
+      { databaseUrls: {} },
+      'output databaseUrls.thoth of stack "letta" cannot be decrypted',
+      "set PULUMI_CONFIG_PASSPHRASE_FILE",
+    ],
+    [
+      "one database URL of another passphrase",
+      { databaseUrls: { thoth: {} } },
+      'output databaseUrls.thoth of stack "letta" cannot be decrypted',
+      "set PULUMI_CONFIG_PASSPHRASE_FILE",
+    ],
+    [
+      "keys that are missing",
+      { encryptionKeys: undefined },
+      'output encryptionKeys.thoth of stack "letta" cannot be decrypted',
+      "set PULUMI_CONFIG_PASSPHRASE_FILE",
+    ],
+  ])("%s", (_, changes, problem, mend) => {
+    expect(() => interpret(changes)).toThrow(UserError);
+    expect(() => interpret(changes)).toThrow(problem);
+    expect(() => interpret(changes)).toThrow(`\n  mend: ${mend}`);
+  });
+
+  test("a project that the letta stack does not know, naming those it knows", () => {
+    expect(() => interpret({ projects: ["thoth", "notes"] }, "other")).toThrow(
+      new UserError(
+        'stack "letta" has no project "other"; it has thoth, notes',
+        "add it to thoth-letta:projects in Pulumi.letta.yaml, then pulumi up -s letta (or make letta-start)",
+      ),
+    );
+  });
+});
+
+describe("read from the other stack", () => {
+  /** Reads a letta stack that has these outputs, and says under which name it was asked for. */
+  async function read(outputs: Record<string, unknown>): Promise<{ name: string } & ReturnType<typeof interpret>> {
+    let name = "";
+    const newResource = ({ type, inputs }: pulumi.runtime.MockResourceArgs) => {
+      expect(type).toBe("pulumi:pulumi:StackReference");
+      name = inputs.name;
+      const secretOutputNames = ["serverPassword", "databaseUrls", "encryptionKeys"];
+      return { id: name, state: { name, outputs, secretOutputNames } };
+    };
+    const call = ({ token }: pulumi.runtime.MockCallArgs) => {
+      throw new Error(`unexpected call of ${token}`);
+    };
+    await pulumi.runtime.setMocks({ newResource, call }, "thoth-letta", "thoth", false, "acme");
+    const reference = await readLettaStack("letta", "thoth");
+    return { ...reference, name };
+  }
+
+  test("secrets and all, under this project and organization", async () => {
+    const { outputs, databaseUrl, name } = await read(lettaOutputs);
+    expect(name).toBe("acme/thoth-letta/letta");
+    expect(outputs.network).toEqual(lettaOutputs.network);
+    expect(await new Promise((resolve) => databaseUrl.apply(resolve))).toBe(lettaOutputs.databaseUrls.thoth);
+    expect(await pulumi.isSecret(databaseUrl)).toBe(true);
+  });
+
+  test("which was never brought up", async () => {
+    await expect(read({})).rejects.toThrow('the letta stack "letta" is not there or was never brought up');
+  });
+});

@@ -1,0 +1,252 @@
+import * as pulumi from "@pulumi/pulumi";
+import { beforeAll, describe, expect, test } from "vitest";
+import type { LettaExports } from "../../../infra/stacks/outputs.ts";
+import type { Graph } from "../../support/graph.ts";
+import { lettaGraph } from "../../support/stack-graphs.ts";
+
+let graph: Graph<LettaExports>;
+beforeAll(async () => {
+  graph = await lettaGraph({ projects: ["thoth", "notes"] });
+});
+
+/** The value of an output, which Pulumi offers to tests only by way of `apply`. */
+function resolved<Value>(output: pulumi.Input<Value>): Promise<pulumi.Unwrap<Value>> {
+  return new Promise((resolve) => pulumi.output(output).apply(resolve));
+}
+
+test("is exactly these resources", () => {
+  // A changed type or name is, to the engine, another resource: what was there is deleted, a database with its data.
+  expect(graph.resources.map(({ type, name }) => `${type} ${name}`).sort()).toEqual([
+    "docker:index/container:Container nginx-container",
+    "docker:index/container:Container postgres-container",
+    "docker:index/container:Container redis-container",
+    "docker:index/container:Container server-container",
+    "docker:index/network:Network network",
+    "docker:index/volume:Volume postgres-volume",
+    "docker:index/volume:Volume redis-volume",
+    "docker:index/volume:Volume server-data",
+    "docker:index/volume:Volume server-home",
+    "pulumi-nodejs:dynamic/thoth-letta:database database-letta",
+    "pulumi-nodejs:dynamic/thoth-letta:database database-notes",
+    "pulumi-nodejs:dynamic/thoth-letta:database database-thoth",
+    "pulumi-nodejs:dynamic/thoth-letta:letta-probe probe",
+    "pulumi-nodejs:dynamic/thoth-letta:migration server-migration",
+    "pulumi-nodejs:dynamic/thoth-letta:network-clients network-clients",
+    "pulumi-nodejs:dynamic/thoth-letta:readiness nginx-ready",
+    "pulumi-nodejs:dynamic/thoth-letta:readiness postgres-ready",
+    "pulumi-nodejs:dynamic/thoth-letta:readiness redis-ready",
+    "pulumi-nodejs:dynamic/thoth-letta:readiness server-ready",
+    "random:index/randomPassword:RandomPassword database-letta-key",
+    "random:index/randomPassword:RandomPassword database-letta-password",
+    "random:index/randomPassword:RandomPassword database-notes-key",
+    "random:index/randomPassword:RandomPassword database-notes-password",
+    "random:index/randomPassword:RandomPassword database-thoth-key",
+    "random:index/randomPassword:RandomPassword database-thoth-password",
+    "random:index/randomPassword:RandomPassword postgres-admin-password",
+    "random:index/randomPassword:RandomPassword server-encryption-key",
+    "random:index/randomPassword:RandomPassword server-password",
+    "thoth-letta:letta:Postgres postgres",
+    "thoth-letta:letta:Redis redis",
+    "thoth-letta:letta:Server server",
+    "thoth-letta:letta:SseProxy nginx",
+    "thoth-letta:service:Service nginx",
+    "thoth-letta:service:Service postgres",
+    "thoth-letta:service:Service redis",
+    "thoth-letta:service:Service server",
+  ]);
+});
+
+test("a further project changes no resource that is there", async () => {
+  const withOne = await lettaGraph({ projects: ["thoth"] });
+  const isOfNotes = (name: string) => name.startsWith("database-notes");
+  const described = ({ resources }: Graph<LettaExports>) =>
+    resources
+      .filter(({ name }) => !isOfNotes(name))
+      .map(({ urn, inputs }) => ({ urn, inputs }))
+      .sort((a, b) => a.urn.localeCompare(b.urn));
+  expect(described(graph)).toEqual(described(withOne));
+});
+
+test("each volume outlives destroy, rename and a change of labels", () => {
+  const volumes = graph.ofType("docker:index/volume:Volume");
+  expect(volumes.map(({ inputs }) => inputs)).toEqual([
+    { name: "letta-postgres" },
+    { name: "letta-redis" },
+    { name: "letta-home" },
+    { name: "letta-data" },
+  ]);
+  for (const { name, options } of volumes) {
+    expect(options, name).toMatchObject({
+      protect: true,
+      retainOnDelete: true,
+      ignoreChanges: ["labels", "driver", "driverOpts"],
+    });
+  }
+});
+
+test("each generated secret is protected and needs no quoting anywhere", () => {
+  const passwords = graph.ofType("random:index/randomPassword:RandomPassword");
+  expect(passwords).toHaveLength(9);
+  for (const { name, inputs, options } of passwords) {
+    expect(inputs, name).toEqual({ length: expect.toSatisfy((length) => length >= 32), special: false });
+    expect(options.protect, name).toBe(true);
+  }
+});
+
+test("only data is protected: everything else can be destroyed and made again", () => {
+  const isData = /volume:Volume$|randomPassword:RandomPassword$/;
+  const protectedOthers = graph.resources.filter(({ type, options }) => options.protect && !isData.test(type));
+  expect(protectedOthers.map(({ name }) => name)).toEqual([]);
+});
+
+test("the network has a fixed subnet and gateway, and Docker's own addresses keep away from the fixed ones", () => {
+  const { inputs, options } = graph.resource("network");
+  expect(inputs).toEqual({
+    name: "letta-network",
+    driver: "bridge",
+    ipamConfigs: [{ subnet: "172.22.0.0/16", gateway: "172.22.0.1", ipRange: "172.22.128.0/17" }],
+  });
+  expect(options.deleteBeforeReplace).toBe(true);
+});
+
+test("the server has a fixed address, and nginx sends requests there", () => {
+  const { networksAdvanced } = graph.resource("server-container").inputs;
+  expect(networksAdvanced).toEqual([{ name: "id-of-network", aliases: ["letta-server"], ipv4Address: "172.22.0.10" }]);
+  const { uploads } = graph.resource("nginx-container").inputs as { uploads: { file: string; content: string }[] };
+  expect(uploads.find(({ file }) => file === "/etc/nginx/nginx.conf")?.content).toContain("server 172.22.0.10:8283");
+});
+
+test("Redis is not published, and Postgres, Letta and the proxy each on their own port", () => {
+  const portsOf = (name: string) => graph.resource(`${name}-container`).inputs.ports;
+  expect({ redis: portsOf("redis"), postgres: portsOf("postgres") }).toEqual({
+    redis: [],
+    postgres: [{ internal: 5432, external: 5432, ip: "127.0.0.1" }],
+  });
+  expect(portsOf("server")).toEqual([{ internal: 8283, external: 8283, ip: "127.0.0.1" }]);
+  expect(portsOf("nginx")).toEqual([{ internal: 8284, external: 8284, ip: "127.0.0.1" }]);
+});
+
+test("Postgres keeps its cluster on the volume and is asked to shut down fast", () => {
+  const { inputs } = graph.resource("postgres-container");
+  expect(inputs.envs).toContain("PGDATA=/var/lib/postgresql/data/pgdata");
+  expect(inputs.mounts).toEqual([{ type: "volume", source: "letta-postgres", target: "/var/lib/postgresql/data" }]);
+  expect(inputs).toMatchObject({ stopSignal: "SIGINT", destroyGraceSeconds: 120 });
+});
+
+test("Letta's role may open what the pool may, and a project what the config grants it", async () => {
+  const { resource } = await lettaGraph({
+    sizes: { projectConnections: 7, server: { workers: 2, poolSize: 20, maxOverflow: 4 } },
+  });
+  expect(resource("database-letta").inputs.connectionLimit).toBe(2 * (20 + 4) + 5);
+  expect(resource("database-thoth").inputs.connectionLimit).toBe(7);
+});
+
+test("environment of the config goes to the server, its secrets only into the file", async () => {
+  const { resource } = await lettaGraph({
+    env: { OLLAMA_BASE_URL: "http://ollama:11434" },
+    secretEnv: { OPENAI_API_KEY: "plain-key" },
+  });
+  const { inputs, storedInputs } = resource("server-container");
+  expect(inputs.envs).toContain("OLLAMA_BASE_URL=http://ollama:11434");
+  expect(JSON.stringify(inputs.uploads)).toContain("OPENAI_API_KEY='plain-key'");
+  expect(JSON.stringify(storedInputs)).not.toContain("plain-key");
+});
+
+describe("order", () => {
+  test.each([
+    ["server-ready", ["server-container", "server-migration", "redis-ready"]],
+    ["server-migration", ["database-letta"]],
+    ["database-letta", ["postgres-ready"]],
+    ["database-thoth", ["postgres-ready"]],
+    ["nginx-ready", ["nginx-container", "server-ready"]],
+    ["probe", ["postgres-ready", "redis-ready", "server-ready", "nginx-ready"]],
+    ["network-clients", ["probe", "postgres-container", "redis-container", "server-container", "nginx-container"]],
+  ])("%s waits for %j", (name, expected) => {
+    expect(graph.waitsFor(name)).toEqual(expect.arrayContaining(expected));
+  });
+
+  test("no container waits for another to be ready: they start together", () => {
+    for (const { name } of graph.ofType("docker:index/container:Container")) {
+      expect(graph.waitsFor(name).filter((other) => other.endsWith("-ready"))).toEqual([]);
+    }
+  });
+
+  test("nothing waits for network-clients, so that a destroy asks it first", () => {
+    const others = graph.resources.filter(({ isCustom, name }) => isCustom && name !== "network-clients");
+    expect(others.filter(({ name }) => graph.waitsFor(name).includes("network-clients"))).toEqual([]);
+  });
+
+  test("network-clients is asked before any container is stopped, and knows which are the stack's own", () => {
+    const containers = graph.ofType("docker:index/container:Container");
+    expect(graph.waitsFor("network-clients")).toEqual(expect.arrayContaining(containers.map(({ name }) => name)));
+    expect(graph.resource("network-clients").inputs.ownContainers).toEqual(
+      expect.arrayContaining(containers.map(({ inputs }) => inputs.name)),
+    );
+  });
+});
+
+describe("outputs", () => {
+  test("secrets are secret and nothing else is", async () => {
+    const secrecy = await Promise.all(
+      Object.entries(graph.exports).map(async ([name, value]) => [name, await pulumi.isSecret(pulumi.output(value))]),
+    );
+    const secret = secrecy.filter(([, isSecret]) => isSecret).map(([name]) => name);
+    expect(secret.sort()).toEqual(["databaseUrls", "encryptionKeys", "hostDatabaseUrls", "serverPassword"]);
+  });
+
+  test("a consumer of this version understands them", async () => {
+    const { interpretLettaOutputs } = await import("../../../infra/stacks/outputs.ts");
+    const values = (await resolved(graph.exports)) as Record<string, unknown>;
+    const { outputs, databaseUrl } = interpretLettaOutputs(values, "letta", "notes");
+    expect(outputs).toEqual({
+      contractVersion: 1,
+      healthUrls: { server: "http://127.0.0.1:8283/v1/health/", sse: "http://127.0.0.1:8284/nginx-health" },
+      urls: { server: "http://127.0.0.1:8283", sse: "http://127.0.0.1:8284" },
+      internalUrls: { server: "http://letta-server:8283", sse: "http://letta-nginx:8284" },
+      network: { id: "id-of-network", name: "letta-network", subnet: "172.22.0.0/16" },
+      volumes: { postgres: "letta-postgres", data: "letta-data", home: "letta-home" },
+      containers: ["letta-postgres", "letta-redis", "letta-server", "letta-nginx"],
+      projects: ["thoth", "notes"],
+      images: "registry",
+      schemaVersion: "revision-1",
+    });
+    expect(await resolved(databaseUrl)).toBe(
+      "postgresql://notes:plain-database-notes-password@letta-postgres:5432/notes",
+    );
+  });
+
+  test("each project gets its own URL and key, Letta's own database only a URL for this host", async () => {
+    const { databaseUrls, encryptionKeys, hostDatabaseUrls } = graph.exports;
+    expect(Object.keys(await resolved(databaseUrls))).toEqual(["thoth", "notes"]);
+    expect(await resolved(encryptionKeys)).toEqual({
+      thoth: Buffer.from("plain-database-thoth-key").toString("base64url"),
+      notes: Buffer.from("plain-database-notes-key").toString("base64url"),
+    });
+    expect(await resolved(hostDatabaseUrls)).toEqual({
+      letta: "postgresql://letta:plain-database-letta-password@127.0.0.1:5432/letta",
+      thoth: "postgresql://thoth:plain-database-thoth-password@127.0.0.1:5432/thoth",
+      notes: "postgresql://notes:plain-database-notes-password@127.0.0.1:5432/notes",
+    });
+  });
+
+  test("an IPv6 bind address gives URLs that a client can parse", async () => {
+    const { exports } = await lettaGraph({ bindAddress: "::1" });
+    const urls = await resolved(exports.hostDatabaseUrls);
+    expect(new URL(urls.thoth ?? "").host).toBe("[::1]:5432");
+    expect(await resolved(exports.urls)).toEqual({ server: "http://[::1]:8283", sse: "http://[::1]:8284" });
+  });
+});
+
+test("a first preview, in which no id is known yet, runs to its end", async () => {
+  const preview = await lettaGraph({}, true);
+  expect(preview.resources.map(({ urn }) => urn).sort()).toEqual(
+    (await lettaGraph({})).resources.map(({ urn }) => urn).sort(),
+  );
+});
+
+test("a prefix names every Docker thing, so that a second stack lives beside the first", async () => {
+  const { resources } = await lettaGraph({ prefix: "try" });
+  const dockerNames = resources.filter(({ type }) => type.startsWith("docker:")).map(({ inputs }) => inputs.name);
+  expect(dockerNames).toHaveLength(9);
+  for (const name of dockerNames) expect(name).toMatch(/^try-/);
+});

@@ -1,0 +1,67 @@
+import * as pulumi from "@pulumi/pulumi";
+import { describe, expect, test } from "vitest";
+import { UserError } from "../../../infra/lib/errors.ts";
+import { engineDown } from "../../support/container-state.ts";
+import { fakeDocker } from "../../support/fake-docker.ts";
+
+/** Runs the program of a stack of this name and config, in which nothing may be made. */
+async function run(stack: string, config: Record<string, string>): Promise<unknown> {
+  const refuse = (): never => {
+    throw new Error("nothing may be made");
+  };
+  await pulumi.runtime.setMocks({ newResource: refuse, call: refuse }, "thoth-letta", stack, false, "organization");
+  pulumi.runtime.setAllConfig(config);
+  return (await import("../../../infra/index.ts")).default();
+}
+
+describe("the kind of a stack", () => {
+  // `projects` is a key of letta's schema and `vault` of thoth's: the other refuses it.
+  const both = { "thoth-letta:projects": "[]", "thoth-letta:vault": "x" };
+  test.each([
+    ["letta", {}, "thoth-letta:vault: no such key"],
+    ["thoth", {}, "thoth-letta:projects: no such key"],
+    ["production", { "thoth-letta:kind": "letta" }, "thoth-letta:vault: no such key"],
+    ["production", { "thoth-letta:kind": "thoth" }, "thoth-letta:projects: no such key"],
+    ["letta", { "thoth-letta:kind": "thoth" }, "thoth-letta:projects: no such key"],
+  ])("of %s with %j", async (stack, config, expected) => {
+    fakeDocker({});
+    await expect(run(stack, { ...both, ...config })).rejects.toThrow(
+      `1 mistake in Pulumi.${stack}.yaml:\n  - ${expected}`,
+    );
+  });
+
+  test.each(["", "lettuce", "7"])("of another name must be given, and not as %j", async (kind) => {
+    const config = kind === "" ? {} : { "thoth-letta:kind": kind };
+    await expect(run("production", config as Record<string, string>)).rejects.toThrow(
+      new UserError(
+        'stack "production" does not say which kind it is: thoth-letta:kind must be letta or thoth',
+        "pulumi config set kind letta -s production",
+      ),
+    );
+  });
+});
+
+describe("before anything is made", () => {
+  test.each(["letta", "thoth"])("the engine must answer: %s", async (stack) => {
+    fakeDocker({ version: engineDown });
+    await expect(run(stack, {})).rejects.toThrow("the Docker engine does not answer");
+  });
+
+  test.each([
+    ["letta", ["try-postgres", "try-redis", "try-server", "try-nginx"]],
+    ["thoth", ["try-api", "try-mcp", "try-discovery", "try-monitor"]],
+  ])("%s claims the names of all its containers", async (kind, names) => {
+    const docker = fakeDocker({
+      version: {},
+      "network ls": { stdout: "id\n" },
+      "network inspect": { stdout: '[{"Name": "old", "IPAM": {"Config": [{"Subnet": "172.16.0.0/12"}]}}]' },
+      ps: {},
+      "container inspect": { exitCode: 1 },
+    });
+    // The subnet is taken, so it goes no further; the address is one that no port of this host can be in the way of.
+    const config = { "thoth-letta:kind": kind, "thoth-letta:bindAddress": "127.0.0.77" };
+    await expect(run("try", config)).rejects.toThrow("overlaps with Docker network old");
+    const asked = docker.calls().filter((call) => call.startsWith("container inspect"));
+    expect(asked.map((call) => call.split(" ").at(-1)).sort()).toEqual(names.sort());
+  });
+});

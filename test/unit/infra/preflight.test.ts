@@ -1,0 +1,177 @@
+import { type AddressInfo, createServer } from "node:net";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { UserError } from "../../../infra/lib/errors.ts";
+import { checkHost, type HostClaims } from "../../../infra/lib/preflight.ts";
+import { engineDown } from "../../support/container-state.ts";
+import { type FakeAnswer, fakeDocker } from "../../support/fake-docker.ts";
+
+/** A real port on loopback that something holds until the test ends. */
+async function takenPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+/** A real port on loopback that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const network = (Name: string, ...subnets: (string | undefined)[]) => ({
+  Name,
+  IPAM: { Config: subnets.length === 0 ? null : subnets.map((Subnet) => ({ Subnet })) },
+});
+const bridge = network("bridge", "172.17.0.0/16");
+
+/** An engine on which nothing is in the way but what is given. */
+function engine(
+  inTheWay: { networks?: unknown[]; publishers?: FakeAnswer; containers?: Record<string, FakeAnswer> } = {},
+) {
+  return fakeDocker({
+    "version --format": { stdout: "28.0.0\n" },
+    "network ls --quiet --no-trunc": { stdout: "id-1\nid-2\n" },
+    "network inspect id-1 id-2": { stdout: JSON.stringify([bridge, network("none"), ...(inTheWay.networks ?? [])]) },
+    "ps --filter publish=": inTheWay.publishers ?? {},
+    ...Object.fromEntries(
+      Object.entries(inTheWay.containers ?? {}).map(([name, answer]) => [
+        `container inspect --format {{index .Config.Labels "thoth-letta.prefix"}} ${name}`,
+        answer,
+      ]),
+    ),
+    "container inspect": { exitCode: 1, stderr: "Error: No such container\n" },
+  });
+}
+
+const claims = (changes: Partial<HostClaims> = {}): HostClaims => ({
+  stack: "letta",
+  prefix: "letta",
+  bindAddress: "127.0.0.1",
+  ports: {},
+  network: { name: "letta-network", subnet: "172.22.0.0/16" },
+  containers: ["letta-postgres", "letta-server"],
+  ...changes,
+});
+
+test("a host where nothing is in the way is fine", async () => {
+  const docker = engine();
+  await expect(checkHost(claims({ ports: { "ports.sse": await freePort() } }))).resolves.toBeUndefined();
+  expect(docker.calls().filter((call) => call.startsWith("container inspect"))).toHaveLength(2);
+});
+
+test("without an engine nothing else is asked", async () => {
+  const docker = fakeDocker({ version: engineDown });
+  await expect(checkHost(claims())).rejects.toThrow("the Docker engine does not answer");
+  expect(docker.calls()).toHaveLength(1);
+});
+
+describe("a taken port", () => {
+  test("is refused, naming the container that has it", async () => {
+    const port = await takenPort();
+    const docker = engine({ publishers: { stdout: "other-postgres\t\n" } });
+    await expect(checkHost(claims({ ports: { "ports.postgres": port } }))).rejects.toThrow(
+      new UserError(
+        `port ${port} (ports.postgres) is taken by container other-postgres: stop it, or choose another port\n` +
+          "  mend: pulumi config set --path 'thoth-letta:ports.postgres' PORT -s letta",
+      ),
+    );
+    expect(docker.calls()).toContain(
+      `ps --filter publish=${port} --format {{.Names}}\t{{.Label "thoth-letta.prefix"}}`,
+    );
+  });
+
+  test("is refused when another stack's container has it", async () => {
+    engine({ publishers: { stdout: "try-postgres\ttry\n" } });
+    const ports = { "ports.postgres": await takenPort() };
+    await expect(checkHost(claims({ ports }))).rejects.toThrow("is taken by container try-postgres");
+  });
+
+  test("is refused when no container has it", async () => {
+    engine();
+    const ports = { "ports.sse": await takenPort() };
+    await expect(checkHost(claims({ ports }))).rejects.toThrow("is taken by another process on this host");
+  });
+
+  test("of IPv4 is not in the way of all IPv6 addresses, on which Docker publishes apart", async () => {
+    engine();
+    const ports = { "ports.sse": await takenPort() };
+    await expect(checkHost(claims({ bindAddress: "::", ports }))).resolves.toBeUndefined();
+  });
+
+  test.each(["letta-postgres\tletta\n", "other\t\nletta-postgres\tletta\n", "letta-postgres\tletta\nother\tx\n"])(
+    "is fine when the stack itself has it: %j",
+    async (stdout) => {
+      engine({ publishers: { stdout } });
+      await expect(checkHost(claims({ ports: { "ports.postgres": await takenPort() } }))).resolves.toBeUndefined();
+    },
+  );
+});
+
+test("an address that is none of this host's is told once, however many ports there are", async () => {
+  engine();
+  const ports = { "ports.postgres": await freePort(), "ports.sse": await freePort() };
+  // Of a range for documentation, which no host has.
+  await expect(checkHost(claims({ bindAddress: "192.0.2.1", ports }))).rejects.toThrow(
+    new UserError("192.0.2.1 is not an address of this host\n  mend: pulumi config set bindAddress 127.0.0.1 -s letta"),
+  );
+});
+
+describe("a subnet", () => {
+  test("that overlaps another network's is refused", async () => {
+    engine({ networks: [network("compose_default", "172.22.5.0/24")] });
+    await expect(checkHost(claims())).rejects.toThrow(
+      new UserError(
+        "subnet 172.22.0.0/16 overlaps with Docker network compose_default\n" +
+          "  mend: pulumi config set subnet 172.30.0.0/16 -s letta (or any free subnet)",
+      ),
+    );
+  });
+
+  test("that the stack's own network has is fine", async () => {
+    engine({ networks: [network("letta-network", "172.22.0.0/16")] });
+    await expect(checkHost(claims())).resolves.toBeUndefined();
+  });
+
+  test("beside networks of IPv6 or without addresses is fine", async () => {
+    engine({ networks: [network("six", "fd00::/64", undefined)] });
+    await expect(checkHost(claims())).resolves.toBeUndefined();
+  });
+
+  test("is compared with every subnet of a network", async () => {
+    engine({ networks: [network("both", "fd00::/64", "172.22.0.0/24")] });
+    await expect(checkHost(claims())).rejects.toThrow("overlaps with Docker network both");
+  });
+});
+
+describe("a container of the name", () => {
+  test("is refused when this stack did not make it, with a command that keeps it", async () => {
+    engine({ containers: { "letta-postgres": { stdout: "\n" } } });
+    await expect(checkHost(claims())).rejects.toThrow(
+      new UserError(
+        "a container named letta-postgres is there that this stack did not make, e.g. of an older installation\n" +
+          "  mend: docker stop letta-postgres && docker rename letta-postgres letta-postgres-old",
+      ),
+    );
+  });
+
+  test("is fine when it is the stack's own", async () => {
+    engine({ containers: { "letta-postgres": { stdout: "letta\n" } } });
+    await expect(checkHost(claims())).resolves.toBeUndefined();
+  });
+});
+
+test("all that is in the way comes in one message", async () => {
+  engine({
+    networks: [network("compose_default", "172.22.0.0/16")],
+    containers: { "letta-server": { stdout: "\n" } },
+  });
+  const port = await takenPort();
+  const message = await checkHost(claims({ ports: { "ports.sse": port } })).catch((error: Error) => error.message);
+  expect(message).toMatch(
+    new RegExp(`^port ${port} .*\\n.*\\nsubnet 172.22.0.0/16 .*\\n.*\\na container named letta-server .*\\n.*$`),
+  );
+});

@@ -1,0 +1,150 @@
+import { describe, expect, test } from "vitest";
+import { UserError } from "../../../../infra/lib/errors.ts";
+import provider from "../../../../infra/providers/mcp-registration.ts";
+import { type ImitatedLetta, imitatedLetta } from "../../../support/imitated-letta.ts";
+
+interface Server {
+  id: string;
+  server_name: string;
+  server_url?: string;
+  custom_headers?: Record<string, string>;
+}
+interface Request {
+  server_name?: string;
+  config: Omit<Server, "id" | "server_name">;
+}
+
+/** An imitation of Letta that knows these MCP servers and reads these tools of each. */
+async function letta(servers: Server[], tools: unknown[] = [{ name: "search" }]): Promise<ImitatedLetta> {
+  return imitatedLetta({
+    "GET /v1/mcp-servers/": () => ({ body: servers }),
+    "POST /v1/mcp-servers/": ({ body }) => {
+      const { server_name = "", config } = body as Request;
+      const server = { id: "new", server_name, ...config };
+      servers.push(server);
+      return { body: server };
+    },
+    "PATCH /v1/mcp-servers/:id/refresh": () => ({ body: "" }),
+    "PATCH /v1/mcp-servers/:id": ({ id, body }) => {
+      const server = servers.find((candidate) => candidate.id === id);
+      return server === undefined ? { status: 404 } : { body: Object.assign(server, (body as Request).config) };
+    },
+    "GET /v1/mcp-servers/:id/tools": () => ({ body: tools }),
+  });
+}
+
+const mcpUrl = "http://thoth-mcp:8001/mcp";
+const mend =
+  `is ${new URL(mcpUrl).hostname} in thoth-letta:mcpHosts of the letta stack? ` +
+  "Else look at the mcp container: make thoth-logs";
+const inputsFor = ({ url, password }: ImitatedLetta) => ({
+  lettaUrl: url,
+  lettaPassword: password,
+  serverName: "thoth",
+  mcpUrl,
+  token: "token-1",
+  trigger: "container-1",
+});
+const registered = {
+  mcp_server_type: "streamable_http",
+  server_url: mcpUrl,
+  custom_headers: { Authorization: "Bearer token-1" },
+};
+
+describe("create", () => {
+  test("registers the server, has Letta read its tools, and sees that there are some", async () => {
+    const servers: Server[] = [];
+    const imitation = await letta(servers);
+    const inputs = inputsFor(imitation);
+    expect(await provider.create(inputs)).toEqual({ id: "thoth", outs: inputs });
+    expect(servers).toEqual([{ id: "new", server_name: "thoth", ...registered }]);
+    expect(imitation.requests).toEqual([
+      "GET /v1/mcp-servers/",
+      "POST /v1/mcp-servers/",
+      "PATCH /v1/mcp-servers/new/refresh",
+      "GET /v1/mcp-servers/new/tools",
+    ]);
+  });
+
+  test("takes over a server of that name, and leaves the others alone", async () => {
+    const other = { id: "other", server_name: "notes", server_url: "http://notes/mcp" };
+    const servers: Server[] = [{ ...other }, { id: "old", server_name: "thoth", server_url: "http://gone/mcp" }];
+    const imitation = await letta(servers);
+    await provider.create(inputsFor(imitation));
+    expect(servers).toEqual([other, { id: "old", server_name: "thoth", ...registered }]);
+    expect(imitation.requests).toContain("PATCH /v1/mcp-servers/old/refresh");
+  });
+
+  test("is an error when Letta reads no tools", async () => {
+    const imitation = await letta([], []);
+    await expect(provider.create(inputsFor(imitation))).rejects.toThrow(
+      new UserError(`Letta reads no tools from the MCP server thoth at ${mcpUrl}`, mend),
+    );
+  });
+
+  test("names the host that Letta may not let through when it refuses to read them", async () => {
+    const imitation = await imitatedLetta({
+      "GET /v1/mcp-servers/": () => ({ body: [] }),
+      "POST /v1/mcp-servers/": () => ({ body: { id: "new", server_name: "thoth" } }),
+      "PATCH /v1/mcp-servers/new/refresh": () => ({ status: 404, body: "non-public IP" }),
+    });
+    await expect(provider.create(inputsFor(imitation))).rejects.toThrow(
+      new UserError(
+        `Letta reads no tools from the MCP server thoth at ${mcpUrl}: ` +
+          `PATCH /v1/mcp-servers/new/refresh: HTTP 404 non-public IP`,
+        mend,
+      ),
+    );
+  });
+
+  test("tells Letta's own refusal", async () => {
+    const imitation = await imitatedLetta({
+      "GET /v1/mcp-servers/": () => ({ body: [] }),
+      "POST /v1/mcp-servers/": () => ({ status: 422, body: "private address" }),
+    });
+    await expect(provider.create(inputsFor(imitation))).rejects.toThrow(
+      "POST /v1/mcp-servers/: HTTP 422 private address",
+    );
+  });
+});
+
+test("update gives a known server the new token", async () => {
+  const servers: Server[] = [{ id: "old", server_name: "thoth", ...registered }];
+  const inputs = inputsFor(await letta(servers));
+  const news = { ...inputs, token: "token-2" };
+  expect(await provider.update?.("thoth", inputs, news)).toEqual({ outs: news });
+  expect(servers[0]?.custom_headers).toEqual({ Authorization: "Bearer token-2" });
+});
+
+describe("diff", () => {
+  const known: Server[] = [{ id: "old", server_name: "thoth", ...registered }];
+
+  test("shows no change while Letta knows the server at its URL", async () => {
+    const inputs = inputsFor(await letta(known));
+    expect(await provider.diff?.("thoth", inputs, { ...inputs })).toEqual({ changes: false });
+  });
+
+  test.each(["serverName", "mcpUrl", "token", "trigger"] as const)("shows one when %s is another", async (key) => {
+    const inputs = inputsFor(await letta(known));
+    expect(await provider.diff?.("thoth", inputs, { ...inputs, [key]: "another" })).toEqual({ changes: true });
+  });
+
+  test.each<[string, Server[]]>([
+    ["has lost the server", []],
+    ["knows it at another URL", [{ id: "old", server_name: "thoth", server_url: "http://gone/mcp" }]],
+  ])("shows one when Letta %s", async (_, servers) => {
+    const inputs = inputsFor(await letta(servers));
+    expect(await provider.diff?.("thoth", inputs, inputs)).toEqual({ changes: true });
+  });
+
+  test("shows one when Letta does not answer", async () => {
+    const inputs = { ...inputsFor(await letta(known)), lettaUrl: "http://127.0.0.1:1" };
+    expect(await provider.diff?.("thoth", inputs, inputs)).toEqual({ changes: true });
+  });
+});
+
+test("delete leaves the registration, and with it the agents' tools", async () => {
+  const imitation = await letta([{ id: "old", server_name: "thoth", ...registered }]);
+  await provider.delete?.("thoth", inputsFor(imitation));
+  expect(imitation.requests).toEqual([]);
+});

@@ -1,0 +1,72 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { UserError } from "../../../../infra/lib/errors.ts";
+import provider from "../../../../infra/providers/migration.ts";
+import { engineDown } from "../../../support/container-state.ts";
+import { fakeDocker } from "../../../support/fake-docker.ts";
+
+/** The port is one where nobody listens: what asks Postgres itself is covered with a real one. */
+const inputs = {
+  image: "letta:1",
+  containerName: "letta-server-migration",
+  network: "letta-network",
+  databaseUrl: "postgresql://letta:plain-password@letta-postgres:5432/letta",
+  host: "127.0.0.1",
+  port: 1,
+  database: "letta",
+  password: "plain-password",
+};
+const script = readFileSync(new URL("../../../../infra/containers/letta/migrate.py", import.meta.url), "utf8");
+const done = { stdout: 'Running upgrade a -> b\n{"version": "b", "previous": "a", "repairedIndexes": []}\n' };
+
+test("runs the script in the server's image on the stack's network, and keeps the version it ends with", async () => {
+  const docker = fakeDocker({ rm: {}, run: { ...done, stderr: "Unable to find image 'letta:1' locally\n" } });
+  expect(await provider.create(inputs)).toEqual({
+    id: "letta-server-migration",
+    outs: { ...inputs, schemaVersion: "b" },
+  });
+  expect(docker.calls()).toEqual([
+    "rm --force letta-server-migration",
+    "run --rm --interactive --name letta-server-migration --network letta-network --entrypoint python3 letta:1 " +
+      `-c ${script}`,
+  ]);
+});
+
+test("hands over the password on standard input, not as an argument", async () => {
+  const docker = fakeDocker({ rm: {}, run: done });
+  await provider.create(inputs);
+  expect(docker.lastInput()).toBe(`${inputs.databaseUrl}\n`);
+  expect(docker.calls().join("\n")).not.toContain("plain-password");
+});
+
+test("update migrates too", async () => {
+  fakeDocker({ rm: {}, run: done });
+  const olds = { ...inputs, schemaVersion: "a" };
+  expect(await provider.update?.("id", olds, inputs)).toEqual({ outs: { ...inputs, schemaVersion: "b" } });
+});
+
+describe("a failed migration", () => {
+  test("shows the last lines that were printed", async () => {
+    const lines = Array.from({ length: 30 }, (_, index) => `line ${index + 1}`);
+    fakeDocker({ rm: {}, run: { exitCode: 1, stdout: `${lines.join("\n")}\n`, stderr: "pulling\n" } });
+    await expect(provider.create(inputs)).rejects.toThrow(
+      new UserError(
+        "letta-server-migration: the migration of Letta's database failed, so the server was not started\n" +
+          lines
+            .slice(-15)
+            .map((line) => `    ${line}`)
+            .join("\n"),
+      ),
+    );
+  });
+
+  test("for want of an engine says so", async () => {
+    fakeDocker({ rm: engineDown, run: engineDown });
+    await expect(provider.create(inputs)).rejects.toThrow("the Docker engine does not answer");
+  });
+});
+
+test("diff shows a change while the database cannot be asked for its version", async () => {
+  const olds = { ...inputs, schemaVersion: "b" };
+  expect(await provider.diff?.("id", olds, inputs)).toEqual({ changes: true });
+});

@@ -1,0 +1,205 @@
+import { describe, expect, test } from "vitest";
+import { UserError } from "../../../../infra/lib/errors.ts";
+import provider from "../../../../infra/providers/readiness.ts";
+import { engineDown, inspected, notThere } from "../../../support/container-state.ts";
+import { fakeDocker } from "../../../support/fake-docker.ts";
+
+const inputs = { container: "a-container", containerId: "id-1", timeoutSeconds: 10 };
+const diff = (news = inputs) => provider.diff?.("a-container", inputs, news);
+const passes = { exitCode: 0 };
+const fails = { exitCode: 1, stderr: "connection refused\n" };
+
+describe("diff", () => {
+  test("of a healthy container shows no change, and asks only the engine", async () => {
+    const docker = fakeDocker({ "container inspect a-container": inspected() });
+    expect(await diff()).toEqual({ changes: false });
+    expect(docker.calls()).toEqual(["container inspect a-container"]);
+  });
+
+  test("of a container that Docker has not checked yet asks the service itself", async () => {
+    const docker = fakeDocker({
+      "container inspect": inspected({ Health: { Status: "starting" } }),
+      "exec a-container": passes,
+    });
+    expect(await diff()).toEqual({ changes: false });
+    expect(docker.calls()).toContain("exec a-container check -q");
+  });
+
+  test.each([
+    ["stopped", { "container inspect": inspected({ Status: "exited" }) }],
+    ["paused", { "container inspect": inspected({ Status: "paused", Running: true }) }],
+    ["gone", { "container inspect": notThere }],
+    ["unhealthy", { "container inspect": inspected({ Health: { Status: "unhealthy" } }), exec: fails }],
+    [
+      "never asked and not answering",
+      { "container inspect": inspected({ Health: { Status: "starting" } }), exec: fails },
+    ],
+  ])("of a container that is %s shows a change", async (_, answers) => {
+    fakeDocker(answers);
+    expect(await diff()).toEqual({ changes: true });
+  });
+
+  test("of a new container shows a change, however well it is", async () => {
+    fakeDocker({ "container inspect": inspected() });
+    expect(await diff({ ...inputs, containerId: "id-2" })).toEqual({ changes: true });
+  });
+
+  test("of a longer timeout shows none", async () => {
+    fakeDocker({ "container inspect": inspected() });
+    expect(await diff({ ...inputs, timeoutSeconds: 20 })).toEqual({ changes: false });
+  });
+
+  test("without an engine says so", async () => {
+    fakeDocker({ "container inspect": engineDown });
+    await expect(diff()).rejects.toThrow("the Docker engine does not answer");
+  });
+});
+
+describe("create", () => {
+  test("waits until the check passes", async () => {
+    const docker = fakeDocker({
+      "container inspect": inspected({ Health: { Status: "starting" } }),
+      exec: [fails, fails, passes],
+    });
+    expect(await provider.create(inputs)).toEqual({ id: "a-container", outs: inputs });
+    expect(docker.calls().filter((call) => call === "exec a-container check -q")).toHaveLength(3);
+  });
+
+  test("runs a shell's check with the shell", async () => {
+    const docker = fakeDocker({
+      "container inspect": inspected({}, { test: ["CMD-SHELL", "redis-cli ping | grep -qx PONG"] }),
+      exec: passes,
+    });
+    await provider.create(inputs);
+    expect(docker.calls()).toContain("exec a-container /bin/sh -c redis-cli ping | grep -qx PONG");
+  });
+
+  test.each(["exited", "created"] as const)("starts a container that is %s", async (Status) => {
+    const docker = fakeDocker({
+      "container inspect": [inspected({ Status }), inspected()],
+      "start a-container": {},
+      exec: passes,
+    });
+    await provider.create(inputs);
+    expect(docker.calls()).toEqual([
+      "container inspect a-container",
+      "start a-container",
+      "container inspect a-container",
+      "exec a-container check -q",
+    ]);
+  });
+
+  test("lets a paused one go on", async () => {
+    const docker = fakeDocker({
+      "container inspect": inspected({ Status: "paused", Running: true }),
+      unpause: passes,
+      exec: passes,
+    });
+    await provider.create(inputs);
+    expect(docker.calls()).toContain("unpause a-container");
+    expect(docker.calls()).not.toContain("start a-container");
+  });
+
+  test("does not start one that runs", async () => {
+    const docker = fakeDocker({ "container inspect": inspected(), exec: passes });
+    await provider.create(inputs);
+    expect(docker.calls()).not.toContain("start a-container");
+  });
+
+  test("says how to bring back a container that was removed behind Pulumi's back", async () => {
+    fakeDocker({ "container inspect": notThere });
+    await expect(provider.create(inputs)).rejects.toThrow(
+      new UserError(
+        "a-container: the engine no longer has this container",
+        "pulumi refresh, then pulumi up (or the stack's start command, which does both)",
+      ),
+    );
+  });
+
+  test("fails at once for a container that stops, with its exit code, the likely cause and its last lines", async () => {
+    const log = Array.from({ length: 20 }, (_, index) => `line ${index + 1}`).join("\n");
+    const docker = fakeDocker({
+      "container inspect": [inspected(), inspected(), inspected({ Status: "exited", ExitCode: 1 })],
+      exec: fails,
+      "logs --tail 15 a-container": { stdout: `${log}\n\n`, stderr: "FATAL: No space left on device\n" },
+    });
+    const started = Date.now();
+    await expect(provider.create(inputs)).rejects.toThrow(
+      new UserError(
+        [
+          "a-container stopped instead of answering (exit code 1)",
+          "  likely cause: the disk is full: free space, then start again",
+          "  last lines of its log:",
+          ...Array.from({ length: 14 }, (_, index) => `    line ${index + 7}`),
+          "    FATAL: No space left on device",
+        ].join("\n"),
+      ),
+    );
+    expect(Date.now() - started).toBeLessThan(inputs.timeoutSeconds * 500);
+    expect(docker.calls().at(-1)).toBe("logs --tail 15 a-container");
+  });
+
+  test("fails in time with the check's own last words", async () => {
+    fakeDocker({
+      "container inspect": inspected({ Health: { Status: "starting" } }),
+      exec: { exitCode: 1, stdout: "trying\n", stderr: "curl: (7) Failed to connect\n" },
+      logs: { stdout: "still loading\n" },
+    });
+    await expect(provider.create({ ...inputs, timeoutSeconds: 0.1 })).rejects.toThrow(
+      "a-container did not answer within 0.1 s; its health check says: trying\n" +
+        "  last lines of its log:\n    still loading",
+    );
+  });
+
+  test("fails in time with the exit code of a check that says nothing", async () => {
+    fakeDocker({ "container inspect": inspected(), exec: { exitCode: 3 }, logs: {} });
+    await expect(provider.create({ ...inputs, timeoutSeconds: 0 })).rejects.toThrow(
+      "its health check says: exit code 3",
+    );
+  });
+
+  describe("sees a crash loop behind a state of running", () => {
+    const loop = (...counts: number[]) => counts.map((restartCount) => inspected({}, { restartCount }));
+    const log = { stderr: "ModuleNotFoundError: No module named 'letta'\n" };
+
+    test("at the third restart", async () => {
+      // Each round asks twice: for the check, and for the state after it.
+      fakeDocker({ "container inspect": loop(5, 5, 6, 6, 7, 7, 8), exec: fails, logs: log });
+      await expect(provider.create(inputs)).rejects.toThrow(
+        /^a-container stopped instead of answering\n {2}likely cause: the image is incomplete/,
+      );
+    });
+
+    test("not at restarts of long ago", async () => {
+      fakeDocker({ "container inspect": loop(5, 5, 7), exec: [fails, passes] });
+      await expect(provider.create(inputs)).resolves.toMatchObject({ id: "a-container" });
+    });
+
+    test("though a container that had crashed before was started again, which sets the count to 0", async () => {
+      const docker = fakeDocker({
+        "container inspect": [inspected({ Status: "exited" }, { restartCount: 9 }), ...loop(0, 1, 2, 3)],
+        start: {},
+        exec: fails,
+        logs: log,
+      });
+      await expect(provider.create({ ...inputs, timeoutSeconds: 1 })).rejects.toThrow("stopped instead of answering");
+      expect(docker.calls()).toContain("start a-container");
+    });
+  });
+});
+
+test("update waits as create does", async () => {
+  const docker = fakeDocker({
+    "container inspect": [inspected({ Status: "exited" }), inspected()],
+    start: {},
+    exec: passes,
+  });
+  expect(await provider.update?.("a-container", inputs, inputs)).toEqual({ outs: inputs });
+  expect(docker.calls()).toContain("start a-container");
+});
+
+test("delete leaves the container alone", async () => {
+  const docker = fakeDocker({});
+  await provider.delete?.("a-container", inputs);
+  expect(docker.calls()).toEqual([]);
+});

@@ -1,0 +1,104 @@
+import { describe, expect, test } from "vitest";
+import { roleProgram } from "../../../infra/components/thoth-role.ts";
+import { parseThothConfig } from "../../../infra/config/thoth.ts";
+import { UserError } from "../../../infra/lib/errors.ts";
+import { type ThothRole, thothRoles } from "../../../infra/lib/names.ts";
+import { temporaryFiles, temporaryFolder } from "../../support/temporary.ts";
+
+const standIn = "thoth-letta/thoth-standin:1-0123456789ab";
+const repository = "registry.example.org/thoth";
+const configOf = (raw: object) => parseThothConfig({ ...raw }, "thoth", "/srv");
+
+/** A role's program in a checkout where the stand-in is built. */
+function programOf(role: ThothRole, raw: object = {}) {
+  const root = temporaryFiles({ ".state/images.local.json": JSON.stringify({ thoth: standIn }) });
+  return roleProgram(role, configOf(raw), root);
+}
+
+describe("the stand-in", () => {
+  test.each([
+    ["api", 8000],
+    ["mcp", 8001],
+    ["discovery", 8002],
+    ["monitor", 8003],
+  ] as const)("runs %s from its one image and serves its health on %i", (role, port) => {
+    expect(programOf(role)).toEqual({
+      image: standIn,
+      command: ["thoth", role],
+      port,
+      health: ["CMD", "curl", "-fsS", "-m", "4", "-o", "/dev/null", `http://127.0.0.1:${port}/health`],
+      isStandIn: true,
+    });
+  });
+
+  test("must be built first", () => {
+    expect(() => roleProgram("api", configOf({}), temporaryFolder())).toThrow(UserError);
+  });
+});
+
+describe("the images of a repository", () => {
+  test("are one a role, and need nothing that was built here", () => {
+    const programs = thothRoles.map((role) => roleProgram(role, configOf({ repository, release: "1.2" }), "/nowhere"));
+    expect(programs.map(({ image }) => image)).toEqual([
+      "registry.example.org/thoth/api:1.2",
+      "registry.example.org/thoth/mcp:1.2",
+      "registry.example.org/thoth/discovery:1.2",
+      "registry.example.org/thoth/pdf-monitor:1.2",
+    ]);
+    expect(programs.map(({ isStandIn }) => isStandIn)).toEqual([false, false, false, false]);
+  });
+
+  test("can be of a repository with a slash at its end", () => {
+    expect(programOf("api", { repository: `${repository}/` }).image).toBe(`${repository}/api:latest`);
+  });
+
+  test("are the latest unless the config says which", () => {
+    expect(programOf("api", { repository }).image).toBe(`${repository}/api:latest`);
+  });
+
+  test("run the API without the roles that have containers of their own", () => {
+    expect(programOf("api", { repository }).command).toEqual(expect.arrayContaining(["--no-discovery", "--no-mcp"]));
+  });
+
+  test.each([
+    ["api", undefined, "8000"],
+    ["api", 9000, "9000"],
+    ["mcp", undefined, "8001"],
+    ["mcp", 9000, "9000"],
+  ] as const)("let %s listen, with port %s, where it is asked for its health", (role, port, expected) => {
+    const program = programOf(role, { repository, roles: { [role]: port === undefined ? {} : { port } } });
+    const option = program.command.findIndex((word) => word.endsWith("port"));
+    expect(program.command[option + 1]).toBe(expected);
+    expect(program.health.join(" ")).toContain(`http://127.0.0.1:${expected}/health`);
+    expect(String(program.port)).toBe(expected);
+  });
+
+  test.each(["discovery", "monitor"] as const)(
+    "let %s, which serves no health route, live with its process",
+    (role) => {
+      expect(programOf(role, { repository }).health).toEqual(["CMD-SHELL", "kill -0 1"]);
+    },
+  );
+});
+
+describe("a role with an image of its own", () => {
+  const own = { roles: { mcp: { image: "example/own:1" } } };
+
+  test("runs that image the published way, beside the stand-in", () => {
+    expect(programOf("mcp", own)).toMatchObject({
+      image: "example/own:1",
+      command: ["python", "-m", "thoth", "mcp", "http", "--host", "0.0.0.0", "--port", "8001"],
+      isStandIn: false,
+    });
+    expect(programOf("api", own)).toMatchObject({ image: standIn, isStandIn: true });
+  });
+
+  test("comes before the repository's", () => {
+    expect(programOf("mcp", { ...own, repository }).image).toBe("example/own:1");
+  });
+
+  test("runs as the config says", () => {
+    const settings = { image: "example/own:1", command: ["serve"], port: 9001, health: ["CMD-SHELL", "true"] };
+    expect(programOf("mcp", { roles: { mcp: settings } })).toEqual({ ...settings, isStandIn: false });
+  });
+});

@@ -1,0 +1,78 @@
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { hashOfInputs, install, isCurrent, isForeign } from "../../../offline/toolchain/binaries.ts";
+import { toolchainSteps } from "../../../offline/toolchain/build.ts";
+import { runGo } from "../../../offline/toolchain/go.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "toolchain-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+describe("a built program", () => {
+  const binary = () => ({ goPackage: "./cmd/tool", path: path.join(folder, "bin/tool") });
+  const build = () => writeFile(path.join(folder, "tool"), "built");
+
+  it("is current for the inputs it was installed from, and outdated for others", async () => {
+    await build();
+    await install(binary(), folder, "one");
+    expect(await readFile(binary().path, "utf8")).toBe("built");
+    expect(await isCurrent(binary(), "one")).toBe(true);
+    expect(await isCurrent(binary(), "two")).toBe(false);
+    expect(await isForeign(binary())).toBe(false);
+  });
+
+  it("is foreign where somebody else put it", async () => {
+    await mkdir(path.dirname(binary().path));
+    await writeFile(binary().path, "published");
+    expect(await isForeign(binary())).toBe(true);
+    expect(await isCurrent(binary(), "one")).toBe(false);
+  });
+
+  it("is neither current nor foreign after an installation that was interrupted", async () => {
+    await build();
+    await install(binary(), folder, "one");
+    await rm(path.join(folder, "tool"));
+    await expect(install(binary(), folder, "two")).rejects.toThrow("ENOENT");
+    expect(await isCurrent(binary(), "one")).toBe(false);
+    expect(await isForeign(binary())).toBe(false);
+  });
+});
+
+describe("the hash of a build's inputs", () => {
+  it("changes with the sources and with the arguments, and not with other files", async () => {
+    await writeFile(path.join(folder, "main.go"), "package main");
+    const before = await hashOfInputs(folder, ["-v"]);
+    await writeFile(path.join(folder, "README.md"), "text");
+    expect(await hashOfInputs(folder, ["-v"])).toBe(before);
+    expect(await hashOfInputs(folder, ["-x"])).not.toBe(before);
+    await writeFile(path.join(folder, "main.go"), "package main // changed");
+    expect(await hashOfInputs(folder, ["-v"])).not.toBe(before);
+  });
+});
+
+describe("Go", () => {
+  const fakeGo = async (script: string) => {
+    await writeFile(path.join(folder, "go"), `#!/bin/sh\n${script}\n`);
+    await chmod(path.join(folder, "go"), 0o755);
+    return { cwd: folder, env: { PATH: `${folder}:/usr/bin:/bin` } };
+  };
+
+  it("fails with the last 20 messages, without its progress", async () => {
+    const options = await fakeGo("for i in $(seq 30); do echo package/$i; echo message $i >&2; done; exit 2");
+    const onLine = (line: string) => (line.startsWith("package/") ? ("progress" as const) : ("message" as const));
+    const expected = Array.from({ length: 20 }, (_, index) => `message ${index + 11}`).join("\n");
+    await expect(runGo(["build"], { ...options, onLine })).rejects.toThrow(`go build: exit code 2\n${expected}`);
+  });
+
+  it("that is missing or too old is named with the command that brings a newer one", async () => {
+    const [build] = toolchainSteps({ root: folder, pulumiHome: folder, env: { PATH: folder } });
+    await expect(build?.run(() => {})).rejects.toThrow(/there is no go\n.*apt-get install golang-go/s);
+    const { env } = await fakeGo("echo go version go1.19.8 linux/amd64");
+    const [again] = toolchainSteps({ root: folder, pulumiHome: folder, env });
+    await expect(again?.run(() => {})).rejects.toThrow(/go is 1\.19\.8\n.*apt-get install golang-go/s);
+  });
+});

@@ -1,0 +1,219 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { formatUptime, render, status } from "../../../../scripts/commands/status.ts";
+import type { StackStatus } from "../../../../scripts/lib/status.ts";
+import { inspected, notThere } from "../../../support/container-state.ts";
+import { fakeDeps } from "../../../support/fake-deps.ts";
+import { type FakeAnswers, fakePrograms } from "../../../support/fake-programs.ts";
+import { dockerAnswers, lettaOutputs, noStack, pulumiAnswers } from "../../../support/fake-stacks.ts";
+
+/** Bytes of every database, or undefined while Postgres is down. */
+const postgres = vi.hoisted(() => ({ size: 8_388_608 as number | undefined }));
+vi.mock("../../../../infra/lib/postgres.ts", () => ({
+  withPostgres: async (_url: string, work: (client: object) => unknown) => {
+    if (postgres.size === undefined) throw new Error("connection refused");
+    return work({ query: async () => ({ rows: [{ size: String(postgres.size) }] }) });
+  },
+}));
+
+const options = { lettaStack: "letta", thothStack: "thoth", scope: "all", json: false } as const;
+
+/** A Letta with three agents, which asks for its password. */
+async function startLettaServer(): Promise<string> {
+  const server = createServer((request, response) => {
+    const isKnown = request.headers.authorization === `Bearer ${lettaOutputs.serverPassword}`;
+    response.statusCode = isKnown ? 200 : 401;
+    response.end(request.url === "/v1/agents/count" ? "3" : '{"version": "0.16.8", "status": "ok"}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const minuteAgo = () => new Date(Date.now() - 65_000).toISOString();
+
+/** Both stacks with all that status asks; everything is healthy but for the changes. */
+async function bothStacks(changes: { docker?: FakeAnswers; pulumi?: FakeAnswers; letta?: string } = {}) {
+  const server = changes.letta ?? (await startLettaServer());
+  const outputs = { ...lettaOutputs, urls: { ...lettaOutputs.urls, server } };
+  const running = inspected({ StartedAt: minuteAgo() }, { image: "thoth-letta/redis:8-0123456789ab" });
+  fakePrograms({
+    docker: dockerAnswers({ ...changes.docker, "container inspect": running, exec: {} }),
+    pulumi: pulumiAnswers({
+      ...changes.pulumi,
+      "stack output --json --show-secrets --stack letta": { stdout: JSON.stringify(outputs) },
+      ...changes.pulumi,
+    }),
+  });
+  return { server };
+}
+
+async function jsonStatus(scope: "all" | "letta" | "thoth" = "all") {
+  const deps = fakeDeps();
+  const exitCode = await status({ ...options, scope, json: true }, deps);
+  expect(deps.printed).toHaveLength(1);
+  return { exitCode, ...(JSON.parse(deps.printed[0] ?? "") as { healthy: boolean; stacks: StackStatus[] }) };
+}
+
+describe("status", () => {
+  test("of what is all healthy has exit code 0, and says it in one JSON object", async () => {
+    const { server } = await bothStacks();
+    const { exitCode, healthy, stacks } = await jsonStatus();
+    expect(exitCode).toBe(0);
+    expect(healthy).toBe(true);
+    const service = (name: string, rest: object = {}) => ({
+      ...{ name, state: "running", health: "healthy", uptimeSeconds: expect.closeTo(65, -1) },
+      ...{ image: "thoth-letta/redis:8-0123456789ab", version: "8", url: null },
+      ...rest,
+    });
+    expect(stacks).toEqual([
+      {
+        name: "letta",
+        isHealthy: true,
+        services: [
+          service("letta-postgres", { url: "127.0.0.1:3" }),
+          service("letta-redis"),
+          service("letta-server", { url: server, version: "0.16.8" }),
+          service("letta-nginx", { url: "http://127.0.0.1:2" }),
+        ],
+        agents: 3,
+        databaseBytes: { letta: 8_388_608, thoth: 8_388_608 },
+        notes: ["agents: 3", "databases: letta 8.0 MiB, thoth 8.0 MiB", "images: built on this machine"],
+      },
+      {
+        name: "thoth",
+        isHealthy: true,
+        services: [
+          service("thoth-api", { url: "http://127.0.0.1:4" }),
+          service("thoth-mcp", { url: "http://127.0.0.1:5" }),
+          service("thoth-discovery"),
+          service("thoth-monitor"),
+        ],
+        notes: ["vault: /srv/vault", "this is the stand-in, not the real Thoth: set thoth-letta:repository"],
+      },
+    ]);
+  });
+
+  test.each([
+    ["stopped", inspected({ Status: "exited" }), { state: "exited", health: "-", uptimeSeconds: null }],
+    ["gone", notThere, { state: "missing", health: "-", uptimeSeconds: null, image: null, version: null }],
+  ])("of a stack with a container that is %s has exit code 1", async (_, answer, expected) => {
+    await bothStacks({ docker: { "container inspect letta-redis": answer } });
+    const { exitCode, healthy, stacks } = await jsonStatus();
+    expect([exitCode, healthy]).toEqual([1, false]);
+    expect(stacks.map(({ isHealthy }) => isHealthy)).toEqual([false, true]);
+    expect(stacks[0]?.services[1]).toMatchObject(expected);
+  });
+
+  test("asks the service now: Docker's last verdict does not count", async () => {
+    await bothStacks({ docker: { "exec thoth-mcp check -q": { exitCode: 1 } } });
+    const { exitCode, stacks } = await jsonStatus();
+    expect(exitCode).toBe(1);
+    expect(stacks[1]?.services.map(({ health }) => health)).toEqual(["healthy", "unhealthy", "healthy", "healthy"]);
+  });
+
+  test("of a Letta that does not answer has exit code 1, though its containers are healthy", async () => {
+    await bothStacks({ letta: "http://127.0.0.1:1" });
+    const { exitCode, stacks } = await jsonStatus();
+    expect(exitCode).toBe(1);
+    expect(stacks[0]).toMatchObject({ isHealthy: false, agents: null });
+    expect(stacks[0]?.notes[0]).toBe("agents: unknown, Letta does not answer");
+  });
+
+  test("of a Postgres that does not answer has exit code 1, though its containers are healthy", async () => {
+    const { size } = postgres;
+    onTestFinished(() => {
+      postgres.size = size;
+    });
+    postgres.size = undefined;
+    await bothStacks();
+    const { exitCode, stacks } = await jsonStatus();
+    expect(exitCode).toBe(1);
+    expect(stacks[0]).toMatchObject({ isHealthy: false, databaseBytes: null });
+    expect(stacks[0]?.notes[1]).toBe("databases: unknown, Postgres does not answer");
+  });
+
+  test("of stacks that are not there names the commands that bring them up", async () => {
+    await bothStacks({ pulumi: { "stack output": noStack } });
+    const { exitCode, stacks } = await jsonStatus();
+    expect(exitCode).toBe(1);
+    expect(stacks).toEqual([
+      { name: "letta", isHealthy: false, services: [], notes: ["not there: make letta-start"] },
+      { name: "thoth", isHealthy: false, services: [], notes: ["not there: make thoth-start"] },
+    ]);
+  });
+
+  test("of thoth without its letta says so", async () => {
+    await bothStacks({ pulumi: { "stack output --json --show-secrets --stack letta": noStack } });
+    const { stacks } = await jsonStatus("thoth");
+    expect(stacks[0]?.notes).toContain("the letta stack it stands on is gone");
+  });
+
+  test.each([
+    ["letta", ["letta"]],
+    ["thoth", ["thoth"]],
+  ] as const)("can be of %s alone", async (scope, names) => {
+    await bothStacks();
+    const { exitCode, stacks } = await jsonStatus(scope);
+    expect(exitCode).toBe(0);
+    expect(stacks.map(({ name }) => name)).toEqual(names);
+  });
+
+  test("has no secret in it", async () => {
+    await bothStacks();
+    const deps = fakeDeps();
+    await status(options, deps);
+    await status({ ...options, json: true }, deps);
+    expect(deps.printed.join("\n")).not.toMatch(/server-password|:pw@/);
+  });
+});
+
+test("a stack is a heading, a table and notes", () => {
+  const service = { name: "letta-redis", state: "running", health: "healthy", image: "redis:8", version: "8" } as const;
+  const lines = render({
+    name: "letta",
+    isHealthy: false,
+    services: [
+      { ...service, uptimeSeconds: 3700, url: null },
+      {
+        ...service,
+        name: "letta-nginx",
+        state: "exited",
+        health: "-",
+        uptimeSeconds: null,
+        version: null,
+        url: "http://a",
+      },
+    ],
+    notes: ["agents: 3"],
+  });
+  expect(lines.map((line) => line.trimEnd())).toEqual([
+    "stack letta: NOT healthy",
+    "┌─────────────┬─────────┬─────────┬───────────┬─────────┬──────────┐",
+    "│ service     │ state   │ health  │ up        │ version │ address  │",
+    "│ letta-redis │ running │ healthy │ 1 h 1 min │ 8       │ -        │",
+    "│ letta-nginx │ exited  │ -       │ -         │ -       │ http://a │",
+    "└─────────────┴─────────┴─────────┴───────────┴─────────┴──────────┘",
+    "  agents: 3",
+    "",
+  ]);
+});
+
+test.each([
+  [0, "0 s"],
+  [0.4, "0 s"],
+  [1, "1 s"],
+  [59, "59 s"],
+  [60, "1 min"],
+  [61, "1 min 1 s"],
+  [3599, "59 min 59 s"],
+  [3600, "1 h"],
+  [3659, "1 h"],
+  [3660, "1 h 1 min"],
+  [86_400, "1 d"],
+  [86_400 * 3 + 3600 * 4 + 59, "3 d 4 h"],
+  [86_400 * 400, "400 d"],
+])("%d seconds are %s", (seconds, text) => {
+  expect(formatUptime(seconds)).toBe(text);
+});

@@ -1,0 +1,169 @@
+import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname, join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { UserError } from "../../../../infra/lib/errors.ts";
+import { repair } from "../../../../scripts/lib/repair.ts";
+import { notThere } from "../../../support/container-state.ts";
+import { type FakeDepsOptions, fakeDeps } from "../../../support/fake-deps.ts";
+import { fakePrograms } from "../../../support/fake-programs.ts";
+import { dockerAnswers, pulumiAnswers, temporaryBackend } from "../../../support/fake-stacks.ts";
+import { temporaryFiles, temporaryFolder, withEnvironment } from "../../../support/temporary.ts";
+
+/** The number of a process that has ended. */
+const deadProcess = () => spawnSync("true").pid;
+const flags = "--yes --skip-preview --suppress-outputs --non-interactive --color never --suppress-progress";
+const refresh = `pulumi refresh --stack letta --clear-pending-creates ${flags}`;
+
+/** Puts a lock into a backend, as Pulumi writes it. */
+function lock(backend: string, content: { pid: number; hostname?: string }, stack = "letta"): string {
+  const file = join(backend, ".pulumi/locks/organization/thoth-letta", stack, "0123.json");
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, JSON.stringify({ username: "someone", hostname: hostname(), ...content }));
+  return file;
+}
+
+/** The state of a stack with these containers, name -> id. */
+function state(containers: Readonly<Record<string, string>>, pending: readonly object[] = []) {
+  const resources = Object.entries(containers).map(([name, id]) => ({
+    type: "docker:index/container:Container",
+    id,
+    outputs: { name },
+  }));
+  const others = [{ type: "docker:index/network:Network", id: "9", outputs: { name: "letta-network" } }];
+  const deployment = { resources: [...others, ...resources], pending_operations: pending };
+  return { "stack export --stack letta": { stdout: JSON.stringify({ deployment }) } };
+}
+
+/** A process that the system knows as `pulumi` and that ends with the test. */
+function livingPulumi(): number {
+  const program = join(temporaryFolder(), "pulumi");
+  copyFileSync("/bin/sleep", program);
+  chmodSync(program, 0o755);
+  const child = spawn(program, ["60"], { stdio: "ignore" });
+  onTestFinished(() => void child.kill());
+  return child.pid ?? 0;
+}
+
+const engineHas = (...rows: string[]) => ({ "ps --all": { stdout: rows.map((row) => `${row}\n`).join("") } });
+
+async function repaired(
+  answers: { docker?: object; pulumi?: object } = {},
+  options: FakeDepsOptions = {},
+): Promise<{ calls: string[]; printed: string[] }> {
+  const programs = fakePrograms({
+    docker: dockerAnswers({ rm: {}, ...answers.docker }),
+    pulumi: pulumiAnswers({ ...answers.pulumi }),
+  });
+  const deps = fakeDeps(options);
+  await repair(deps, "letta");
+  return { calls: programs.calls(), printed: deps.printed };
+}
+
+describe("a lock", () => {
+  test("of a process of this host that is gone is removed", async () => {
+    const pid = deadProcess();
+    const file = lock(temporaryBackend(), { pid });
+    const { printed } = await repaired();
+    expect(existsSync(file)).toBe(false);
+    expect(printed).toEqual([`removing the lock of process ${pid}, which is gone`]);
+  });
+
+  test("of a Pulumi that lives is respected", async () => {
+    const pid = livingPulumi();
+    const file = lock(temporaryBackend(), { pid });
+    await expect(repaired()).rejects.toThrow(
+      new UserError(`another run is at work on stack letta (process ${pid} on ${hostname()})`, "wait for it"),
+    );
+    expect(existsSync(file)).toBe(true);
+  });
+
+  test("whose number another program has now, after a reboot, is removed", async () => {
+    const file = lock(temporaryBackend(), { pid: process.pid });
+    await repaired();
+    expect(existsSync(file)).toBe(false);
+  });
+
+  test("of another host is respected, as nobody here knows its processes", async () => {
+    const file = lock(temporaryBackend(), { pid: deadProcess(), hostname: "elsewhere" });
+    await expect(repaired()).rejects.toThrow(/another run is at work on stack letta \(process \d+ on elsewhere\)/);
+    expect(existsSync(file)).toBe(true);
+  });
+
+  test("of another stack does not count", async () => {
+    const file = lock(temporaryBackend(), { pid: process.pid }, "letta-staging");
+    await repaired();
+    expect(existsSync(file)).toBe(true);
+  });
+
+  test("of a backend that is no folder is that backend's own affair", async () => {
+    temporaryBackend();
+    withEnvironment({ PULUMI_BACKEND_URL: "s3://bucket?region=eu-west-1" });
+    await expect(repaired()).resolves.toMatchObject({ printed: [] });
+  });
+
+  test.each(["file://~/state", "file://./state", "file://~/state?no_tmp_dir=true"])("is found in %s", async (url) => {
+    temporaryBackend();
+    const projectDirectory = temporaryFolder();
+    withEnvironment({ PULUMI_BACKEND_URL: url, HOME: projectDirectory });
+    const file = lock(join(projectDirectory, "state"), { pid: deadProcess() });
+    await repaired({}, { projectDirectory });
+    expect(existsSync(file)).toBe(false);
+  });
+});
+
+describe("containers", () => {
+  test("that the state knows stay", async () => {
+    temporaryBackend();
+    const { calls, printed } = await repaired({
+      docker: engineHas("id-1\tletta-redis"),
+      pulumi: state({ "letta-redis": "id-1" }),
+    });
+    expect(printed).toEqual([]);
+    expect(calls).toEqual([
+      "pulumi stack export --stack letta",
+      "docker ps --all --no-trunc --filter label=thoth-letta.prefix=letta --format {{.ID}}\t{{.Names}}",
+      "docker container inspect letta-redis",
+    ]);
+  });
+
+  test("that the state does not know are removed, but never a volume of theirs", async () => {
+    temporaryBackend();
+    const { calls, printed } = await repaired({
+      docker: engineHas("id-1\tletta-redis", "id-2\tletta-nginx"),
+      pulumi: state({ "letta-redis": "id-1" }),
+    });
+    expect(printed).toEqual(["removing letta-nginx: an interrupted run left it"]);
+    expect(calls.filter((call) => call.startsWith("docker rm"))).toEqual(["docker rm --force letta-nginx"]);
+  });
+
+  test("are told by the stack's prefix, which need not be its name", async () => {
+    temporaryBackend();
+    const projectDirectory = temporaryFiles({ "Pulumi.letta.yaml": "config:\n  thoth-letta:prefix: shared\n" });
+    const { calls } = await repaired({}, { projectDirectory });
+    expect(calls[1]).toContain("--filter label=thoth-letta.prefix=shared ");
+  });
+
+  test("that the engine has lost make it refresh the state", async () => {
+    temporaryBackend();
+    const { calls, printed } = await repaired({
+      docker: { "container inspect letta-redis": notThere },
+      pulumi: state({ "letta-redis": "id-1", "letta-nginx": "id-2" }),
+    });
+    expect(printed).toEqual(["the engine and the state differ: refreshing the state"]);
+    expect(calls.at(-1)).toBe(refresh);
+  });
+});
+
+test("operations that were cut off make it refresh the state", async () => {
+  temporaryBackend();
+  const { calls } = await repaired({ pulumi: state({}, [{ type: "creating" }]) });
+  expect(calls.at(-1)).toBe(refresh);
+});
+
+test("a stack without a state has nothing to repair", async () => {
+  temporaryBackend();
+  const { calls } = await repaired({ pulumi: { "stack export": { exitCode: 255, stderr: "error: no stack\n" } } });
+  expect(calls).toEqual(["pulumi stack export --stack letta"]);
+});

@@ -1,0 +1,98 @@
+import { describe, expect, test } from "vitest";
+import { UserError } from "../../../../infra/lib/errors.ts";
+import { chooseSource } from "../../../../scripts/setup/source.ts";
+import { needsStandIn } from "../../../../scripts/setup/stand-in.ts";
+import { fakeDeps } from "../../../support/fake-deps.ts";
+import { fakePrograms } from "../../../support/fake-programs.ts";
+import { temporaryFiles, temporaryFolder, withEnvironment } from "../../../support/temporary.ts";
+
+const lock = JSON.stringify({ nginx: { name: "library/nginx", tag: "1" } });
+const configured = (yaml: string) =>
+  temporaryFiles({ "Pulumi.letta.yaml": `config:\n${yaml}`, "images.lock.json": lock });
+const answers = { docker: { pull: {} } };
+const unreachable = { docker: { pull: { exitCode: 1, stderr: "no such host\n" } } };
+const withOffline = () => temporaryFiles({ "offline/index.ts": "" });
+
+describe("the source of images", () => {
+  test.each(["registry", "local"])("is what the stack's config says, whatever else does: %s", async (images) => {
+    withEnvironment({ THOTH_LETTA_IMAGES: images === "local" ? "registry" : "local" });
+    const programs = fakePrograms({ docker: {} });
+    const deps = fakeDeps({ projectDirectory: configured(`  thoth-letta:images: ${images}\n`) });
+    expect(await chooseSource(deps, "letta")).toEqual({ images, reason: "Pulumi.letta.yaml says so" });
+    expect(programs.calls()).toEqual([]);
+  });
+
+  test.each(["registry", "local"])("is else what THOTH_LETTA_IMAGES says: %s", async (images) => {
+    withEnvironment({ THOTH_LETTA_IMAGES: images });
+    const programs = fakePrograms({ docker: {} });
+    expect(await chooseSource(fakeDeps(), "letta")).toEqual({ images, reason: "THOTH_LETTA_IMAGES says so" });
+    expect(programs.calls()).toEqual([]);
+  });
+
+  test("is else a registry, when one answers", async () => {
+    withEnvironment({ THOTH_LETTA_IMAGES: undefined, THOTH_LETTA_MIRROR: undefined });
+    const programs = fakePrograms(answers);
+    const deps = fakeDeps({ projectDirectory: configured("") });
+    expect(await chooseSource(deps, "letta")).toEqual({ images: "registry", reason: "an image registry answers" });
+    expect(programs.calls()).toEqual(["docker pull --quiet library/nginx:1"]);
+  });
+
+  test.each([
+    ["the environment's", { THOTH_LETTA_MIRROR: "mirror.example.org/hub/" }, ""],
+    ["the config's", { THOTH_LETTA_MIRROR: "other" }, "  thoth-letta:imageMirror: mirror.example.org/hub\n"],
+  ])("asks %s mirror", async (_, environment, config) => {
+    withEnvironment({ THOTH_LETTA_IMAGES: undefined, ...environment });
+    const programs = fakePrograms(answers);
+    await chooseSource(fakeDeps({ projectDirectory: configured(config) }), "letta");
+    expect(programs.calls()).toEqual(["docker pull --quiet mirror.example.org/hub/library/nginx:1"]);
+  });
+
+  test("is else this machine", async () => {
+    withEnvironment({ THOTH_LETTA_IMAGES: undefined });
+    fakePrograms(unreachable);
+    expect(await chooseSource(fakeDeps(), "letta", withOffline())).toEqual({
+      images: "local",
+      reason: "no image registry answers",
+    });
+  });
+
+  test("is missing where nothing can be built either", async () => {
+    withEnvironment({ THOTH_LETTA_IMAGES: undefined });
+    fakePrograms(unreachable);
+    await expect(chooseSource(fakeDeps(), "letta", temporaryFolder())).rejects.toThrow(
+      new UserError(
+        "no image registry answers, and offline/ is not in this checkout",
+        "check the network, or restore offline/",
+      ),
+    );
+  });
+});
+
+describe("the stand-in", () => {
+  const thoth = (yaml: string) => ({ projectDirectory: temporaryFiles({ "Pulumi.thoth.yaml": `config:\n${yaml}` }) });
+  const roles = (...names: string[]) =>
+    `  thoth-letta:roles:\n${names.map((name) => `    ${name}:\n      image: own\n`).join("")}`;
+
+  test.each([
+    ["nothing is configured", ""],
+    ["only some roles have an image", roles("api", "mcp")],
+  ])("is needed when %s", (_, yaml) => {
+    expect(needsStandIn(thoth(yaml), "thoth", withOffline())).toBe(true);
+  });
+
+  test.each([
+    ["a repository is", "  thoth-letta:repository: registry.example.org/thoth\n"],
+    ["all roles have an image", roles("api", "mcp", "discovery", "monitor")],
+  ])("is not needed when %s", (_, yaml) => {
+    expect(needsStandIn(thoth(yaml), "thoth", temporaryFolder())).toBe(false);
+  });
+
+  test("that cannot be built names the config key", () => {
+    expect(() => needsStandIn(thoth(""), "thoth", temporaryFolder())).toThrow(
+      new UserError(
+        "thoth-letta:repository is not set in Pulumi.thoth.yaml, and offline/, which has the stand-in, is not in this checkout",
+        "pulumi config set repository REGISTRY/acertainknight/project-thoth -s thoth, or restore offline/",
+      ),
+    );
+  });
+});

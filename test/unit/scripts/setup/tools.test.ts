@@ -1,0 +1,87 @@
+import { describe, expect, test } from "vitest";
+import { UserError } from "../../../../infra/lib/errors.ts";
+import { engineStep, type Host, requireInstallable } from "../../../../scripts/setup/engine.ts";
+import { installedVersion, isNewEnough, pulumiCliStep } from "../../../../scripts/setup/pulumi-cli.ts";
+import { engineDown } from "../../../support/container-state.ts";
+import { fakeDeps } from "../../../support/fake-deps.ts";
+import { fakePrograms } from "../../../support/fake-programs.ts";
+
+describe("the Docker engine", () => {
+  const debian: Host = { osRelease: 'PRETTY_NAME="Debian"\nID=debian\n', isRoot: true };
+
+  test.each([
+    ["answers", { stdout: "20.10.24\n" }, true],
+    ["does not answer", engineDown, false],
+  ])("that %s", async (_, version, isDone) => {
+    fakePrograms({ docker: { version } });
+    expect(await engineStep(fakeDeps()).isDone()).toBe(isDone);
+  });
+
+  test.each<[string, Host]>([
+    ["Debian", debian],
+    ["Ubuntu", { ...debian, osRelease: "ID=ubuntu\nID_LIKE=debian\n" }],
+    ["a derivative", { ...debian, osRelease: 'ID=linuxmint\nID_LIKE="ubuntu debian"\n' }],
+  ])("may be installed by root on %s", (_, host) => {
+    expect(() => requireInstallable(host)).not.toThrow();
+  });
+
+  test.each<[string, Host, string, string]>([
+    [
+      "where DOCKER_HOST names another",
+      { ...debian, dockerHost: "tcp://10.0.0.1:2375" },
+      "no Docker engine answers here: DOCKER_HOST is tcp://10.0.0.1:2375",
+      "start that engine, or unset DOCKER_HOST",
+    ],
+    [
+      "on another distribution",
+      { ...debian, osRelease: "ID=fedora\nVARIANT_ID=debian-like\n" },
+      "no Docker engine answers here, and setup can install one only on Debian and Ubuntu",
+      "install Docker and start it",
+    ],
+    [
+      "on no distribution",
+      { ...debian, osRelease: "" },
+      "no Docker engine answers here, and setup can install one only on Debian and Ubuntu",
+      "install Docker and start it",
+    ],
+    [
+      "by anyone but root",
+      { ...debian, isRoot: false },
+      "no Docker engine answers here, and only root can start or install one",
+      "start Docker, or run sudo make setup once",
+    ],
+  ])("is not installed %s", (_, host, problem, mend) => {
+    expect(() => requireInstallable(host)).toThrow(new UserError(problem, mend));
+  });
+});
+
+describe("the Pulumi CLI", () => {
+  test.each([
+    [undefined, false],
+    ["3.199.9", false],
+    ["3.200.0", true],
+    ["3.256.0", true],
+    ["3.1000.0", true],
+    ["4.0.0", true],
+    ["3.200.0-alpha.1", false],
+    ["3.257.0-dev.0", true],
+  ])("%s is new enough: %s", (version, expected) => {
+    expect(isNewEnough(version)).toBe(expected);
+  });
+
+  test("tells its version with a v before it", async () => {
+    fakePrograms({ pulumi: { version: { stdout: "v3.256.0\n" } } });
+    expect(await installedVersion(fakeDeps())).toBe("3.256.0");
+    expect(await pulumiCliStep(fakeDeps()).isDone()).toBe(true);
+  });
+
+  test("that is too old, or fails, is not enough", async () => {
+    fakePrograms({ pulumi: { version: [{ stdout: "v3.10.0\n" }, { exitCode: 127 }] } });
+    expect(await pulumiCliStep(fakeDeps()).isDone()).toBe(false);
+    expect(await pulumiCliStep(fakeDeps()).isDone()).toBe(false);
+  });
+
+  test("that says something else is not enough", () => {
+    expect(isNewEnough("unknown")).toBe(false);
+  });
+});

@@ -1,0 +1,99 @@
+import { describe, expect, test } from "vitest";
+import {
+  type AgentDirectory,
+  type AgentMemory,
+  type AgentSummary,
+  ensureAgent,
+} from "../../../offline/images/thoth/src/agent.ts";
+
+const MODELS = { model: "openai-proxy/scripted-model", embedding: undefined };
+
+/** A Letta with these agents, which notes what it was asked to make. */
+function fakeLetta(agents: readonly AgentSummary[], overrides: Partial<AgentDirectory> = {}) {
+  const created: string[] = [];
+  const directory: AgentDirectory = {
+    exists: async (id) => agents.some((agent) => agent.id === id),
+    async *named() {
+      yield* agents;
+    },
+    models: async () => MODELS,
+    create: async (name) => {
+      created.push(name);
+      return { id: "agent-new", name };
+    },
+    ...overrides,
+  };
+  return { directory, created };
+}
+
+function fakeMemory(id?: string) {
+  const state = { id, lost: [] as string[] };
+  const memory: AgentMemory = {
+    remembered: async () => state.id,
+    remember: async (agent) => {
+      state.id = agent.id;
+    },
+    forget: async (lostId) => {
+      state.lost.push(lostId);
+      state.id = undefined;
+    },
+  };
+  return { memory, state };
+}
+
+const ensure = (letta: ReturnType<typeof fakeLetta>, known: ReturnType<typeof fakeMemory>) =>
+  ensureAgent("thoth-assistant", letta.directory, known.memory);
+
+describe("ensureAgent", () => {
+  test("makes an agent where there is none, and remembers it", async () => {
+    const letta = fakeLetta([]);
+    const known = fakeMemory();
+    expect(await ensure(letta, known)).toEqual({ state: "ready", id: "agent-new", how: "created" });
+    expect(known.state.id).toBe("agent-new");
+  });
+
+  test("uses the remembered agent without looking further", async () => {
+    const letta = fakeLetta([{ id: "agent-1", name: "renamed" }]);
+    expect(await ensure(letta, fakeMemory("agent-1"))).toEqual({ state: "ready", id: "agent-1", how: "remembered" });
+    expect(letta.created).toEqual([]);
+  });
+
+  test.each(["timeout", "401", "503"])("never replaces the agent on an error: %s", async (text) => {
+    const letta = fakeLetta([], { exists: () => Promise.reject(new Error(text)) });
+    const known = fakeMemory("agent-1");
+    await expect(ensure(letta, known)).rejects.toThrow(text);
+    expect(letta.created).toEqual([]);
+    expect(known.state).toEqual({ id: "agent-1", lost: [] });
+  });
+
+  test("replaces it only where Letta says that it is gone, and keeps the lost id", async () => {
+    const letta = fakeLetta([]);
+    const known = fakeMemory("agent-1");
+    expect(await ensure(letta, known)).toMatchObject({ id: "agent-new", how: "created" });
+    expect(known.state.lost).toEqual(["agent-1"]);
+  });
+
+  test("finds an agent by name behind any number of others", async () => {
+    const others = Array.from({ length: 120 }, (_, index) => ({ id: `agent-${index}`, name: `other-${index}` }));
+    const letta = fakeLetta([...others, { id: "agent-ours", name: "thoth-assistant" }]);
+    expect(await ensure(letta, fakeMemory())).toEqual({ state: "ready", id: "agent-ours", how: "found" });
+    expect(letta.created).toEqual([]);
+  });
+
+  test("makes none where the list breaks off in the middle", async () => {
+    const letta = fakeLetta([], {
+      async *named() {
+        yield { id: "agent-0", name: "other" };
+        throw new Error("page 2 failed");
+      },
+    });
+    await expect(ensure(letta, fakeMemory())).rejects.toThrow("page 2 failed");
+    expect(letta.created).toEqual([]);
+  });
+
+  test("waits where Letta has no model", async () => {
+    const letta = fakeLetta([], { models: async () => undefined });
+    expect(await ensure(letta, fakeMemory())).toEqual({ state: "waiting", reason: "no model configured" });
+    expect(letta.created).toEqual([]);
+  });
+});

@@ -1,0 +1,98 @@
+import { describe, expect, test, vi } from "vitest";
+import { carriesToken } from "../../../offline/images/thoth/src/bearer.ts";
+import { describeError } from "../../../offline/images/thoth/src/errors.ts";
+import { CachedProbe, Health } from "../../../offline/images/thoth/src/health.ts";
+import { untilSuccess } from "../../../offline/images/thoth/src/retry.ts";
+
+describe("CachedProbe", () => {
+  test("asks once for many, keeps a good answer for a while and a bad one for less", async () => {
+    let now = 0;
+    let asked = 0;
+    let isThere = true;
+    const probe = new CachedProbe(
+      async () => {
+        asked += 1;
+        if (!isThere) throw new Error("away");
+      },
+      () => now,
+    );
+    expect(await Promise.all([probe.problem(), probe.problem()])).toEqual([undefined, undefined]);
+    expect(asked).toBe(1);
+    isThere = false;
+    now = 2999;
+    expect(await probe.problem()).toBeUndefined();
+    now = 3000;
+    expect(await probe.problem()).toBe("away");
+    isThere = true;
+    now = 3999;
+    expect(await probe.problem()).toBe("away");
+    now = 4000;
+    expect(await probe.problem()).toBeUndefined();
+  });
+
+  test("takes silence for an answer", async () => {
+    vi.useFakeTimers();
+    const silent = new CachedProbe(() => new Promise(() => {}));
+    const problem = silent.problem();
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(await problem).toContain("no answer");
+    vi.useRealTimers();
+  });
+});
+
+describe("Health", () => {
+  test("names what fails, and a warning alone does not fail", async () => {
+    const health = new Health();
+    health.dependsOn("database", async () => {});
+    health.warns(() => "agent waiting: no model configured");
+    health.tells("lastRun", () => null);
+    expect(await health.report()).toEqual({
+      status: "healthy",
+      failing: [],
+      checks: { database: "answers" },
+      warning: "agent waiting: no model configured",
+      details: { lastRun: null },
+    });
+    health.dependsOn("letta", () => Promise.reject(new Error("401")));
+    expect(await health.report()).toMatchObject({ status: "unhealthy", failing: ["letta"], checks: { letta: "401" } });
+  });
+});
+
+describe("untilSuccess", () => {
+  test("tries again until it works, and tells each failure", async () => {
+    const failures: unknown[] = [];
+    const action = async () => {
+      if (failures.length < 2) throw new Error("not yet");
+      return "done";
+    };
+    const { signal } = new AbortController();
+    const onFailure = (error: unknown) => failures.push(error);
+    expect(await untilSuccess(action, { signal, firstPause: 1, onFailure })).toBe("done");
+    expect(failures).toHaveLength(2);
+  });
+
+  test("ends with the signal", async () => {
+    const stop = new AbortController();
+    const running = untilSuccess(() => Promise.reject(new Error("never")), { signal: stop.signal });
+    stop.abort();
+    await expect(running).rejects.toThrow("abort");
+  });
+});
+
+test("describeError finds the words wherever they are", () => {
+  expect(describeError(new AggregateError([new Error("refused ::1"), new Error("refused 127.0.0.1")], ""))).toBe(
+    "refused ::1; refused 127.0.0.1",
+  );
+  expect(describeError(new Error("fetch failed", { cause: new Error("ECONNREFUSED") }))).toBe(
+    "fetch failed (ECONNREFUSED)",
+  );
+  expect(describeError("text")).toBe("text");
+});
+
+test("carriesToken accepts the one token, in the one scheme", () => {
+  expect(carriesToken("Bearer right", "right")).toBe(true);
+  expect(carriesToken("bearer right", "right")).toBe(true);
+  for (const header of [undefined, "", "Bearer wrong", "Basic right", "Bearer", "right"]) {
+    expect(carriesToken(header, "right")).toBe(false);
+  }
+});

@@ -1,0 +1,80 @@
+import { describe, expect, test } from "vitest";
+import { EMBEDDING_DIMENSIONS, embed, toVectorLiteral } from "../../../offline/images/thoth/src/embedding.ts";
+import { extractKeywords } from "../../../offline/images/thoth/src/keywords.ts";
+import { cleanText, isPaperPath, titleOf } from "../../../offline/images/thoth/src/paper-file.ts";
+import { words } from "../../../offline/images/thoth/src/words.ts";
+
+const similarity = (one: string, other: string) => {
+  const vector = embed(other);
+  return embed(one).reduce((sum, value, index) => sum + value * (vector[index] ?? 0), 0);
+};
+
+describe("words", () => {
+  test("keeps letters of every script and drops what every text has", () => {
+    expect(words("The Größe of a naïve model, 3.5 日本語")).toEqual(["größe", "naïve", "model", "日本語"]);
+  });
+});
+
+describe("embed", () => {
+  test("gives the same vector of length one for the same text", () => {
+    const vector = embed("Attention is all you need");
+    expect(vector).toHaveLength(EMBEDDING_DIMENSIONS);
+    expect(Math.hypot(...vector)).toBeCloseTo(1);
+    expect(embed("Attention is all you need")).toEqual(vector);
+  });
+
+  test("has not changed: stored vectors are compared with new ones", () => {
+    const places = embed("graph neural network").flatMap((value, place) =>
+      value === 0 ? [] : [`${place}:${value > 0}`],
+    );
+    expect(places).toMatchInlineSnapshot(`
+      [
+        "6:true",
+        "71:false",
+        "197:true",
+      ]
+    `);
+  });
+
+  test("puts texts that share words nearer than others", () => {
+    const paper = "Graph neural networks learn from molecules";
+    expect(similarity(paper, "neural networks for graphs")).toBeGreaterThan(similarity(paper, "bread with butter"));
+  });
+
+  test("is all zeros for a text without words, which pgvector can store", () => {
+    expect(toVectorLiteral(embed("?!"))).toBe(`[${new Array(EMBEDDING_DIMENSIONS).fill(0).join(",")}]`);
+  });
+});
+
+describe("extractKeywords", () => {
+  test("takes the words used most, the title's first", () => {
+    const text = "Cells divide. Cells grow. Membranes of cells and membranes of organelles.";
+    expect(extractKeywords("Mitosis", text, 3)).toEqual(["cells", "mitosis", "membranes"]);
+  });
+
+  test("leaves out numbers and very short words, and is stable among equals", () => {
+    expect(extractKeywords("", "2024 ab zebra apple 17", 5)).toEqual(["apple", "zebra"]);
+  });
+
+  test("is empty for a text that says nothing", () => {
+    expect(extractKeywords("", "of the and")).toEqual([]);
+  });
+});
+
+describe("paper files", () => {
+  test("are texts and PDFs that are not hidden", () => {
+    expect(["a.md", "b.TXT", "deep/c.pdf"].every(isPaperPath)).toBe(true);
+    expect(["a.docx", ".hidden.md", "README"].some(isPaperPath)).toBe(false);
+  });
+
+  test("are called what they call themselves, or else by their file name", () => {
+    expect(titleOf("x.md", '---\ntags: [a]\ntitle: "On Growth"\n---\n# Other')).toBe("On Growth");
+    expect(titleOf("x.md", "intro\n\n# On Form #\n")).toBe("On Form");
+    expect(titleOf("x.txt", "# a comment")).toBe("x");
+    expect(titleOf("deep/attention_is-all.pdf", "")).toBe("attention is all");
+  });
+
+  test("lose the characters that Postgres cannot store", () => {
+    expect(cleanText(Buffer.from("a\0b\xff", "latin1"))).toBe("ab\uFFFD");
+  });
+});
