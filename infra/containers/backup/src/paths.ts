@@ -19,6 +19,8 @@ export const paths = {
   scratch: "/scratch",
   /** Letta's files outside Postgres. */
   lettaHome: "/letta-home",
+  /** The exchange area between Letta and its clients. */
+  lettaData: "/letta-data",
 } as const;
 
 /** The user of Postgres in its images; everything but reading Letta's home runs as this user. */

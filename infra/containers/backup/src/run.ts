@@ -94,8 +94,9 @@ export async function chain(
     return { file, child, lines, done: Promise.all([ended(child, file), reading]).then(([code]) => code) };
   });
   const pipes: Promise<unknown>[] = [];
-  if (ends.input === undefined) running[0]?.child.stdin?.end();
-  else pipes.push(pipeline(ends.input, running[0]?.child.stdin as NodeJS.WritableStream));
+  const first = running[0]?.child;
+  if (first !== undefined && ends.input === undefined) feed(first, stages[0]?.[2]?.input);
+  else pipes.push(pipeline(ends.input, first?.stdin as NodeJS.WritableStream));
   for (const [index, { child }] of running.entries()) {
     const next = running[index + 1]?.child.stdin ?? ends.sink;
     if (index === 0 && ends.onBytes !== undefined) countBytes(child, ends.onBytes);

@@ -1,0 +1,180 @@
+import { join } from "node:path";
+import type pg from "pg";
+import { countRows, type RowCounts } from "./checks.ts";
+import { readJson, writeJson } from "./json-file.ts";
+import { paths } from "./paths.ts";
+import { withPostgres } from "./postgres.ts";
+
+/** A moment that was written into the database itself, and what is known of it outside. */
+export interface Heartbeat {
+  readonly id: number;
+  /** ISO 8601. */
+  readonly at: string;
+  /** Everything committed before it is in the WAL up to here. */
+  readonly lsn: string;
+  /** Rows written in all databases since Postgres started counting: another number means that somebody wrote. */
+  readonly activity: string;
+  /** The restore point made at that moment, if one was. */
+  readonly point?: string;
+  /** Rows counted just before and just after the restore point. */
+  readonly rows?: { readonly before: RowCounts; readonly after: RowCounts };
+  isRecoverable: boolean;
+}
+
+/** What the heartbeats tell of the archive. */
+export interface Recoverability {
+  /** The newest moment that could be restored if the database were lost now. */
+  readonly newest: Heartbeat | undefined;
+  /** Age of the oldest write that would be lost now, in seconds, 0 without any; null while nothing can be restored. */
+  readonly lossSeconds: number | null;
+}
+
+const file = join(paths.status, "heartbeats.json");
+const kept = 200;
+/** An idle database gets a heartbeat at this distance, in seconds: each one costs a WAL segment of 16 MB. */
+const idleSeconds = 900;
+/** Distance of restore points, in seconds. */
+const pointSeconds = 60;
+/** Counting may take this part of the time. */
+const countingShare = 0.02;
+
+/** Writes heartbeats, and knows which of them could be restored. */
+export class Heartbeats {
+  #beats: Heartbeat[] = [];
+  #countedAt = 0;
+  #countingSeconds = 0;
+  #isPrepared = false;
+  readonly #isRecoverable: string;
+
+  constructor(isRecoverable: string) {
+    this.#isRecoverable = isRecoverable;
+  }
+
+  /** Goes on where an earlier process was. */
+  async load(): Promise<void> {
+    this.#beats = (await readJson<Heartbeat[]>(file)) ?? [];
+  }
+
+  /** One turn: writes a heartbeat when there is a reason to, and looks which ones are archived by now. */
+  async beat(now = Date.now()): Promise<Recoverability> {
+    return withPostgres(async (client) => {
+      if (!this.#isPrepared) await prepare(client);
+      this.#isPrepared = true;
+      const activity = await rowsWritten(client);
+      if (this.#isDue(activity, now)) await this.#write(client, activity, now);
+      await this.#look(client);
+      await writeJson(file, this.#beats);
+      return this.#recoverability(activity, now);
+    });
+  }
+
+  #isDue(activity: string, now: number): boolean {
+    const last = this.#beats.at(-1);
+    if (last === undefined || last.activity !== activity) return true;
+    const hasPoint = this.#beats.some(({ point, activity: at }) => point !== undefined && at === activity);
+    return !hasPoint || now - Date.parse(last.at) > idleSeconds * 1000;
+  }
+
+  async #write(client: pg.Client, activity: string, now: number): Promise<void> {
+    const lastPoint = this.#beats.findLast(({ point }) => point !== undefined);
+    const wantsPoint = lastPoint === undefined || now - Date.parse(lastPoint.at) >= pointSeconds * 1000;
+    const mayCount = now - this.#countedAt >= (this.#countingSeconds / countingShare) * 1000;
+    const name = wantsPoint && mayCount ? pointName(new Date(now)) : undefined;
+    const before = name === undefined ? undefined : await this.#count();
+    const { rows } = await client.query<{ id: string; at: Date }>(
+      "insert into backup.heartbeat (point, rows) values ($1, $2) returning id, at",
+      [name ?? null, before === undefined ? null : JSON.stringify(before)],
+    );
+    const statement =
+      name === undefined ? "select pg_current_wal_lsn() as lsn" : "select pg_create_restore_point($1) as lsn";
+    const made = await client.query<{ lsn: string }>(statement, name === undefined ? [] : [name]);
+    const after = name === undefined ? undefined : await this.#count();
+    this.#beats.push({
+      id: Number(rows[0]?.id),
+      at: (rows[0]?.at ?? new Date(now)).toISOString(),
+      lsn: made.rows[0]?.lsn ?? "0/0",
+      activity,
+      isRecoverable: false,
+      ...(name === undefined || before === undefined || after === undefined
+        ? {}
+        : { point: name, rows: { before, after } }),
+    });
+    await client.query("delete from backup.heartbeat where at < now() - interval '2 days'");
+    this.#forget();
+  }
+
+  async #count(): Promise<RowCounts> {
+    const started = Date.now();
+    const counts = await countRows();
+    this.#countingSeconds = (Date.now() - started) / 1000;
+    this.#countedAt = started;
+    return counts;
+  }
+
+  /** Counts are kept for the newest restore points alone. */
+  #forget(): void {
+    this.#beats = this.#beats.slice(-kept);
+    const counted = this.#beats.filter(({ rows }) => rows !== undefined);
+    const old = new Set(counted.slice(0, -20).map(({ id }) => id));
+    this.#beats = this.#beats.map((beat) => {
+      if (!old.has(beat.id)) return beat;
+      const { rows: _, ...rest } = beat;
+      return rest;
+    });
+  }
+
+  async #look(client: pg.Client): Promise<void> {
+    const open = this.#beats.filter(({ isRecoverable }) => !isRecoverable);
+    if (open.length === 0) return;
+    const { rows } = await client.query<{ id: string }>(
+      `select id from unnest($1::bigint[], $2::pg_lsn[]) as beat (id, lsn) where ${this.#isRecoverable}`,
+      [open.map(({ id }) => id), open.map(({ lsn }) => lsn)],
+    );
+    const ids = new Set(rows.map(({ id }) => Number(id)));
+    for (const beat of open) if (ids.has(beat.id)) beat.isRecoverable = true;
+  }
+
+  #recoverability(activity: string, now: number): Recoverability {
+    const newest = this.#beats.findLast(({ isRecoverable }) => isRecoverable);
+    if (newest === undefined) return { newest, lossSeconds: null };
+    const isUpToDate = newest.activity === activity;
+    return { newest, lossSeconds: isUpToDate ? 0 : Math.max(0, (now - Date.parse(newest.at)) / 1000) };
+  }
+}
+
+/** The heartbeats as the serving process last wrote them; for the drill, which has no way to the database. */
+export async function readHeartbeats(): Promise<Heartbeat[]> {
+  return (await readJson<Heartbeat[]>(file)) ?? [];
+}
+
+/** Names carry their time, so that a restore knows from the name alone which backup it needs. */
+export function pointName(at: Date): string {
+  return `hb_${at.toISOString().replace(/[-:]|\.\d+/g, "")}`;
+}
+
+/** The time in a heartbeat's name, or undefined for another name. */
+export function pointTime(name: string): Date | undefined {
+  const parts = /^hb_(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(name);
+  if (parts === null) return undefined;
+  const [, year, month, day, hour, minute, second] = parts;
+  return new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+}
+
+async function prepare(client: pg.Client): Promise<void> {
+  await client.query(`
+    create schema if not exists backup;
+    create table if not exists backup.heartbeat (
+      id bigint generated always as identity primary key,
+      at timestamptz not null default clock_timestamp(),
+      point text,
+      rows jsonb
+    )`);
+}
+
+/** The heartbeats themselves are in database postgres, which does not count. */
+async function rowsWritten(client: pg.Client): Promise<string> {
+  const { rows } = await client.query<{ total: string }>(
+    "select coalesce(sum(tup_inserted + tup_updated + tup_deleted), 0)::text as total from pg_stat_database where datname is distinct from 'postgres'",
+  );
+  return rows[0]?.total ?? "0";
+}
