@@ -1,5 +1,6 @@
 import Table from "cli-table3";
 import type { Deps } from "../lib/deps.ts";
+import { formatDuration } from "../lib/format.ts";
 import { readLetta, readThoth } from "../lib/stacks.ts";
 import { collectLetta, collectThoth, type ServiceStatus, type StackStatus } from "../lib/status.ts";
 
@@ -45,27 +46,8 @@ function row(service: ServiceStatus): string[] {
     service.name,
     service.state,
     service.health,
-    service.uptimeSeconds === null ? "-" : formatUptime(service.uptimeSeconds),
+    service.uptimeSeconds === null ? "-" : formatDuration(service.uptimeSeconds),
     service.version ?? "-",
     service.url ?? "-",
   ];
-}
-
-/** A time span in its two largest units, e.g. `3 d 4 h`. */
-export function formatUptime(seconds: number): string {
-  const units = [
-    ["d", 86_400],
-    ["h", 3600],
-    ["min", 60],
-    ["s", 1],
-  ] as const;
-  const first = Math.max(
-    0,
-    units.findIndex(([, size]) => seconds >= size),
-  );
-  if (seconds < 1) return "0 s";
-  const [[unit, size], next] = [units[first] ?? units[3], units[first + 1]];
-  const rest = next === undefined ? 0 : Math.floor((seconds % size) / next[1]);
-  const head = `${Math.floor(seconds / size)} ${unit}`;
-  return rest === 0 || next === undefined ? head : `${head} ${rest} ${next[0]}`;
 }

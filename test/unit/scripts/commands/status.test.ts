@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { formatUptime, render, status } from "../../../../scripts/commands/status.ts";
+import { render, status } from "../../../../scripts/commands/status.ts";
 import type { StackStatus } from "../../../../scripts/lib/status.ts";
 import { inspected, notThere } from "../../../support/container-state.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
@@ -198,22 +198,4 @@ test("a stack is a heading, a table and notes", () => {
     "  agents: 3",
     "",
   ]);
-});
-
-test.each([
-  [0, "0 s"],
-  [0.4, "0 s"],
-  [1, "1 s"],
-  [59, "59 s"],
-  [60, "1 min"],
-  [61, "1 min 1 s"],
-  [3599, "59 min 59 s"],
-  [3600, "1 h"],
-  [3659, "1 h"],
-  [3660, "1 h 1 min"],
-  [86_400, "1 d"],
-  [86_400 * 3 + 3600 * 4 + 59, "3 d 4 h"],
-  [86_400 * 400, "400 d"],
-])("%d seconds are %s", (seconds, text) => {
-  expect(formatUptime(seconds)).toBe(text);
 });
