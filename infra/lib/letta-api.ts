@@ -1,8 +1,12 @@
+import { operatorHeader } from "./drain.ts";
+
 /** Where a Letta server answers and how it knows us. */
 export interface LettaEndpoint {
   /** Without a slash at its end, e.g. `http://127.0.0.1:8284`. */
   readonly url: string;
   readonly password: string;
+  /** Also be let in by a proxy that is drained. Default: no. */
+  readonly isOperator?: boolean;
 }
 
 /** An answer of Letta that is not the wanted one. */
@@ -18,14 +22,15 @@ export class LettaApiError extends Error {
 
 /** Calls Letta; the caller reads the body. @throws LettaApiError on any status but 2xx, TypeError when nothing answers */
 export async function lettaFetch(
-  { url, password }: LettaEndpoint,
+  { url, password, isOperator = false }: LettaEndpoint,
   method: string,
   path: string,
   options: { body?: unknown; timeoutSeconds?: number } = {},
 ): Promise<Response> {
+  const operator = isOperator ? { [operatorHeader]: "yes" } : {};
   const response = await fetch(`${url}${path}`, {
     method,
-    headers: { authorization: `Bearer ${password}`, "content-type": "application/json" },
+    headers: { authorization: `Bearer ${password}`, "content-type": "application/json", ...operator },
     signal: AbortSignal.timeout((options.timeoutSeconds ?? 15) * 1000),
     ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
   });

@@ -1,3 +1,5 @@
+import { drainAnswer, drainMap, drainRules } from "./drain.ts";
+
 /** What the SSE proxy's config depends on. */
 export interface NginxSettings {
   /** Address and port of the Letta server, e.g. `172.22.0.10:8283`. */
@@ -56,9 +58,14 @@ ${settings.allowedOrigins.map((origin) => `    ${originPattern(origin)} $http_or
 
 ${cleanPathMaps()}
 
+${drainMap}
+
   server {
     listen ${settings.listenPort};
     client_max_body_size ${settings.maxRequestMiB}m;
+
+${drainRules}
+
     # Path and query as the client sent them, but for runs of slashes: Obsidian's plugin asks for //v1/agents.
     merge_slashes on;
 
@@ -100,6 +107,8 @@ ${cleanPathMaps()}
         add_header Vary Origin always;
         return 204;
       }
+
+${drainAnswer}
 
       proxy_pass http://letta$clean_path;
       proxy_http_version 1.1;

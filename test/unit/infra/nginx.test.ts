@@ -148,3 +148,59 @@ test("every block that opens also closes", () => {
   const config = render();
   expect([...config.matchAll(/\{\n/g)]).toHaveLength([...config.matchAll(/^ *\}$/gm)].length);
 });
+
+describe("while it is drained", () => {
+  /** True when the map takes a request for one that begins a run. */
+  const beginsWork = (method: string, path: string) => {
+    const map = block(render(), 'map "$request_method $uri" $begins_work');
+    const pattern = /"~(\^POST .*)" "yes";/.exec(map)?.[1] ?? "";
+    return new RegExp(pattern).test(`${method} ${path}`);
+  };
+
+  test.each([
+    ["POST", "/v1/agents/agent-1/messages"],
+    ["POST", "/v1/agents/agent-1/messages/"],
+    ["POST", "/v1/agents/agent-1/messages/stream"],
+    ["POST", "/v1/agents/agent-1/messages/async"],
+    ["POST", "/v1/agents/agent-1/generate"],
+    ["POST", "/v1/agents/agent-1/tools/search/run"],
+    ["POST", "/v1/conversations/conv-1/messages"],
+    ["POST", "/v1/groups/group-1/messages/stream"],
+    ["POST", "/v1/messages/batches"],
+    ["POST", "/v1/runs"],
+    ["POST", "/v1/tools/run"],
+    ["POST", "/v1/chat/completions"],
+    ["POST", "/v1/voice-beta/agent-1/chat/completions"],
+  ])("%s %s is kept out: it begins a run", (method, path) => {
+    expect(beginsWork(method, path)).toBe(true);
+  });
+
+  test.each([
+    ["GET", "/v1/agents/agent-1/messages"],
+    ["PATCH", "/v1/agents/agent-1"],
+    ["POST", "/v1/agents/"],
+    ["POST", "/v1/agents/messages/search"],
+    ["POST", "/v1/agents/agent-1/messages/cancel"],
+    ["POST", "/v1/agents/agent-1/archival-memory"],
+    ["POST", "/v1/runs/run-1/stream"],
+    ["POST", "/v1/conversations/conv-1/stream"],
+    ["POST", "/v1/tools/"],
+  ])("%s %s is let in: it reads, or is done at once", (method, path) => {
+    expect(beginsWork(method, path)).toBe(false);
+  });
+
+  test("tells the refused when to ask again, also a page of another origin", () => {
+    const answer = block(render(), "if ($refused)");
+    expect(answer).toContain("return 503");
+    expect(answer).toContain("add_header Retry-After 15 always;");
+    expect(answer).toContain("add_header Access-Control-Allow-Origin $cors_origin always;");
+  });
+
+  test("looks for its flags at each request, and lets the operator pass", () => {
+    const server = block(render(), "server");
+    const order = ["set $refused $begins_work;", "if (!-f /tmp/letta-drain)", "if (-f /tmp/letta-closed)"];
+    const places = [...order, "if ($http_x_thoth_letta_operator)"].map((text) => server.indexOf(text));
+    expect(places).not.toContain(-1);
+    expect(places).toEqual([...places].sort((first, second) => first - second));
+  });
+});
