@@ -95,8 +95,8 @@ export async function chain(
   });
   const pipes: Promise<unknown>[] = [];
   const first = running[0]?.child;
-  if (first !== undefined && ends.input === undefined) feed(first, stages[0]?.[2]?.input);
-  else pipes.push(pipeline(ends.input, first?.stdin as NodeJS.WritableStream));
+  if (ends.input !== undefined) pipes.push(pipeline(ends.input, first?.stdin as NodeJS.WritableStream));
+  else if (first !== undefined) feed(first, stages[0]?.[2]?.input);
   for (const [index, { child }] of running.entries()) {
     const next = running[index + 1]?.child.stdin ?? ends.sink;
     if (index === 0 && ends.onBytes !== undefined) countBytes(child, ends.onBytes);

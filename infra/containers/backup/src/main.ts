@@ -1,0 +1,201 @@
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { Command } from "commander";
+import {
+  exportRepository,
+  finishRepository,
+  importRepository,
+  repositoryBytes,
+  requireEmptyRepository,
+} from "./archive.ts";
+import { errorEvent, sendControl } from "./control.ts";
+import { chooseEngine } from "./engines/choose.ts";
+import { BackupError } from "./errors.ts";
+import { type BackupEvent, progressOf, type Report } from "./events.ts";
+import { OffsiteCopy } from "./offsite.ts";
+import { paths } from "./paths.ts";
+import { parseTarget } from "./points.ts";
+import { startPrivately } from "./private-server.ts";
+import { restore } from "./restore.ts";
+import { chain } from "./run.ts";
+import { serve, serveDrill } from "./serve.ts";
+import { type Settings, settingsSchema } from "./settings.ts";
+import { EncryptedStore } from "./store.ts";
+
+interface Options {
+  settings?: string;
+  type?: string;
+  to?: string;
+  target?: string;
+  only?: string;
+  database?: string;
+  tables?: string;
+}
+
+/** Events of commands whose standard output is data. */
+const toStderr: Report = (event) => void process.stderr.write(`${JSON.stringify(event)}\n`);
+const toStdout: Report = (event) => void process.stdout.write(`${JSON.stringify(event)}\n`);
+
+const program = new Command("backup").description("The backup agent of a letta stack");
+program.option("--settings <file>", "the settings, - for standard input", paths.settings);
+
+/** Adds a command that the serving process runs. */
+function remote(name: string, description: string, flags: string[] = [], argument?: string): void {
+  const command = program.command(name).description(description);
+  if (argument !== undefined) command.argument(`<${argument}>`);
+  for (const flag of flags) command.option(flag);
+  command.action(async (...args: unknown[]) => {
+    const options = { ...command.opts(), ...(argument === undefined ? {} : { [argument]: String(args[0]) }) };
+    const last = await sendControl({ command: name, options }, toStdout);
+    toStdout(last);
+    process.exitCode = last.event === "result" ? 0 : 1;
+  });
+}
+
+/** Adds a command that this process runs itself; its result is the last event. */
+function local(
+  command: Command,
+  report: Report,
+  work: (settings: Settings, options: Options, args: string[]) => Promise<unknown>,
+): void {
+  command.action(async () => {
+    let last: BackupEvent;
+    try {
+      const options = command.optsWithGlobals<Options>();
+      last = { event: "result", value: await work(await readSettings(options), options, command.args) };
+    } catch (error) {
+      last = errorEvent(error);
+    }
+    report(last);
+    process.exitCode = last.event === "result" ? 0 : 1;
+  });
+}
+
+remote("now", "make a backup", ["--type <type>"]);
+remote("list", "what the repository has");
+remote("verify", "read the whole repository");
+remote("expire", "remove what retention does not keep");
+remote("point", "make a named restore point", [], "name");
+remote("status", "everything there is to know");
+remote("health", "is the agent ready");
+remote("dump", "dump every database, and archive Letta's files");
+remote("drill", "rehearse a restore", ["--to <point>"]);
+const offsite = program.command("offsite").description("the copy on another host");
+offsite.command("push").action(async () => {
+  const last = await sendControl({ command: "offsite push", options: {} }, toStdout);
+  toStdout(last);
+  process.exitCode = last.event === "result" ? 0 : 1;
+});
+
+local(offsite.command("pull"), toStdout, async (settings) => {
+  await requireEmptyRepository();
+  if (settings.offsite === undefined)
+    throw new BackupError("no other host is configured", "thoth-letta:backup.offsite");
+  await new OffsiteCopy(settings.offsite).pull();
+  return finishRepository(await chooseEngine(settings), files(settings));
+});
+local(
+  program.command("restore").requiredOption("--target <target>").option("--only <database>"),
+  toStdout,
+  async (settings, { target, only }) => {
+    const options = { target: await parseTarget(target ?? ""), cluster: paths.cluster, only };
+    return restore(await chooseEngine(settings), options, toStdout);
+  },
+);
+local(
+  program.command("extract").requiredOption("--database <name>").option("--tables <names>"),
+  toStderr,
+  async (_, { database, tables }) => extract(database ?? "", tables?.split(",") ?? []),
+);
+local(program.command("put").argument("<name>"), toStdout, async (settings, _, [name]) => ({
+  bytes: await files(settings).put(name ?? "", process.stdin),
+}));
+local(program.command("get").argument("<name>"), toStderr, async (settings, _, [name]) => {
+  await chain([await files(settings).get(name ?? "")], { sink: process.stdout });
+  return {};
+});
+local(program.command("ls"), toStdout, (settings) => files(settings).list());
+local(program.command("export"), toStderr, exportAll);
+local(program.command("import"), toStdout, async (settings) =>
+  importRepository(process.stdin, await chooseEngine(settings), files(settings)),
+);
+program.command("serve").action(async () => serving(serve));
+program.command("serve-drill").action(async () => serving(serveDrill));
+
+async function serving(run: typeof serve): Promise<void> {
+  const settings = await readSettings(program.opts<Options>());
+  await run(settings, await chooseEngine(settings));
+}
+
+function files({ recoveryKey }: Settings): EncryptedStore {
+  return new EncryptedStore(paths.files, recoveryKey);
+}
+
+/** Dumps from a restored cluster, on a server that nobody else reaches. */
+async function extract(database: string, tables: readonly string[]): Promise<object> {
+  const server = await startPrivately(paths.cluster);
+  try {
+    const wanted = tables.flatMap((table) => ["--table", table]);
+    const args = ["--format=custom", "--host", server.socket, "--username=postgres", ...wanted, "--dbname", database];
+    await chain([["pg_dump", args]], { sink: process.stdout });
+    return { database, tables };
+  } finally {
+    await server.stop();
+  }
+}
+
+/** No job changes the repository while it is read. */
+async function exportAll(): Promise<object> {
+  const controller = new AbortController();
+  const held = Promise.withResolvers<void>();
+  const holding = sendControl({ command: "hold", options: {} }, (event) => event.event === "log" && held.resolve(), {
+    signal: controller.signal,
+  }).catch(() => held.resolve());
+  await held.promise;
+  const totalBytes = await repositoryBytes();
+  let bytes = 0;
+  const progress = progressOf(toStderr, "export", totalBytes);
+  await exportRepository(process.stdout, (count) => {
+    bytes = count;
+    progress(count);
+  });
+  controller.abort();
+  await holding;
+  return { bytes };
+}
+
+/** @throws BackupError when they are not there, or not the agent's */
+async function readSettings({ settings: from = paths.settings }: Options): Promise<Settings> {
+  const content = from === "-" ? await firstLine() : await readFile(from, "utf8");
+  const parsed = settingsSchema.safeParse(JSON.parse(content));
+  if (parsed.success) return parsed.data;
+  throw new BackupError(`the settings are not the agent's: ${parsed.error.message}`, "make letta-start");
+}
+
+/** The first line of standard input; what follows is the command's data. */
+async function firstLine(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for (;;) {
+    const chunk = process.stdin.read() as Buffer | null;
+    if (chunk === null) {
+      if (process.stdin.readableEnded) return Buffer.concat(chunks).toString();
+      await Promise.race([once(process.stdin, "readable"), once(process.stdin, "end")]);
+      continue;
+    }
+    const end = chunk.indexOf("\n");
+    if (end < 0) {
+      chunks.push(chunk);
+      continue;
+    }
+    chunks.push(chunk.subarray(0, end));
+    if (end + 1 < chunk.length) process.stdin.unshift(chunk.subarray(end + 1));
+    return Buffer.concat(chunks).toString();
+  }
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  toStdout(errorEvent(error));
+  process.exitCode = 1;
+}
