@@ -35,6 +35,11 @@ export const subnetSchema = z
 /** The host address that published ports listen on; anything but loopback opens them to the network. */
 export const bindAddressSchema = z.string().refine((value) => isIP(value) !== 0, "must be an IP address of this host");
 
+/** The version of an image: a tag, which YAML takes for a number when it looks like one. */
+export const versionSchema = z
+  .union([z.string(), z.number().transform(String)])
+  .refine((tag) => /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(tag), "must be a version, which is the tag of an image");
+
 /** What a shell takes as a variable's name. */
 export const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 

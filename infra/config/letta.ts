@@ -7,6 +7,7 @@ import {
   portsSchema,
   prefixSchema,
   subnetSchema,
+  versionSchema,
 } from "./common.ts";
 import { parseConfig, type RawConfig } from "./read.ts";
 
@@ -87,6 +88,10 @@ const lettaSchema = z.strictObject({
   images: z.enum(["registry", "local"], 'must be "registry" or "local"').default("registry"),
   /** Prefix of a mirror that serves the pinned registry images, e.g. `mirror.example.org/hub`. */
   imageMirror: z.string().optional(),
+  /** Version of Letta; default: the pinned one. `letta upgrade` sets it, after it has made sure that the way back is there. */
+  lettaVersion: versionSchema.optional(),
+  /** Version of the Postgres image; default: the pinned one. */
+  postgresVersion: versionSchema.optional(),
   bindAddress: bindAddressSchema.default("127.0.0.1"),
   ports: portsSchema({
     postgres: portSchema.default(5432),

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "./errors.ts";
 
-/** The images of the letta stack. */
+/** The images of the letta stack that a registry has. */
 export const lettaImages = ["postgres", "redis", "nginx", "letta"] as const;
 export type LettaImage = (typeof lettaImages)[number];
 
@@ -27,7 +27,7 @@ export interface ImageSource {
 
 /** File of the pinned registry images, in git. */
 export const lockFile = "images.lock.json";
-/** File of the images built on this machine, not in git. */
+/** File of the images built on this machine, not in git: beside the lock file where some come from a registry. */
 export const localFile = ".state/images.local.json";
 
 /** The folder whose lock file counts: a Pulumi project folder beside the checkout may have one of its own. */
@@ -35,30 +35,55 @@ export function lockFolder(projectFolder: string, checkout: string): string {
   return existsSync(join(projectFolder, lockFile)) ? projectFolder : checkout;
 }
 
+/** The entry of another version than the default one, e.g. `letta@0.16.5`. */
+export function versionKey(key: string, version: string): string {
+  return `${key}@${version}`;
+}
+
 /**
  * The reference by which a container names its image.
  *
+ * @param version the wanted one; default: the one that is pinned or built without a version
  * @throws UserError when the image is not pinned or not built yet
  */
-export function imageReference(key: string, source: ImageSource): string {
-  return source.images === "local" ? localReference(key, source.root) : registryReference(key, source);
+export function imageReference(key: string, source: ImageSource, version?: string): string {
+  return source.images === "local"
+    ? localReference(key, source.root, version)
+    : registryReference(key, source, version);
 }
 
 /** The reference of an image built on this machine. @throws UserError when it is not built yet */
-export function localReference(key: string, root: string): string {
-  const reference = readJson<Record<string, string>>(join(root, localFile))?.[key];
-  if (reference === undefined) {
-    throw new UserError(`image ${key} is not built: ${localFile} does not name it`, "make setup");
-  }
-  return reference;
+export function localReference(key: string, root: string, version?: string): string {
+  const references = readJson<Record<string, string>>(join(root, localFile)) ?? {};
+  const reference = choose(references, key, version, imageVersion);
+  if (reference !== undefined) return reference;
+  const name = version === undefined ? key : versionKey(key, version);
+  throw new UserError(`image ${name} is not built: ${localFile} does not name it`, "make setup");
 }
 
-function registryReference(key: string, { root, mirror }: ImageSource): string {
-  const entry = readJson<ImageLock>(join(root, lockFile))?.[key];
-  if (entry?.digest === undefined) {
-    throw new UserError(`image ${key} is not pinned: ${lockFile} has no digest for it`, "make images-lock");
-  }
-  return `${tagReference(entry, mirror)}@${entry.digest}`;
+function registryReference(key: string, { root, mirror }: ImageSource, version?: string): string {
+  const lock = readJson<ImageLock>(join(root, lockFile)) ?? {};
+  const entry = choose(lock, key, version, ({ tag }) => tag);
+  if (entry?.digest !== undefined) return `${tagReference(entry, mirror)}@${entry.digest}`;
+  const name = version === undefined ? key : versionKey(key, version);
+  throw new UserError(`image ${name} is not pinned: ${lockFile} has no digest for it`, "make images-lock");
+}
+
+/** The default entry where it is of the wanted version, else the version's own. */
+function choose<Entry>(
+  entries: Readonly<Record<string, Entry>>,
+  key: string,
+  version: string | undefined,
+  versionOf: (entry: Entry) => string | null,
+): Entry | undefined {
+  const usual = entries[key];
+  if (version === undefined || (usual !== undefined && versionOf(usual) === version)) return usual;
+  return entries[versionKey(key, version)];
+}
+
+/** The tag without the content hash of images built here: `thoth-letta/redis:8-0123456789ab` -> `8`; null without a tag. */
+export function imageVersion(reference: string): string | null {
+  return /:([^:@/]+)(?:@|$)/.exec(reference)?.[1]?.replace(/-[0-9a-f]{12}$/, "") ?? null;
 }
 
 /** The reference of a tag, which may stand for something else tomorrow. */

@@ -24,7 +24,12 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
   const names = lettaNames(config.prefix);
   const plan = planNetwork(config.subnet);
   // All at once and first: an image that is not pinned or built is to be known before anything is made.
-  const image = mapImages((key) => imageReference(key, { root, images: config.images, mirror: config.imageMirror }));
+  const source = { root, images: config.images, mirror: config.imageMirror };
+  const versions: Partial<Record<string, string | undefined>> = {
+    letta: config.lettaVersion,
+    postgres: config.postgresVersion,
+  };
+  const image = mapImages((key) => imageReference(key, source, versions[key]));
   const serverAddress = plan.host(serverHostIndex);
 
   const network = bridgeNetwork("network", names.network, plan, {});

@@ -1,3 +1,4 @@
+import { imageVersion } from "../../infra/lib/images.ts";
 import { lettaJson } from "../../infra/lib/letta-api.ts";
 import { withPostgres } from "../../infra/lib/postgres.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
@@ -113,11 +114,6 @@ async function service(
 /** Docker's own verdict is up to three intervals old, and missing at first. */
 async function currentHealth(deps: Deps, name: string): Promise<"healthy" | "unhealthy"> {
   return (await deps.engine.runHealthCheck(name)) === undefined ? "healthy" : "unhealthy";
-}
-
-/** The tag without the content hash of images built here: `thoth-letta/redis:8-0123456789ab` -> `8`. */
-function imageVersion(image: string): string | null {
-  return /:([^:@/]+)(?:@|$)/.exec(image)?.[1]?.replace(/-[0-9a-f]{12}$/, "") ?? null;
 }
 
 async function databaseSizes(letta: LettaStack): Promise<Record<string, number>> {

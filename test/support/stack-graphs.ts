@@ -11,9 +11,13 @@ const digest = `sha256:${"0".repeat(64)}`;
 
 /** What {@link lettaGraph} and {@link thothGraph} find in their checkout. */
 const checkout = {
-  "images.lock.json": Object.fromEntries(
-    ["postgres", "redis", "nginx", "letta"].map((key) => [key, { name: `registry/${key}`, tag: "1.0", digest }]),
-  ),
+  "images.lock.json": {
+    ...Object.fromEntries(
+      ["postgres", "redis", "nginx", "letta"].map((key) => [key, { name: `registry/${key}`, tag: "1.0", digest }]),
+    ),
+    "letta@0.9": { name: "registry/letta", tag: "0.9", digest },
+    "postgres@17.1": { name: "registry/postgres", tag: "17.1", digest },
+  },
   ".state/images.local.json": Object.fromEntries(
     ["postgres", "redis", "nginx", "letta", "thoth"].map((key) => [key, `thoth-letta/${key}:1-0123456789ab`]),
   ),

@@ -97,6 +97,7 @@ describe("refuses", () => {
     ["a prefix that ends in a dash", { prefix: "a-" }, "thoth-letta:prefix: must be 2-32"],
     ["a prefix of a number", { prefix: 7 }, "thoth-letta:prefix: Invalid input: expected string, received number"],
     ["another source of images", { images: "hub" }, 'thoth-letta:images: must be "registry" or "local"'],
+    ["a version that is no tag", { lettaVersion: "0.16.5+x" }, "thoth-letta:lettaVersion: must be a version"],
     ["a mirror that is no text", { imageMirror: 1 }, "thoth-letta:imageMirror: "],
     ["a port with a fraction", { ports: { sse: 1.5 } }, "thoth-letta:ports.sse: must be a port number"],
     ["a port above the range", { ports: { sse: 65_536 } }, "thoth-letta:ports.sse: must be 1-65535"],
@@ -203,4 +204,8 @@ test("Postgres has room beside its shared buffers, and the proposed number is en
     "thoth-letta:sizes.postgres.memoryMiB: must be at least 2 x postgres.sharedBuffersMiB (512 MiB)",
   );
   expect(() => parseLettaConfig(postgres(512), "letta")).not.toThrow();
+});
+
+test("a version that YAML takes for a number is one all the same", () => {
+  expect(parseLettaConfig({ postgresVersion: 17 }, "letta").postgresVersion).toBe("17");
 });

@@ -63,6 +63,38 @@ describe("built here", () => {
   });
 });
 
+describe("of a version", () => {
+  const pin = (tag: string) => ({ name: "letta/letta", tag, digest });
+  const root = () =>
+    temporaryFiles({
+      "images.lock.json": JSON.stringify({ letta: pin("0.16.8"), "letta@0.16.5": pin("0.16.5") }),
+      ".state/images.local.json": JSON.stringify({
+        letta: "thoth-letta/letta:0.16.8-0123456789ab",
+        "letta@0.16.5": "thoth-letta/letta:0.16.5-ba9876543210",
+        "letta@0.16.8": "thoth-letta/letta:0.16.8-000000000000",
+      }),
+    });
+
+  test.each([
+    ["registry", undefined, `letta/letta:0.16.8@${digest}`],
+    ["registry", "0.16.8", `letta/letta:0.16.8@${digest}`],
+    ["registry", "0.16.5", `letta/letta:0.16.5@${digest}`],
+    ["local", undefined, "thoth-letta/letta:0.16.8-0123456789ab"],
+    // The default one is what setup keeps current.
+    ["local", "0.16.8", "thoth-letta/letta:0.16.8-0123456789ab"],
+    ["local", "0.16.5", "thoth-letta/letta:0.16.5-ba9876543210"],
+  ] as const)("%s, %s: %s", (images, version, expected) => {
+    expect(imageReference("letta", { root: root(), images }, version)).toBe(expected);
+  });
+
+  test.each([
+    ["registry", "image letta@0.16.7 is not pinned: images.lock.json has no digest for it"],
+    ["local", "image letta@0.16.7 is not built: .state/images.local.json does not name it"],
+  ] as const)("that is not there, %s, is named", (images, message) => {
+    expect(() => imageReference("letta", { root: root(), images }, "0.16.7")).toThrow(message);
+  });
+});
+
 test.each([
   ["registry", "images.lock.json"],
   ["local", ".state/images.local.json"],

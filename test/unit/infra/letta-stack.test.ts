@@ -250,3 +250,15 @@ test("a prefix names every Docker thing, so that a second stack lives beside the
   expect(dockerNames).toHaveLength(9);
   for (const name of dockerNames) expect(name).toMatch(/^try-/);
 });
+
+test("Letta, its migration and Postgres are of the versions that the config names", async () => {
+  const { resource } = await lettaGraph({ lettaVersion: "0.9", postgresVersion: "17.1" });
+  const images = ["server-container", "server-migration", "postgres-container", "redis-container"];
+  const digest = `sha256:${"0".repeat(64)}`;
+  expect(images.map((name) => resource(name).inputs.image)).toEqual([
+    `registry/letta:0.9@${digest}`,
+    `registry/letta:0.9@${digest}`,
+    `registry/postgres:17.1@${digest}`,
+    `registry/redis:1.0@${digest}`,
+  ]);
+});
