@@ -1,15 +1,55 @@
 import { existsSync, readFileSync } from "node:fs";
+import { open, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { parse } from "yaml";
+import { isMap, parse, parseDocument } from "yaml";
 import { projectName } from "../../infra/lib/names.ts";
 import type { Deps } from "./deps.ts";
 
 /** This project's keys in Pulumi.<stack>.yaml, without the namespace; read without the Pulumi CLI, which may not be there yet. */
 export function readConfigFile(deps: Pick<Deps, "projectDirectory">, stack: string): Readonly<Record<string, unknown>> {
-  const file = join(deps.projectDirectory, `Pulumi.${stack}.yaml`);
+  const file = configFile(deps, stack);
   if (!existsSync(file)) return {};
   const { config } = (parse(readFileSync(file, "utf8")) ?? {}) as { config?: Record<string, unknown> | null };
   const prefix = `${projectName}:`;
   const own = Object.entries(config ?? {}).filter(([key]) => key.startsWith(prefix));
   return Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value]));
+}
+
+/**
+ * Changes keys of Pulumi.<stack>.yaml; `undefined` takes a key out. Comments, and what else is in it, stay.
+ *
+ * Not by `pulumi config set`, which empties the file before it writes it: killed between the two, it would lose the
+ * file, and with its salt every secret of the config. Here it is the old one or the new one, and on disk.
+ */
+export async function changeConfigFile(
+  deps: Pick<Deps, "projectDirectory">,
+  stack: string,
+  changes: Readonly<Record<string, string | number | undefined>>,
+): Promise<void> {
+  const path = configFile(deps, stack);
+  const document = parseDocument(readFileSync(path, "utf8"));
+  if (!isMap(document.get("config"))) document.set("config", document.createNode({}));
+  for (const [key, value] of Object.entries(changes)) {
+    const place = ["config", `${projectName}:${key}`];
+    if (value !== undefined) document.setIn(place, value);
+    else if (document.hasIn(place)) document.deleteIn(place);
+  }
+  const draft = `${path}.new`;
+  const file = await open(draft, "w");
+  try {
+    await file.writeFile(document.toString({ lineWidth: 0 }));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(draft, path);
+}
+
+function configFile({ projectDirectory }: Pick<Deps, "projectDirectory">, stack: string): string {
+  return join(projectDirectory, `Pulumi.${stack}.yaml`);
+}
+
+/** Start of a stack's Docker names. */
+export function prefixOf(deps: Pick<Deps, "projectDirectory">, stack: string): string {
+  return String(readConfigFile(deps, stack).prefix ?? stack);
 }

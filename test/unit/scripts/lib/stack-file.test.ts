@@ -1,5 +1,7 @@
-import { expect, test } from "vitest";
-import { readConfigFile } from "../../../../scripts/lib/stack-file.ts";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { changeConfigFile, readConfigFile } from "../../../../scripts/lib/stack-file.ts";
 import { temporaryFiles, temporaryFolder } from "../../../support/temporary.ts";
 
 const read = (text: string) =>
@@ -21,4 +23,30 @@ test.each([
 
 test("a stack without a file has no keys", () => {
   expect(readConfigFile({ projectDirectory: temporaryFolder() }, "letta")).toEqual({});
+});
+
+describe("changing keys", () => {
+  const change = async (text: string, changes: Parameters<typeof changeConfigFile>[2]) => {
+    const projectDirectory = temporaryFiles({ "Pulumi.letta.yaml": text });
+    await changeConfigFile({ projectDirectory }, "letta", changes);
+    expect(readdirSync(projectDirectory)).toEqual(["Pulumi.letta.yaml"]);
+    return readFileSync(join(projectDirectory, "Pulumi.letta.yaml"), "utf8");
+  };
+
+  test("leaves comments, secrets and all else as it is", async () => {
+    const salt = `encryptionsalt: v1:${"x".repeat(200)}:${"y z".repeat(50)}\n`;
+    const text = `config:\n  # Databases.\n  thoth-letta:projects:\n    - thoth\n  aws:region: x\n${salt}`;
+    expect(await change(text, { lettaVersion: "0.16.8" })).toBe(
+      text.replace("  aws:region: x\n", "  aws:region: x\n  thoth-letta:lettaVersion: 0.16.8\n"),
+    );
+  });
+
+  test.each(["config:\n", "", "# nothing\n"])("works on a file without keys: %j", async (text) => {
+    expect(read(await change(text, { a: "17", b: 2 }))).toEqual({ a: "17", b: 2 });
+  });
+
+  test("takes out what is undefined, also when it is not there", async () => {
+    const text = "config:\n  thoth-letta:a: x\n  thoth-letta:b: y\n";
+    expect(await change(text, { a: undefined, c: undefined })).toBe("config:\n  thoth-letta:b: y\n");
+  });
 });
