@@ -18,10 +18,10 @@ export interface ImageStepsOptions {
   readonly lettaVersion?: string;
 }
 
-/** The steps that build every image from Debian, PyPI and npm packages: one an image, and one that locks what was built. */
+/** The steps that build every image from packages: one an image, and one that locks what was built. */
 export function imageSteps(options: ImageStepsOptions): Step[] {
   const { root, env = process.env, lettaVersion = DEFAULT_LETTA_VERSION } = options;
-  const [base, ...images] = planImages(join(root, "offline/images"), lettaVersion);
+  const [base, ...images] = planImages(root, lettaVersion);
   const host = hostOf(env);
   return [
     baseStep(base, join(root, ".state/build-base"), host),
@@ -59,12 +59,12 @@ function baseStep(plan: ImagePlan, workDirectory: string, host: Host): Step {
   };
 }
 
-/** The step that builds one image, on the base unless it has other needs. */
+/** The step that builds one image. */
 export function imageStep(plan: ImagePlan, host: Host): Step {
   return {
     id: `image-${plan.name}`,
     title: `Image ${plan.reference}: ${plan.title}`,
-    needs: ["image-base"],
+    needs: plan.needs.map((name) => `image-${name}`),
     isDone: () => host.images.has(plan.reference),
     run: async (report) => {
       await run("docker", buildCommand(plan, await host.settings()), {

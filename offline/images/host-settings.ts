@@ -1,3 +1,5 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { ask } from "./run.ts";
 
 /** How the host reaches package indexes, by the name of the build argument that carries it. */
@@ -28,6 +30,16 @@ export async function hostSettings(env: NodeJS.ProcessEnv): Promise<HostSettings
 export function settingsFor(dockerfile: string, settings: HostSettings): HostSettings {
   const declared = new Set([...dockerfile.matchAll(/^ARG\s+(\w+)/gm)].map((match) => match[1]));
   return defined(Object.entries(settings).filter(([name]) => PROXY_VARIABLES.includes(name) || declared.has(name)));
+}
+
+/** The certificates the host's administrator added; they go into the base image. */
+export function hostCertificates(): { readonly name: string; readonly text: string }[] {
+  const directory = "/usr/local/share/ca-certificates";
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".crt"))
+    .sort()
+    .map((file) => ({ name: basename(file), text: readFileSync(join(directory, file), "utf8") }));
 }
 
 async function aptSetting(name: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {

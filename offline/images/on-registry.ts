@@ -1,46 +1,58 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { localFile, versionKey } from "../../infra/lib/images.ts";
 import type { Step } from "../../scripts/setup/step.ts";
 import { type Host, hostOf, imageStep, readIfPresent, writeAtomically } from "./build.ts";
-import { hostCertificates, type ImagePlan, planStandIn } from "./plan.ts";
+import { hostCertificates } from "./host-settings.ts";
+import { type ImagePlan, type OwnImage, planOnRegistry, type RegistryBases } from "./plan.ts";
 import { ask } from "./run.ts";
 
 const suite = "trixie";
 /** What the host itself trusts, for an HTTPS mirror that is asked before the image has certificates of its own. */
 const hostTrust = "/etc/ssl/certs/ca-certificates.crt";
 
-/** Where the stand-in comes from and goes to. */
-export interface StandInOptions {
-  /** The checkout; the reference is written to `.state/images.local.json` in it. */
+/** What is built where all other images come from a registry. */
+export interface RegistryImageOptions {
+  /** The checkout. */
   readonly root: string;
-  /** Reference of a registry's Debian trixie. */
-  readonly base: string;
-  /** Ids of the steps after which the base is there. */
+  /** The references are written to `.state/images.local.json` in this folder. Default: the checkout. */
+  readonly stateRoot?: string;
+  readonly bases: RegistryBases;
+  /** Of the Postgres among the bases, where it is not the default one: its images are then written down under it. */
+  readonly postgresVersion?: string | undefined;
+  readonly wanted: readonly OwnImage[];
+  /** Ids of the steps after which the bases are there. */
   readonly needs: readonly string[];
   /** Default: this process's environment. */
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** The steps that build the stand-in for Thoth where all other images come from a registry. */
-export function standInSteps({ root, base, needs, env = process.env }: StandInOptions): Step[] {
-  const directory = join(root, "offline/images");
-  const [basePlan, plan] = planStandIn(directory, base);
+/** The steps that build the images that no registry has, on those that one has. */
+export function registryImageSteps(options: RegistryImageOptions): Step[] {
+  const { root, stateRoot = root, bases, postgresVersion, wanted, needs, env = process.env } = options;
   const host = hostOf(env);
+  const plans = planOnRegistry(root, bases, wanted);
+  const isBase = (plan: ImagePlan) => plan.needs.length === 0;
   return [
-    { ...baseStep(basePlan, directory, join(root, ".state/build-base"), host), needs },
-    imageStep(plan, host),
-    lockStep(join(root, ".state/images.local.json"), plan),
+    ...plans.filter(isBase).map((plan) => ({ ...baseStep(plan, root, host), needs })),
+    ...plans.filter((plan) => !isBase(plan)).map((plan) => imageStep(plan, host)),
+    lockStep(
+      join(stateRoot, localFile),
+      plans.filter((plan) => !isBase(plan)),
+      postgresVersion,
+    ),
   ];
 }
 
-function baseStep(plan: ImagePlan, images: string, context: string, host: Host): Step {
+function baseStep(plan: ImagePlan, root: string, host: Host): Step {
+  const context = join(root, `.state/build-${plan.name}`);
   const build = imageStep({ ...plan, directory: context }, host);
   return {
     ...build,
     async run(report) {
       rmSync(context, { recursive: true, force: true });
       cpSync(plan.directory, context, { recursive: true });
-      cpSync(join(images, "base/rootfs"), join(context, "rootfs"), { recursive: true });
+      cpSync(join(root, "offline/images/base/rootfs"), join(context, "rootfs"), { recursive: true });
       await addHostSettings(join(context, "rootfs"), host.env);
       await build.run(report);
       rmSync(context, { recursive: true });
@@ -76,14 +88,17 @@ async function hostSources(env: NodeJS.ProcessEnv): Promise<string | undefined> 
     .join("");
 }
 
-/** Writes which image stands for Thoth, and leaves what is written of others. */
-function lockStep(file: string, { name, reference }: ImagePlan): Step {
+/** Writes which images stand for what, and leaves what is written of others. */
+function lockStep(file: string, plans: readonly ImagePlan[], postgresVersion: string | undefined): Step {
   const known = () => JSON.parse(readIfPresent(file) ?? "{}") as Readonly<Record<string, string>>;
+  const keyOf = (name: string) =>
+    postgresVersion === undefined || name === "thoth" ? name : versionKey(name, postgresVersion);
+  const built = Object.fromEntries(plans.map(({ name, reference }) => [keyOf(name), reference]));
   return {
     id: "image-lock",
-    title: "Reference of the stand-in",
-    needs: [`image-${name}`],
-    isDone: async () => known()[name] === reference,
-    run: async () => writeAtomically(file, `${JSON.stringify({ ...known(), [name]: reference }, null, 2)}\n`),
+    title: "References of the images built here",
+    needs: plans.map(({ name }) => `image-${name}`),
+    isDone: async () => Object.entries(built).every(([key, reference]) => known()[key] === reference),
+    run: async () => writeAtomically(file, `${JSON.stringify({ ...known(), ...built }, null, 2)}\n`),
   };
 }

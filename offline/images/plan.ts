@@ -1,6 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { imageVersion } from "../../infra/lib/images.ts";
 import { contentHash } from "./content-hash.ts";
+import { hostCertificates } from "./host-settings.ts";
+import { archivingPostgres, backup, folderOf, type Recipe, recipes, standIn } from "./recipes.ts";
 
 /** One image: where it is built from and what it is called once it is built. */
 export interface ImagePlan {
@@ -13,66 +16,38 @@ export interface ImagePlan {
   readonly reference: string;
   readonly buildArguments: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
+  /** Names of the images that are to be built first. */
+  readonly needs: readonly string[];
 }
 
-/** The base first, then every image whose Dockerfile is there. */
-export function planImages(imagesDirectory: string, lettaVersion: string): readonly [ImagePlan, ...ImagePlan[]] {
+/** The base first, then every image whose Dockerfile is in this checkout, each after those it is built on. */
+export function planImages(root: string, lettaVersion: string): readonly [ImagePlan, ...ImagePlan[]] {
+  const imagesDirectory = join(root, "offline/images");
   requirePinnedRelease(imagesDirectory, lettaVersion);
   const base = planBase(join(imagesDirectory, "base"));
-  const onBase = recipes(lettaVersion)
-    .filter(({ name }) => existsSync(join(imagesDirectory, name, "Dockerfile")))
-    .map((recipe) => planOnBase(recipe, join(imagesDirectory, recipe.name), base.reference));
-  return [base, ...onBase];
+  const present = recipes(lettaVersion).filter((recipe) => existsSync(join(root, folderOf(recipe), "Dockerfile")));
+  return [base, ...planAll(root, present, new Map([["base", base.reference]]))];
 }
 
-/** A registry's Debian with what the base that is built here has, and the stand-in for Thoth on it. */
-export function planStandIn(imagesDirectory: string, registryBase: string): readonly [ImagePlan, ImagePlan] {
-  const directory = join(imagesDirectory, "registry-base");
-  const helpers = contentHash(
-    join(imagesDirectory, "base/rootfs"),
-    hostCertificates().map(({ text }) => text),
-  );
-  const base: ImagePlan = {
-    name: "base",
-    title: "Debian of a registry, with this host's settings",
-    directory,
-    reference: `thoth-letta/base:registry-${contentHash(directory, [registryBase, helpers])}`,
-    buildArguments: { REGISTRY_BASE: registryBase },
-    labels: {},
-  };
-  return [base, planOnBase(standIn, join(imagesDirectory, "thoth"), base.reference)];
+/** References of pinned images, with tag and digest, that the images of {@link planOnRegistry} are built on. */
+export interface RegistryBases {
+  /** Debian. */
+  readonly base: string;
+  readonly postgres: string;
 }
 
-interface Recipe {
-  readonly name: string;
-  readonly repository?: string;
-  readonly version: string;
-  readonly title: string;
-  readonly buildArguments?: Readonly<Record<string, string>>;
-  readonly labels?: Readonly<Record<string, string>>;
-}
+/** Images that no registry has. */
+export type OwnImage = "thoth" | "backup";
 
-const standIn: Recipe = {
-  name: "thoth",
-  repository: "thoth-standin",
-  version: "0.1.0",
-  title: "Stand-in for Thoth (not Thoth itself)",
-  labels: { "thoth-letta.stand-in": "true" },
-};
-
-function recipes(lettaVersion: string): readonly Recipe[] {
-  return [
-    {
-      name: "letta",
-      version: lettaVersion,
-      title: `Letta ${lettaVersion}`,
-      buildArguments: { LETTA_VERSION: lettaVersion },
-    },
-    { name: "postgres", version: "17", title: "Postgres 17 with pgvector and pgBackRest" },
-    standIn,
-    { name: "redis", version: "8", title: "Redis 8" },
-    { name: "nginx", version: "1.26", title: "nginx 1.26" },
-  ];
+/** A registry's images with what the base that is built here has, and on them the wanted images. */
+export function planOnRegistry(root: string, bases: RegistryBases, wanted: readonly OwnImage[]): readonly ImagePlan[] {
+  const base = planRegistryBase(root, "base", bases.base);
+  if (!wanted.includes("backup")) return [base, ...planAll(root, [standIn], new Map([["base", base.reference]]))];
+  const postgres = planRegistryBase(root, "postgres-base", bases.postgres);
+  const references = new Map([base, postgres].map(({ name, reference }) => [name, reference]));
+  const archiving = archivingPostgres(imageVersion(bases.postgres) ?? "latest");
+  const own = [...(wanted.includes("thoth") ? [standIn] : []), archiving, backup(archiving)];
+  return [base, postgres, ...planAll(root, own, references)];
 }
 
 function planBase(directory: string): ImagePlan {
@@ -81,11 +56,39 @@ function planBase(directory: string): ImagePlan {
     hostCertificates().map(({ text }) => text),
   );
   const reference = `thoth-letta/base:trixie-${hash}`;
-  return { name: "base", title: "Debian trixie", directory, reference, buildArguments: {}, labels: {} };
+  return { name: "base", title: "Debian trixie", directory, reference, buildArguments: {}, labels: {}, needs: [] };
 }
 
-function planOnBase(recipe: Recipe, directory: string, baseReference: string): ImagePlan {
-  const buildArguments = { BASE_IMAGE: baseReference, ...recipe.buildArguments };
+function planRegistryBase(root: string, name: string, registryBase: string): ImagePlan {
+  const directory = join(root, "offline/images/registry-base");
+  const helpers = contentHash(
+    join(root, "offline/images/base/rootfs"),
+    hostCertificates().map(({ text }) => text),
+  );
+  return {
+    name,
+    title: `${name === "base" ? "Debian" : "Postgres"} of a registry, with this host's settings`,
+    directory,
+    reference: `thoth-letta/${name}:registry-${contentHash(directory, [registryBase, helpers])}`,
+    buildArguments: { REGISTRY_BASE: registryBase },
+    labels: {},
+    needs: [],
+  };
+}
+
+/** Plans images in this order; `references` are those of the images that they are built on. */
+function planAll(root: string, recipes: readonly Recipe[], references: Map<string, string>): ImagePlan[] {
+  return recipes.map((recipe) => {
+    const plan = planOne(recipe, join(root, folderOf(recipe)), references);
+    references.set(plan.name, plan.reference);
+    return plan;
+  });
+}
+
+function planOne(recipe: Recipe, directory: string, references: ReadonlyMap<string, string>): ImagePlan {
+  const on = recipe.on ?? { BASE_IMAGE: "base" };
+  const bases = Object.entries(on).map(([argument, image]) => [argument, references.get(image) ?? ""]);
+  const buildArguments = { ...Object.fromEntries(bases), ...recipe.buildArguments };
   const labels = {
     "org.opencontainers.image.title": recipe.title,
     "org.opencontainers.image.version": recipe.version,
@@ -93,17 +96,8 @@ function planOnBase(recipe: Recipe, directory: string, baseReference: string): I
   };
   const hash = contentHash(directory, [JSON.stringify(buildArguments), JSON.stringify(labels)]);
   const reference = `thoth-letta/${recipe.repository ?? recipe.name}:${recipe.version}-${hash}`;
-  return { name: recipe.name, title: recipe.title, directory, reference, buildArguments, labels };
-}
-
-/** The certificates the host's administrator added; they go into the base image. */
-export function hostCertificates(): { readonly name: string; readonly text: string }[] {
-  const directory = "/usr/local/share/ca-certificates";
-  if (!existsSync(directory)) return [];
-  return readdirSync(directory, { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".crt"))
-    .sort()
-    .map((file) => ({ name: basename(file), text: readFileSync(join(directory, file), "utf8") }));
+  const needs = [...new Set([...Object.values(on), ...(recipe.after ?? [])])];
+  return { name: recipe.name, title: recipe.title, directory, reference, buildArguments, labels, needs };
 }
 
 function requirePinnedRelease(imagesDirectory: string, lettaVersion: string): void {

@@ -4,6 +4,7 @@ import { UserError } from "../../infra/lib/errors.ts";
 import {
   type ImageLock,
   imageReference,
+  type LettaImage,
   type LockedImage,
   lockFile,
   lockFolder,
@@ -70,13 +71,13 @@ export function lockStep(deps: Deps, mirror: string | undefined): Step {
 }
 
 /** Pulls pinned images before anything is stopped for them. */
-export function pullStep(deps: Deps, keys: readonly string[], mirror: string | undefined): Step {
+export function pullStep(deps: Deps, references: readonly string[]): Step {
   return {
     id: "images-pull",
     title: "Registry images, pinned by digest",
-    isDone: async () => (await missingImages(deps, keys, mirror)).length === 0,
+    isDone: async () => (await missingImages(deps, references)).length === 0,
     async run(report) {
-      for (const reference of await missingImages(deps, keys, mirror)) {
+      for (const reference of await missingImages(deps, references)) {
         report(`pulling ${reference}`);
         await pull(deps, reference);
       }
@@ -84,8 +85,7 @@ export function pullStep(deps: Deps, keys: readonly string[], mirror: string | u
   };
 }
 
-async function missingImages(deps: Deps, keys: readonly string[], mirror: string | undefined): Promise<string[]> {
-  const references = keys.map((key) => pinnedReference(deps, key, mirror));
+async function missingImages(deps: Deps, references: readonly string[]): Promise<string[]> {
   const isThere = await Promise.all(
     references.map(
       async (reference) => (await deps.$({ nothrow: true })`docker image inspect ${reference}`).exitCode === 0,
@@ -94,7 +94,23 @@ async function missingImages(deps: Deps, keys: readonly string[], mirror: string
   return references.filter((_, index) => !isThere[index]);
 }
 
-/** The reference by which a stack names a registry image. @throws UserError when it is not pinned */
-export function pinnedReference(deps: Deps, key: string, mirror: string | undefined): string {
-  return imageReference(key, { root: lockFolder(deps.projectDirectory, root), images: "registry", mirror });
+/** The images of a letta stack as it names them: of the versions in its config. @throws UserError when one is not pinned */
+export function pinnedReferences(
+  deps: Pick<Deps, "projectDirectory">,
+  stack: string,
+): Readonly<Record<LettaImage | "base", string>> {
+  const source = {
+    root: lockFolder(deps.projectDirectory, root),
+    images: "registry",
+    mirror: mirrorOf(deps, stack),
+  } as const;
+  const config = readConfigFile(deps, stack);
+  const version = (key: string) => (config[key] === undefined ? undefined : String(config[key]));
+  return {
+    postgres: imageReference("postgres", source, version("postgresVersion")),
+    redis: imageReference("redis", source),
+    nginx: imageReference("nginx", source),
+    letta: imageReference("letta", source, version("lettaVersion")),
+    base: imageReference("base", source),
+  };
 }

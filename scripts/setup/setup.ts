@@ -2,14 +2,15 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Listr, type ListrTask, PRESET_TIMER } from "listr2";
-import { lettaImages } from "../../infra/lib/images.ts";
+import { lockFolder } from "../../infra/lib/images.ts";
 import type { Deps } from "../lib/deps.ts";
 import { root } from "../lib/project.ts";
+import { readConfigFile } from "../lib/stack-file.ts";
 import { engineStep } from "./engine.ts";
+import { ownImages } from "./own-images.ts";
 import { installedVersion, isNewEnough, pulumiCliStep } from "./pulumi-cli.ts";
-import { lockStep, mirrorOf, pinnedReference, pullStep } from "./registry-images.ts";
+import { lockStep, mirrorOf, pinnedReferences, pullStep, readLock } from "./registry-images.ts";
 import { chooseSource, type Source } from "./source.ts";
-import { needsStandIn } from "./stand-in.ts";
 import { makeStateFolder, stackStep } from "./state.ts";
 import type { OfflineSteps, Step } from "./step.ts";
 
@@ -27,7 +28,8 @@ export async function setup({ lettaStack, thothStack }: SetupOptions, deps: Deps
   deps.print(`images: ${source.images} (${source.reason})`);
   const mirror = source.images === "registry" ? mirrorOf(deps, lettaStack) : undefined;
   const locked = source.images === "registry" ? await runSteps([lockStep(deps, mirror)], deps) : 0;
-  const images = source.images === "registry" ? await registrySteps(thothStack, mirror, deps) : await localSteps();
+  const images =
+    source.images === "registry" ? await registrySteps({ lettaStack, thothStack }, deps) : await localSteps();
   const tools = await toolSteps(source, deps);
   const toolIds = tools.map(({ id }) => id);
   const kind = (stack: string, name: string) => (stack === name ? {} : { kind: name });
@@ -58,12 +60,24 @@ async function localSteps(): Promise<Step[]> {
   return (await loadOffline()).imageSteps({ root });
 }
 
-/** To be called when every image is pinned: the stand-in is built on one of them. */
-async function registrySteps(thothStack: string, mirror: string | undefined, deps: Deps): Promise<Step[]> {
-  if (!needsStandIn(deps, thothStack, root)) return [pullStep(deps, lettaImages, mirror)];
-  const pull = pullStep(deps, [...lettaImages, "base"], mirror);
-  const base = pinnedReference(deps, "base", mirror);
-  return [pull, ...(await loadOffline()).standInSteps({ root, base, needs: [pull.id] })];
+/** To be called when every image is pinned: what no registry has is built on them. */
+async function registrySteps(stacks: SetupOptions, deps: Deps): Promise<Step[]> {
+  const wanted = ownImages(deps, stacks, root);
+  const { base, ...pinned } = pinnedReferences(deps, stacks.lettaStack);
+  if (wanted.length === 0) return [pullStep(deps, Object.values(pinned))];
+  const pull = pullStep(deps, [...Object.values(pinned), base]);
+  const { postgresVersion } = readConfigFile(deps, stacks.lettaStack) as { postgresVersion?: string };
+  const isUsual = postgresVersion === undefined || (await readLock(deps)).postgres?.tag === postgresVersion;
+  const { registryImageSteps } = await loadOffline();
+  const own = registryImageSteps({
+    root,
+    stateRoot: lockFolder(deps.projectDirectory, root),
+    bases: { base, postgres: pinned.postgres },
+    postgresVersion: isUsual ? undefined : postgresVersion,
+    wanted,
+    needs: [pull.id],
+  });
+  return [pull, ...own];
 }
 
 /** Not a plain import: a checkout without offline/ works, types and all, where registries are reached. */

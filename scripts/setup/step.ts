@@ -12,10 +12,17 @@ export interface Step {
   run(report: (line: string) => void): Promise<void>;
 }
 
-/** What offline/index.ts exports: the steps of machines that reach neither a registry nor Pulumi's download site, and the stand-in. */
+/** What offline/index.ts exports: the steps of machines that reach neither a registry nor Pulumi's download site, and the images that are published nowhere. */
 export interface OfflineSteps {
   toolSteps(options: { readonly root: string; readonly pulumiHome: string }): Step[];
   imageSteps(options: { readonly root: string }): Step[];
-  /** The stand-in for Thoth alone, on a registry's Debian image, which is there once the steps in `needs` are done. */
-  standInSteps(options: { readonly root: string; readonly base: string; readonly needs: readonly string[] }): Step[];
+  /** What no registry has, on a registry's images, which are there once the steps in `needs` are done. */
+  registryImageSteps(options: {
+    readonly root: string;
+    readonly stateRoot: string;
+    readonly bases: { readonly base: string; readonly postgres: string };
+    readonly postgresVersion?: string | undefined;
+    readonly wanted: readonly ("thoth" | "backup")[];
+    readonly needs: readonly string[];
+  }): Step[];
 }

@@ -1,11 +1,11 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import { docker, dockerOutput, inspectContainer } from "../../infra/lib/docker.ts";
 import { type ImageLock, imageReference, lettaImages, localReference, lockFile } from "../../infra/lib/images.ts";
-import { planImages, planStandIn } from "../../offline/images/plan.ts";
-import { standInSteps } from "../../offline/images/stand-in.ts";
+import { registryImageSteps } from "../../offline/images/on-registry.ts";
+import { planImages, planOnRegistry } from "../../offline/images/plan.ts";
 import { root } from "../../scripts/lib/project.ts";
 import { readConfigFile } from "../../scripts/lib/stack-file.ts";
 import { mirrorOf, pullStep } from "../../scripts/setup/registry-images.ts";
@@ -61,7 +61,7 @@ function presentImage(key: string): string {
 /** As Debian's own image is: without certificates, helpers and settings of this host. @returns its name or id */
 async function plainDebian(): Promise<string> {
   if (source === "registry") return presentImage("base");
-  const [base] = planImages(join(root, "offline/images"), "0.16.8");
+  const [base] = planImages(root, "0.16.8");
   const container = `${folder.slice(folder.lastIndexOf("/") + 1).toLowerCase()}-base`;
   const archive = join(folder, "base.tar");
   try {
@@ -126,7 +126,7 @@ describe("images-lock", () => {
 });
 
 describe("the step that pulls", () => {
-  const step = () => pullStep(fakeDeps({ projectDirectory: folder }), lettaImages, registry.address);
+  const step = () => pullStep(fakeDeps({ projectDirectory: folder }), lettaImages.map(pinned));
 
   test("has nothing to do when all images are there", async () => {
     expect(await step().isDone()).toBe(true);
@@ -143,44 +143,68 @@ describe("the step that pulls", () => {
   });
 });
 
-test("a letta stack runs the images of the lock file by digest, and a second preview is empty", async () => {
-  const project = await ownProject({ letta: { images: "registry", imageMirror: registry.address } });
-  onTestFailed(async () => console.log(await project.recentLogs()));
-  writeLock(readLock(), project.folder);
-  await project.up(project.letta);
-  const { containers, images } = await project.lettaOutputs();
-  expect(images).toBe("registry");
-  const used = await Promise.all(containers.map(async (name) => (await inspectContainer(name))?.Config.Image));
-  expect(used).toEqual(["postgres", "redis", "letta", "nginx"].map(pinned));
-  const preview = await project.pulumi(["preview", "--expect-no-changes", "--stack", project.letta]);
-  expect(preview.output).not.toMatch(/[~+-] /);
-  expect(preview.exitCode).toBe(0);
-  removeProject(project.suffix);
-});
+describe("what no registry has", () => {
+  const bases = () => ({ base: pinned("base"), postgres: pinned("postgres") });
+  const reference = (key: string) => localReference(key, folder);
 
-/** Removes an image that was built in stages, what its stages left, and its base: they are of no use without the registry. */
-async function removeBuilt(reference: string): Promise<void> {
-  const [base] = planStandIn(join(root, "offline/images"), pinned("base"));
-  const id = (await dockerOutput(["image", "inspect", "--format", "{{.Id}}", base.reference])).trim();
-  await dockerOutput(["rmi", reference]);
-  const dangling = (await dockerOutput(["images", "--quiet", "--no-trunc", "--filter", "dangling=true"])).split("\n");
-  for (const image of dangling.filter((line) => line !== "")) {
-    const { stdout } = await docker(["history", "--quiet", "--no-trunc", image]);
-    if (stdout.split("\n").includes(id)) await docker(["rmi", image]);
+  afterAll(removeBuilt);
+
+  test("is built on the registry's images, with the certificates and mirrors of this host", async () => {
+    const wanted = ["thoth", "backup"] as const;
+    const steps = registryImageSteps({ root, stateRoot: folder, bases: bases(), wanted, needs: [] });
+    for (const step of steps) if (!(await step.isDone())) await step.run(() => {});
+    expect(await Promise.all(steps.map((step) => step.isDone()))).toEqual(steps.map(() => true));
+  });
+
+  test("the stand-in for Thoth runs", async () => {
+    // Exit code 64 is the stand-in's own for a role that it has not.
+    const { exitCode } = await docker(["run", "--rm", reference("thoth"), "thoth", "no-such-role"]);
+    expect(exitCode).toBe(64);
+  });
+
+  test.each([
+    ["Postgres with pgBackRest", "postgres-archiving", ["pgbackrest", "version"], /^pgBackRest 2\./],
+    ["the backup agent's programs", "backup", ["rclone", "version"], /^rclone v1\./],
+    ["the backup agent's Node", "backup", ["node", "--version"], /^v24\./],
+  ])("%s runs", async (_, key, command, expected) => {
+    expect(await dockerOutput(["run", "--rm", reference(key), ...command])).toMatch(expected);
+  });
+
+  test("Postgres is the registry's: what an image of its repository had, its successor has", async () => {
+    const version = (image: string) => dockerOutput(["run", "--rm", image, "postgres", "--version"]);
+    expect(await version(reference("postgres-archiving"))).toBe(await version(pinned("postgres")));
+    expect(await version(reference("backup"))).toBe(await version(pinned("postgres")));
+  });
+
+  test("a letta stack runs the images of the lock file by digest, and a second preview is empty", async () => {
+    const project = await ownProject({ letta: { images: "registry", imageMirror: registry.address } });
+    onTestFailed(async () => console.log(await project.recentLogs()));
+    writeLock(readLock(), project.folder);
+    await project.up(project.letta);
+    const { containers, images } = await project.lettaOutputs();
+    expect(images).toBe("registry");
+    const used = await Promise.all(containers.map(async (name) => (await inspectContainer(name))?.Config.Image));
+    expect(used).toEqual(["postgres", "redis", "letta", "nginx"].map(pinned));
+    const preview = await project.pulumi(["preview", "--expect-no-changes", "--stack", project.letta]);
+    expect(preview.output).not.toMatch(/[~+-] /);
+    expect(preview.exitCode).toBe(0);
+    removeProject(project.suffix);
+  });
+
+  /** Removes these images and what their stages left: they are of no use without the registry. */
+  async function removeBuilt(): Promise<void> {
+    const plans = planOnRegistry(root, bases(), ["thoth", "backup"]);
+    const ids = (await Promise.all(plans.map(({ reference }) => imageId(reference)))).filter((id) => id !== "");
+    for (const { reference } of plans.filter(({ needs }) => needs.length > 0)) await docker(["rmi", reference]);
+    const dangling = (await dockerOutput(["images", "--quiet", "--no-trunc", "--filter", "dangling=true"])).split("\n");
+    for (const image of dangling.filter((line) => line !== "")) {
+      const { stdout } = await docker(["history", "--quiet", "--no-trunc", image]);
+      if (stdout.split("\n").some((id) => ids.includes(id))) await docker(["rmi", image]);
+    }
+    for (const { reference } of plans.filter(({ needs }) => needs.length === 0)) await docker(["rmi", reference]);
   }
-  await dockerOutput(["rmi", base.reference]);
-}
 
-test("the stand-in for Thoth is built on the registry's Debian, with the certificates and mirrors of this host", async () => {
-  const checkout = join(folder, "checkout");
-  mkdirSync(checkout);
-  symlinkSync(join(root, "offline"), join(checkout, "offline"));
-  const steps = standInSteps({ root: checkout, base: pinned("base"), needs: [] });
-  for (const step of steps) if (!(await step.isDone())) await step.run(() => {});
-  expect(await Promise.all(steps.map((step) => step.isDone()))).toEqual(steps.map(() => true));
-  const reference = localReference("thoth", checkout);
-  // Exit code 64 is the stand-in's own for a role that it has not.
-  const { exitCode } = await docker(["run", "--rm", reference, "thoth", "no-such-role"]);
-  expect(exitCode).toBe(64);
-  await removeBuilt(reference);
+  async function imageId(reference: string): Promise<string> {
+    return (await docker(["image", "inspect", "--format", "{{.Id}}", reference])).stdout.trim();
+  }
 });

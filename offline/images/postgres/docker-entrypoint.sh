@@ -92,10 +92,11 @@ run_initdb() {
   printf '\nhost all all all %s\n' "$POSTGRES_HOST_AUTH_METHOD" >>"$first_start/pg_hba.conf"
 }
 
-# With the options of the real start, but reachable through the local socket alone.
+# With the options of the real start, but reachable through the local socket alone. Nothing is archived: there is no
+# repository yet, and a shutdown tries for seconds.
 start_privately() {
   shift
-  pg_ctl --options="$(printf '%q ' "$@" -c listen_addresses='')" --wait start
+  pg_ctl --options="$(printf '%q ' "$@" -c listen_addresses='' -c archive_mode=off)" --wait start
 }
 
 query() {

@@ -44,31 +44,44 @@ describe("the hash of an image's inputs", () => {
 });
 
 describe("the plan", () => {
-  const references = (folder: string, version = "1.0.0") =>
-    planImages(folder, version).map(({ reference }) => reference);
+  const references = (root: string, version = "1.0.0") => planImages(root, version).map(({ reference }) => reference);
 
   it("gives every image that has a Dockerfile a new reference when the base changes", () => {
-    const folder = imagesFolder();
-    const before = references(folder);
+    const root = checkout(postgresImages);
+    const before = references(root);
     expect(before.map((reference) => reference.replace(/[0-9a-f]{12}$/, ""))).toEqual([
       "thoth-letta/base:trixie-",
       "thoth-letta/letta:1.0.0-",
+      "thoth-letta/postgres:17-",
       "thoth-letta/redis:8-",
+      "thoth-letta/backup:17-",
     ]);
-    add(folder, { "base/build.sh": "changed" });
-    expect(references(folder).filter((reference) => before.includes(reference))).toEqual([]);
+    add(root, { "offline/images/base/build.sh": "changed" });
+    expect(references(root).filter((reference) => before.includes(reference))).toEqual([]);
+  });
+
+  it("builds the backup on the Postgres that is built here: it is another with another one", () => {
+    const root = checkout(postgresImages);
+    const find = (name: string) => planImages(root, "1.0.0").find((plan) => plan.name === name);
+    const [base, postgres, before] = [planImages(root, "1.0.0")[0], find("postgres"), find("backup")];
+    expect(before?.buildArguments).toEqual({ BASE_IMAGE: postgres?.reference, PACKAGES_IMAGE: base.reference });
+    add(root, { "infra/containers/backup/src/main.ts": "changed" });
+    const withSource = find("backup")?.reference;
+    expect(withSource).not.toBe(before?.reference);
+    expect(find("postgres")?.reference).toBe(postgres?.reference);
+    add(root, { "offline/images/postgres/Dockerfile": "changed" });
+    expect([before?.reference, withSource]).not.toContain(find("backup")?.reference);
   });
 
   it("says on the stand-in's label that it is one", () => {
-    const folder = imagesFolder();
-    add(folder, { "thoth/Dockerfile": "FROM base" });
-    const thoth = planImages(folder, "1.0.0").find(({ name }) => name === "thoth");
+    const root = checkout({ "offline/images/thoth/Dockerfile": "FROM base" });
+    const thoth = planImages(root, "1.0.0").find(({ name }) => name === "thoth");
     expect(thoth?.reference).toMatch(/^thoth-letta\/thoth-standin:0\.1\.0-/);
     expect(thoth?.labels).toMatchObject({ "thoth-letta.stand-in": "true" });
   });
 
   it("refuses a release of Letta without a pinned hash, and says where it belongs", () => {
-    expect(() => planImages(imagesFolder(), "2.0.0")).toThrow(
+    expect(() => planImages(checkout(), "2.0.0")).toThrow(
       /No pinned hash for Letta 2\.0\.0 \(there is one for 1\.0\.0\)[\s\S]*letta\/releases\/letta-2\.0\.0\.txt/,
     );
   });
@@ -140,6 +153,14 @@ describe("the steps", () => {
     expect(await redisStep.isDone()).toBe(true);
   });
 
+  it("build the backup after Postgres, which it is built on, and after the stand-in, with which it shares a layer", () => {
+    expect(step(checkout(postgresImages), "image-backup").needs).toEqual([
+      "image-postgres",
+      "image-base",
+      "image-thoth",
+    ]);
+  });
+
   it("fail with the last lines of the build and what to do", async () => {
     const root = checkout();
     const lines = Array.from({ length: 30 }, (_, index) => `line ${index}`).join("\n");
@@ -174,25 +195,23 @@ function step(root: string, id: string): Step {
 }
 
 function referencesOf(root: string): string[] {
-  return planImages(join(root, "offline/images"), "1.0.0").map(({ reference }) => reference);
+  return planImages(root, "1.0.0").map(({ reference }) => reference);
 }
 
-/** A checkout that has a base and the images of Letta and Redis. */
-function checkout(): string {
-  const root = temporaryFolder();
-  add(join(root, "offline/images"), images);
-  return root;
+/** A checkout that has a base, the images of Letta and Redis, and these files. */
+function checkout(further: Readonly<Record<string, string>> = {}): string {
+  return files({
+    "offline/images/base/build.sh": "build",
+    "offline/images/letta/Dockerfile": "FROM base",
+    "offline/images/letta/releases/letta-1.0.0.txt": "letta==1.0.0",
+    "offline/images/redis/Dockerfile": "FROM base",
+    ...further,
+  });
 }
 
-function imagesFolder(): string {
-  return files(images);
-}
-
-const images = {
-  "base/build.sh": "build",
-  "letta/Dockerfile": "FROM base",
-  "letta/releases/letta-1.0.0.txt": "letta==1.0.0",
-  "redis/Dockerfile": "FROM base",
+const postgresImages = {
+  "offline/images/postgres/Dockerfile": "FROM base",
+  "infra/containers/backup/Dockerfile": "FROM postgres",
 };
 
 function files(texts: Readonly<Record<string, string>>): string {

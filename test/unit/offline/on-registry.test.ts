@@ -1,23 +1,27 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { planStandIn } from "../../../offline/images/plan.ts";
-import { standInSteps } from "../../../offline/images/stand-in.ts";
+import { registryImageSteps } from "../../../offline/images/on-registry.ts";
+import { type OwnImage, planOnRegistry } from "../../../offline/images/plan.ts";
 import { fakePrograms } from "../../support/fake-programs.ts";
 import { temporaryFiles } from "../../support/temporary.ts";
 
 const base = "mirror.example.org/library/debian:trixie-slim@sha256:0123";
+const postgres = "mirror.example.org/pgvector/pgvector:0.8.6-pg17@sha256:4567";
 const checkout = (files: Readonly<Record<string, string>> = {}) =>
   temporaryFiles({
     "offline/images/base/build.sh": "build",
     "offline/images/base/rootfs/usr/local/sbin/install-packages": "install",
     "offline/images/registry-base/Dockerfile": "ARG REGISTRY_BASE\n",
     "offline/images/thoth/Dockerfile": "ARG BASE_IMAGE\n",
+    "offline/images/postgres-archiving/Dockerfile": "ARG BASE_IMAGE\n",
+    "infra/containers/backup/Dockerfile": "ARG BASE_IMAGE\n",
     ...files,
   });
 const referencesOf = (root: string, registryBase = base) =>
-  planStandIn(join(root, "offline/images"), registryBase).map(({ reference }) => reference);
-const stepsOf = (root: string) => standInSteps({ root, base, needs: ["images-pull"] });
+  planOnRegistry(root, { base: registryBase, postgres }, ["thoth"]).map(({ reference }) => reference);
+const stepsOf = (root: string, wanted: readonly OwnImage[] = ["thoth"]) =>
+  registryImageSteps({ root, bases: { base, postgres }, wanted, needs: ["images-pull"] });
 
 describe("the stand-in on a registry's base", () => {
   test("is known by its base, the helpers and its own files", () => {
@@ -111,5 +115,71 @@ describe("the stand-in on a registry's base", () => {
     expect(JSON.parse(readFileSync(join(root, ".state/images.local.json"), "utf8"))).toEqual({
       thoth: referencesOf(root)[1],
     });
+  });
+});
+
+describe("the backup on a registry's Postgres", () => {
+  const plansOf = (root: string, bases = { base, postgres }) => planOnRegistry(root, bases, ["backup"]);
+
+  test("is built on that Postgres with pgBackRest, and npm runs on the registry's Debian", () => {
+    const plans = plansOf(checkout());
+    expect(plans.map(({ reference }) => reference.replace(/[0-9a-f]{12}$/, ""))).toEqual([
+      "thoth-letta/base:registry-",
+      "thoth-letta/postgres-base:registry-",
+      "thoth-letta/postgres-archiving:0.8.6-pg17-",
+      "thoth-letta/backup:0.8.6-pg17-",
+    ]);
+    const [debian, plain, archiving, backup] = plans;
+    expect(plain?.buildArguments).toEqual({ REGISTRY_BASE: postgres });
+    expect(archiving?.buildArguments).toEqual({ BASE_IMAGE: plain?.reference });
+    expect(backup?.buildArguments).toEqual({ BASE_IMAGE: archiving?.reference, PACKAGES_IMAGE: debian?.reference });
+  });
+
+  test("is another on another Postgres", () => {
+    const root = checkout();
+    const references = (bases?: { base: string; postgres: string }) =>
+      plansOf(root, bases).map(({ reference }) => reference);
+    const [debian, ...others] = references({ base, postgres: "other" });
+    expect(references()[0]).toBe(debian);
+    for (const reference of others) expect(references()).not.toContain(reference);
+  });
+
+  test("is built after what it stands on, beside the stand-in where that is wanted too", () => {
+    const needs = stepsOf(checkout(), ["thoth", "backup"]).map((step) => [step.id, step.needs]);
+    expect(needs).toEqual([
+      ["image-base", ["images-pull"]],
+      ["image-postgres-base", ["images-pull"]],
+      ["image-thoth", ["image-base"]],
+      ["image-postgres-archiving", ["image-postgres-base"]],
+      ["image-backup", ["image-postgres-archiving", "image-base", "image-thoth"]],
+      ["image-lock", ["image-thoth", "image-postgres-archiving", "image-backup"]],
+    ]);
+  });
+
+  test("is written down where the caller says", async () => {
+    const root = checkout();
+    const stateRoot = temporaryFiles({});
+    const options = { root, stateRoot, bases: { base, postgres }, wanted: ["backup"] as const, needs: [] };
+    await registryImageSteps(options)
+      .at(-1)
+      ?.run(() => {});
+    const [, , archiving, backup] = plansOf(root);
+    expect(JSON.parse(readFileSync(join(stateRoot, ".state/images.local.json"), "utf8"))).toEqual({
+      "postgres-archiving": archiving?.reference,
+      backup: backup?.reference,
+    });
+    expect(existsSync(join(root, ".state"))).toBe(false);
+  });
+
+  test("of another version than the default one is written down under it, and the stand-in is not", async () => {
+    const root = checkout({ ".state/images.local.json": '{"backup": "usual"}' });
+    const wanted = ["thoth", "backup"] as const;
+    const options = { root, bases: { base, postgres }, postgresVersion: "17.1", wanted, needs: [] };
+    await registryImageSteps(options)
+      .at(-1)
+      ?.run(() => {});
+    const known = JSON.parse(readFileSync(join(root, ".state/images.local.json"), "utf8")) as Record<string, string>;
+    expect(Object.keys(known)).toEqual(["backup", "thoth", "postgres-archiving@17.1", "backup@17.1"]);
+    expect(known.backup).toBe("usual");
   });
 });

@@ -2,7 +2,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { lettaImages } from "../../../../infra/lib/images.ts";
-import { lockImages, lockStep, mirrorOf, pullStep } from "../../../../scripts/setup/registry-images.ts";
+import {
+  lockImages,
+  lockStep,
+  mirrorOf,
+  pinnedReferences,
+  pullStep,
+} from "../../../../scripts/setup/registry-images.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
 import { fakePrograms } from "../../../support/fake-programs.ts";
 import { temporaryFiles, withEnvironment } from "../../../support/temporary.ts";
@@ -67,7 +73,7 @@ describe("the step that pulls", () => {
     const programs = fakePrograms({
       docker: { "image inspect library/redis": {}, "image inspect": { exitCode: 1 }, pull: pulled("b") },
     });
-    const step = pullStep(fakeDeps({ projectDirectory: folder(pinned) }), ["redis", "nginx"], undefined);
+    const step = pullStep(fakeDeps(), [reference("redis"), reference("nginx")]);
     expect(await step.isDone()).toBe(false);
     const lines: string[] = [];
     await step.run((line) => lines.push(line));
@@ -79,8 +85,32 @@ describe("the step that pulls", () => {
 
   test("is done when all are there", async () => {
     fakePrograms({ docker: { "image inspect": {} } });
-    const step = pullStep(fakeDeps({ projectDirectory: folder(pinned) }), ["redis", "nginx"], undefined);
+    const step = pullStep(fakeDeps(), [reference("redis"), reference("nginx")]);
     expect(await step.isDone()).toBe(true);
+  });
+});
+
+test("the images of a stack are of the versions in its config, and from its mirror", () => {
+  const image = (name: string, tag = "1") => ({ name, tag, digest: digest("a") });
+  const lock = Object.fromEntries(
+    [...lettaImages, "base"]
+      .map((key) => [key, image(key)])
+      .concat([
+        ["letta@0.9", image("letta", "0.9")],
+        ["postgres@17", image("postgres", "17")],
+      ]),
+  );
+  const config = ["imageMirror: m", "lettaVersion: 0.9", "postgresVersion: 17"];
+  const projectDirectory = temporaryFiles({
+    "images.lock.json": JSON.stringify(lock),
+    "Pulumi.letta.yaml": `config:\n${config.map((line) => `  thoth-letta:${line}\n`).join("")}`,
+  });
+  expect(pinnedReferences({ projectDirectory }, "letta")).toEqual({
+    postgres: `m/postgres:17@${digest("a")}`,
+    redis: `m/redis:1@${digest("a")}`,
+    nginx: `m/nginx:1@${digest("a")}`,
+    letta: `m/letta:0.9@${digest("a")}`,
+    base: `m/base:1@${digest("a")}`,
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../../../infra/lib/errors.ts";
+import { ownImages } from "../../../../scripts/setup/own-images.ts";
 import { chooseSource } from "../../../../scripts/setup/source.ts";
-import { needsStandIn } from "../../../../scripts/setup/stand-in.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
 import { fakePrograms } from "../../../support/fake-programs.ts";
 import { temporaryFiles, temporaryFolder, withEnvironment } from "../../../support/temporary.ts";
@@ -68,31 +68,49 @@ describe("the source of images", () => {
   });
 });
 
-describe("the stand-in", () => {
-  const thoth = (yaml: string) => ({ projectDirectory: temporaryFiles({ "Pulumi.thoth.yaml": `config:\n${yaml}` }) });
+describe("images that no registry has", () => {
+  const stacks = { lettaStack: "letta", thothStack: "thoth" };
+  const configs = (thoth: string, letta = "") => ({
+    projectDirectory: temporaryFiles({
+      "Pulumi.thoth.yaml": `config:\n${thoth}`,
+      "Pulumi.letta.yaml": `config:\n${letta}`,
+    }),
+  });
   const roles = (...names: string[]) =>
     `  thoth-letta:roles:\n${names.map((name) => `    ${name}:\n      image: own\n`).join("")}`;
+  const published = "  thoth-letta:repository: registry.example.org/thoth\n";
+  const noBackup = "  thoth-letta:backup:\n    engine: off\n";
 
   test.each([
-    ["nothing is configured", ""],
-    ["only some roles have an image", roles("api", "mcp")],
-  ])("is needed when %s", (_, yaml) => {
-    expect(needsStandIn(thoth(yaml), "thoth", withOffline())).toBe(true);
+    ["nothing is configured", "", "", ["thoth", "backup"]],
+    ["only some roles have an image", roles("api", "mcp"), noBackup, ["thoth"]],
+    ["Thoth's images are published", published, "", ["backup"]],
+    ["another engine makes the backups", published, "  thoth-letta:backup:\n    engine: core\n", ["backup"]],
+    ["all roles have an image", roles("api", "mcp", "discovery", "monitor"), noBackup, []],
+  ])("when %s", (_, thoth, letta, expected) => {
+    expect(ownImages(configs(thoth, letta), stacks, withOffline())).toEqual(expected);
+  });
+
+  test("are none where none is needed, whether they could be built or not", () => {
+    expect(ownImages(configs(published, noBackup), stacks, temporaryFolder())).toEqual([]);
   });
 
   test.each([
-    ["a repository is", "  thoth-letta:repository: registry.example.org/thoth\n"],
-    ["all roles have an image", roles("api", "mcp", "discovery", "monitor")],
-  ])("is not needed when %s", (_, yaml) => {
-    expect(needsStandIn(thoth(yaml), "thoth", temporaryFolder())).toBe(false);
-  });
-
-  test("that cannot be built names the config key", () => {
-    expect(() => needsStandIn(thoth(""), "thoth", temporaryFolder())).toThrow(
-      new UserError(
-        "thoth-letta:repository is not set in Pulumi.thoth.yaml, and offline/, which has the stand-in, is not in this checkout",
-        "pulumi config set repository REGISTRY/acertainknight/project-thoth -s thoth, or restore offline/",
-      ),
-    );
+    [
+      "the stand-in",
+      "",
+      noBackup,
+      "thoth-letta:repository is not set in Pulumi.thoth.yaml, and offline/, which has the stand-in, is not in this checkout",
+      "pulumi config set repository REGISTRY/acertainknight/project-thoth -s thoth, or restore offline/",
+    ],
+    [
+      "the backup",
+      published,
+      "",
+      "the image of the backup cannot be built: offline/, which has what it is built with, is not in this checkout",
+      "restore offline/, or do without backups: pulumi config set --path thoth-letta:backup.engine off -s letta",
+    ],
+  ])("that cannot be built are told with the way out: %s", (_, thoth, letta, problem, mend) => {
+    expect(() => ownImages(configs(thoth, letta), stacks, temporaryFolder())).toThrow(new UserError(problem, mend));
   });
 });
