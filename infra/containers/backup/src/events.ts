@@ -26,6 +26,12 @@ export function progressOf(report: Report, step: string, totalBytes: number | nu
     last = time;
     const left =
       totalBytes === null || bytes === 0 ? null : Math.max(0, ((time - started) / 1000) * (totalBytes / bytes - 1));
-    report({ event: "progress", step, bytes, totalBytes, secondsLeft: left === null ? null : Math.round(left) });
+    report({
+      event: "progress",
+      step,
+      bytes: Math.round(bytes),
+      totalBytes,
+      secondsLeft: left === null ? null : Math.round(left),
+    });
   };
 }

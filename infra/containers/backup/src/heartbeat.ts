@@ -58,7 +58,7 @@ export class Heartbeats {
   /** One turn: writes a heartbeat when there is a reason to, and looks which ones are archived by now. */
   async beat(now = Date.now()): Promise<Recoverability> {
     return withPostgres(async (client) => {
-      if (!this.#isPrepared) await prepare(client);
+      if (!this.#isPrepared) await prepareHeartbeats(client);
       this.#isPrepared = true;
       const activity = await rowsWritten(client);
       if (this.#isDue(activity, now)) await this.#write(client, activity, now);
@@ -71,15 +71,20 @@ export class Heartbeats {
   #isDue(activity: string, now: number): boolean {
     const last = this.#beats.at(-1);
     if (last === undefined || last.activity !== activity) return true;
-    const hasPoint = this.#beats.some(({ point, activity: at }) => point !== undefined && at === activity);
-    return !hasPoint || now - Date.parse(last.at) > idleSeconds * 1000;
+    // The last state before an idle time gets a restore point, or no rehearsal would reach it.
+    const hasPoint = this.#beats.some((beat) => beat.point !== undefined && beat.activity === activity);
+    if (!hasPoint && this.#mayMakePoint(now)) return true;
+    return now - Date.parse(last.at) > idleSeconds * 1000;
+  }
+
+  #mayMakePoint(now: number): boolean {
+    const last = this.#beats.findLast(({ point }) => point !== undefined);
+    const isTime = last === undefined || now - Date.parse(last.at) >= pointSeconds * 1000;
+    return isTime && now - this.#countedAt >= (this.#countingSeconds / countingShare) * 1000;
   }
 
   async #write(client: pg.Client, activity: string, now: number): Promise<void> {
-    const lastPoint = this.#beats.findLast(({ point }) => point !== undefined);
-    const wantsPoint = lastPoint === undefined || now - Date.parse(lastPoint.at) >= pointSeconds * 1000;
-    const mayCount = now - this.#countedAt >= (this.#countingSeconds / countingShare) * 1000;
-    const name = wantsPoint && mayCount ? pointName(new Date(now)) : undefined;
+    const name = this.#mayMakePoint(now) ? pointName(new Date(now)) : undefined;
     const before = name === undefined ? undefined : await this.#count();
     const { rows } = await client.query<{ id: string; at: Date }>(
       "insert into backup.heartbeat (point, rows) values ($1, $2) returning id, at",
@@ -160,7 +165,8 @@ export function pointTime(name: string): Date | undefined {
   return new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
 }
 
-async function prepare(client: pg.Client): Promise<void> {
+/** Makes the table of heartbeats where it is not there yet. */
+export async function prepareHeartbeats(client: pg.Client): Promise<void> {
   await client.query(`
     create schema if not exists backup;
     create table if not exists backup.heartbeat (

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Engine, RestoreTarget } from "./engines/engine.ts";
 import { BackupError } from "./errors.ts";
-import { pointTime, readHeartbeats } from "./heartbeat.ts";
+import { pointTime, prepareHeartbeats, readHeartbeats } from "./heartbeat.ts";
 import { readJson, writeJson } from "./json-file.ts";
 import { paths } from "./paths.ts";
 import { withPostgres } from "./postgres.ts";
@@ -39,6 +39,9 @@ export async function createPoint(name: string, engine: Engine): Promise<Restore
       [name],
     );
     const { lsn, at } = made.rows[0] as { lsn: string; at: Date };
+    // A restore to a time ends at the first commit after it; without one it would find no end.
+    await prepareHeartbeats(client);
+    await client.query("insert into backup.heartbeat default values");
     await client.query("select pg_switch_wal()");
     const isThere = `select ${engine.isRecoverable} as done from (values ($1::pg_lsn)) as point (lsn)`;
     const deadline = Date.now() + 120_000;

@@ -85,9 +85,16 @@ async function answers(socket: string): Promise<boolean> {
 
 async function failed(socket: string, lines: readonly string[], exitCode: number): Promise<BackupError> {
   await rm(socket, { recursive: true, force: true });
-  const fatal = lines.filter((line) => /FATAL|PANIC|ERROR/.test(line)).slice(-4);
+  // Attempts to connect before it is up are refused as FATAL too.
+  const isOwn = /FATAL: {2}the database system is (starting up|not yet accepting|not accepting|shutting down)/;
+  const fatal = lines.filter((line) => /FATAL|PANIC|ERROR/.test(line) && !isOwn.test(line)).slice(-4);
   const said = fatal.length > 0 ? fatal.map((line) => `    ${line}`).join("\n") : tail(lines);
-  return new BackupError(`the restored Postgres ended with exit code ${exitCode}:\n${said}`);
+  const isGap = fatal.some((line) => line.includes("recovery ended before configured recovery target was reached"));
+  const why = isGap
+    ? "the WAL in the repository ends, or is damaged, before the target"
+    : `it ended with exit code ${exitCode}`;
+  const mend = isGap ? "make backup-verify; if nothing was written after the target, restore latest" : undefined;
+  return new BackupError(`the restored Postgres gave up: ${why}\n${said}`, mend);
 }
 
 function tail(lines: readonly string[]): string {

@@ -43,7 +43,10 @@ export function parseInfo(json: string): Info {
   const [stanza] = infoSchema.parse(JSON.parse(json));
   if (stanza === undefined) return { backups: [], newestSegment: null };
   if (stanza.status.code !== 0 && stanza.status.code !== noBackups) {
-    throw new BackupError(`the repository cannot be read: ${stanza.status.message}`);
+    throw new BackupError(
+      `the repository cannot be read: it is damaged, or the recovery key is another (pgBackRest says "${stanza.status.message}")`,
+      "check the recovery key: make backup-key",
+    );
   }
   const backups = stanza.backup.map(({ label, type, error, timestamp, info }) => ({
     label,

@@ -1,0 +1,88 @@
+import { describe, expect, test } from "vitest";
+import { Attempts, isDue, nextRun, overdueSeconds } from "../../../infra/containers/backup/src/due.ts";
+import { type BackupRecord, backupFor } from "../../../infra/containers/backup/src/engines/engine.ts";
+import { fullsToKeep } from "../../../infra/containers/backup/src/engines/pgbackrest.ts";
+
+const daily = "17 2 * * *";
+const at = (text: string) => new Date(`${text}Z`);
+
+describe("a schedule", () => {
+  test("is due when one of its times has passed since, also on a machine that slept then", () => {
+    expect(isDue(daily, at("2026-11-24T02:17:01"), at("2026-11-25T02:16:59"))).toBe(false);
+    expect(isDue(daily, at("2026-11-24T02:17:01"), at("2026-11-25T02:17:00"))).toBe(true);
+    expect(isDue(daily, at("2026-11-20T02:17:01"), at("2026-11-24T14:00:00"))).toBe(true);
+  });
+
+  test("is due at once for what was never done", () => {
+    expect(isDue(daily, undefined)).toBe(true);
+  });
+
+  test("is in UTC", () => {
+    expect(nextRun(daily, at("2026-11-24T02:00:00"))).toBe("2026-11-24T02:17:00.000Z");
+  });
+
+  test("calls overdue what is older than twice its distance", () => {
+    expect(overdueSeconds(daily)).toBe(2 * 86_400);
+    expect(overdueSeconds("17 */6 * * *")).toBe(12 * 3600);
+  });
+});
+
+test("what failed is left alone for ten minutes, and what then succeeded is not", () => {
+  const attempts = new Attempts();
+  attempts.failed("backup", 0);
+  expect(attempts.mayTry("backup", 599_000)).toBe(false);
+  expect(attempts.mayTry("verify", 0)).toBe(true);
+  expect(attempts.mayTry("backup", 600_000)).toBe(true);
+  attempts.failed("backup", 600_000);
+  attempts.succeeded("backup");
+  expect(attempts.mayTry("backup", 600_001)).toBe(true);
+});
+
+const record = (stoppedAt: string, type: BackupRecord["type"] = "full"): BackupRecord => ({
+  label: stoppedAt,
+  type,
+  startedAt: at(stoppedAt).toISOString(),
+  stoppedAt: at(stoppedAt).toISOString(),
+  bytes: 1,
+  repositoryBytes: 1,
+  databaseBytes: 1,
+  error: false,
+});
+
+describe("retention", () => {
+  const weekly = ["2026-11-01", "2026-11-08", "2026-11-15", "2026-11-22"].map((day) => record(`${day}T03:17:00`));
+  const now = at("2026-11-24T12:00:00").getTime();
+
+  test("keeps the fulls of the window, and the one before, on which its first days stand", () => {
+    // The window begins on 10 November: the 15th and the 22nd are in it, the 8th is what the 10th is restored from.
+    expect(fullsToKeep(weekly, { days: 14, fulls: 2, dumps: 7 }, now)).toBe(3);
+  });
+
+  test("never keeps fewer than it is told", () => {
+    expect(fullsToKeep(weekly, { days: 1, fulls: 2, dumps: 7 }, now)).toBe(2);
+    expect(fullsToKeep(weekly, { days: 14, fulls: 10, dumps: 7 }, now)).toBe(10);
+  });
+
+  test("counts full backups alone", () => {
+    const others = [...weekly, record("2026-11-23T00:00:00", "incremental")];
+    expect(fullsToKeep(others, { days: 14, fulls: 1, dumps: 7 }, now)).toBe(3);
+  });
+});
+
+describe("the backup of a restore", () => {
+  const backups = ["2026-11-22T03:17:00", "2026-11-23T02:17:00"].map((time) => record(time));
+
+  test("is the newest one for the latest state", () => {
+    expect(backupFor({ type: "latest" }, backups)?.label).toBe("2026-11-23T02:17:00");
+  });
+
+  test("is the newest one that ended before the target", () => {
+    expect(backupFor({ type: "time", time: at("2026-11-23T02:16:00") }, backups)?.label).toBe("2026-11-22T03:17:00");
+    const point = { type: "name", name: "p", at: at("2026-11-23T02:17:01") } as const;
+    expect(backupFor(point, backups)?.label).toBe("2026-11-23T02:17:00");
+  });
+
+  test("is none for a target before all of them", () => {
+    expect(backupFor({ type: "time", time: at("2026-11-01T00:00:00") }, backups)).toBeUndefined();
+  });
+});

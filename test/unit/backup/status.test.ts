@@ -1,0 +1,100 @@
+import { describe, expect, test } from "vitest";
+import type { DrillResult } from "../../../infra/containers/backup/src/drill.ts";
+import { type Settings, settingsSchema } from "../../../infra/containers/backup/src/settings.ts";
+import { type Observed, type Remembered, statusOf } from "../../../infra/containers/backup/src/status.ts";
+
+const now = new Date("2026-11-24T12:00:00Z");
+const settings: Settings = settingsSchema.parse({
+  engine: "pgbackrest",
+  recoveryKey: "k".repeat(44),
+  stack: "letta",
+  databases: ["letta"],
+  schedule: {},
+  retention: {},
+  configHash: "a",
+  keys: {},
+});
+const drill: DrillResult = {
+  ok: true,
+  at: "2026-11-24T04:47:00Z",
+  seconds: 12,
+  restoreSeconds: 5,
+  replaySeconds: 2,
+  lossSeconds: 40,
+  target: "hb_20261124T044600Z",
+  label: "20261124-021700F",
+  bytes: 1,
+  checks: [],
+  problem: null,
+  configHash: "a",
+};
+const remembered: Remembered = { since: "2026-11-01T00:00:00Z" };
+const observed: Observed = {
+  backups: [
+    {
+      label: "20261124-021700F",
+      type: "full",
+      startedAt: "2026-11-24T02:17:00Z",
+      stoppedAt: "2026-11-24T02:17:30Z",
+      bytes: 100,
+      repositoryBytes: 10,
+      databaseBytes: 100,
+      error: false,
+    },
+  ],
+  archiver: { lastArchivedAt: "2026-11-24T11:59:30Z", failing: null, queue: 0 },
+  postgresProblem: null,
+  lossSeconds: 12,
+  drill,
+  rpoZero: null,
+  engineProblem: null,
+  running: null,
+};
+const problems = (change: Partial<Observed>, more: Partial<Remembered> = {}, all = settings) =>
+  statusOf(all, { ...remembered, ...more }, { ...observed, ...change }, now).problems;
+
+test("is green when all is well", () => {
+  const status = statusOf(settings, remembered, observed, now);
+  expect(status.problems).toEqual([]);
+  expect(status.lastBackup).toMatchObject({ at: "2026-11-24T02:17:30Z", seconds: 30 });
+  expect(status.offsite).toEqual({ configured: false });
+});
+
+describe("is red", () => {
+  const old = { ...drill, at: "2026-11-22T11:59:00Z" };
+  const failed = { ...drill, ok: false, checks: [{ name: "amcheck", ok: false, detail: "index is broken" }] };
+  const stuck = { lastArchivedAt: null, failing: "segment 000000010000000000000004", queue: 9 };
+  test.each<[string, Partial<Observed>, string]>([
+    ["without a backup", { backups: [] }, "there is no backup yet"],
+    ["when Postgres cannot archive", { archiver: stuck }, "cannot archive its WAL: segment 000000010000000000000004"],
+    ["when WAL piles up", { archiver: stuck }, "9 WAL segments wait"],
+    ["when a rehearsal failed", { drill: failed }, "amcheck: index is broken"],
+    ["when the last rehearsal is older than two periods", { drill: old }, "no restore was rehearsed since"],
+    ["when it was never rehearsed", { drill: undefined }, "no restore was rehearsed since"],
+    ["when Postgres is down", { postgresProblem: "refused" }, "Postgres does not answer: refused"],
+    ["when the repository is not ready", { engineProblem: "locked" }, "the repository is not ready: locked"],
+    [
+      "with wrong page checksums",
+      { backups: observed.backups.map((backup) => ({ ...backup, error: true })) },
+      "wrong checksums",
+    ],
+  ])("%s", (_, change, message) => {
+    expect(problems(change).join("\n")).toContain(message);
+  });
+
+  test("when the repository is damaged, the last backup failed, or the copy elsewhere is behind", () => {
+    const at = "2026-11-24T04:37:00Z";
+    expect(problems({}, { verify: { at, problem: "missing: 1", checks: [] } })).toEqual([
+      "the repository is damaged: missing: 1",
+    ]);
+    expect(problems({}, { backup: { at, problem: "disk full" } })).toEqual(["the last backup failed: disk full"]);
+    const offsite = { type: "sftp", host: "h", port: 22, user: "u", path: "p", privateKey: "k" } as const;
+    const behind = { offsite: { at, problem: "no route", lastGoodAt: null } };
+    expect(problems({}, behind, { ...settings, offsite })).toEqual(["the copy off this host is behind: no route"]);
+  });
+});
+
+test("a stack of a few minutes may still be without backup and rehearsal", () => {
+  const young = { since: "2026-11-24T11:55:00Z" };
+  expect(problems({ backups: [], drill: undefined }, young)).toEqual([]);
+});
