@@ -1,12 +1,13 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { localFile, versionKey } from "../../infra/lib/images.ts";
 import type { Step } from "../../scripts/setup/step.ts";
 import { type HostSettings, hostSettings, settingsFor } from "./host-settings.ts";
 import { LocalImages } from "./local-images.ts";
 import { type ImagePlan, planImages } from "./plan.ts";
 import { run } from "./run.ts";
 
-const DEFAULT_LETTA_VERSION = "0.16.8";
+const defaultLettaVersion = "0.16.8";
 
 /** Where the images come from and go to. */
 export interface ImageStepsOptions {
@@ -16,17 +17,40 @@ export interface ImageStepsOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** One of the releases with a pinned hash in `letta/releases`. Default: 0.16.8. */
   readonly lettaVersion?: string;
+  /** Another release that a stack wants; it has a key of its own in the lock file. */
+  readonly alsoLetta?: string | undefined;
 }
 
 /** The steps that build every image from packages: one an image, and one that locks what was built. */
 export function imageSteps(options: ImageStepsOptions): Step[] {
-  const { root, env = process.env, lettaVersion = DEFAULT_LETTA_VERSION } = options;
+  const { root, env, lettaVersion = defaultLettaVersion, alsoLetta = lettaVersion } = options;
   const [base, ...images] = planImages(root, lettaVersion);
-  const host = hostOf(env);
+  const further = alsoLetta === lettaVersion ? [] : [planLetta(root, alsoLetta)];
+  return buildSteps(root, base, [...images, ...further], hostOf(env));
+}
+
+/** The steps that build the image of one release of Letta, and write it down beside those that are there. */
+export function lettaImageSteps(options: { root: string; version: string; env?: NodeJS.ProcessEnv }): Step[] {
+  const { root, version, env } = options;
+  const [base] = planImages(root, version);
+  return buildSteps(root, base, [planLetta(root, version)], hostOf(env));
+}
+
+function planLetta(root: string, version: string): ImagePlan {
+  const plan = planImages(root, version).find(({ name }) => name === "letta");
+  if (plan === undefined) throw new Error(`${root}/offline/images/letta has no Dockerfile`);
+  return { ...plan, name: versionKey(plan.name, version) };
+}
+
+function buildSteps(root: string, base: ImagePlan, images: readonly ImagePlan[], host: Host): Step[] {
   return [
     baseStep(base, join(root, ".state/build-base"), host),
     ...images.map((image) => imageStep(image, host)),
-    lockStep(join(root, ".state/images.local.json"), images),
+    lockStep(
+      join(root, localFile),
+      Object.fromEntries(images.map(({ name, reference }) => [name, reference])),
+      images.map(({ name }) => name),
+    ),
   ];
 }
 
@@ -39,7 +63,7 @@ export interface Host {
 }
 
 /** The host of this environment. */
-export function hostOf(env: NodeJS.ProcessEnv): Host {
+export function hostOf(env: NodeJS.ProcessEnv = process.env): Host {
   return { env, images: new LocalImages(env), settings: once(() => hostSettings(env)) };
 }
 
@@ -91,16 +115,15 @@ function buildCommand(plan: ImagePlan, settings: HostSettings): string[] {
   ];
 }
 
-/** Writes which images stand for which service, after all of them are there. */
-function lockStep(file: string, images: readonly ImagePlan[]): Step {
-  const references = Object.fromEntries(images.map(({ name, reference }) => [name, reference]));
-  const content = `${JSON.stringify(references, null, 2)}\n`;
+/** Writes which images stand for what once `images` are built, and leaves what is written of others. */
+export function lockStep(file: string, references: Readonly<Record<string, string>>, images: readonly string[]): Step {
+  const known = () => JSON.parse(readIfPresent(file) ?? "{}") as Readonly<Record<string, string>>;
   return {
     id: "image-lock",
-    title: "References of the local images",
-    needs: images.map(({ name }) => `image-${name}`),
-    isDone: async () => readIfPresent(file) === content,
-    run: async () => writeAtomically(file, content),
+    title: "References of the images built here",
+    needs: images.map((name) => `image-${name}`),
+    isDone: async () => Object.entries(references).every(([key, reference]) => known()[key] === reference),
+    run: async () => writeAtomically(file, `${JSON.stringify({ ...known(), ...references }, null, 2)}\n`),
   };
 }
 

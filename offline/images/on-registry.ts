@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } fr
 import { dirname, join } from "node:path";
 import { localFile, versionKey } from "../../infra/lib/images.ts";
 import type { Step } from "../../scripts/setup/step.ts";
-import { type Host, hostOf, imageStep, readIfPresent, writeAtomically } from "./build.ts";
+import { type Host, hostOf, imageStep, lockStep } from "./build.ts";
 import { hostCertificates } from "./host-settings.ts";
 import { type ImagePlan, type OwnImage, planOnRegistry, type RegistryBases } from "./plan.ts";
 import { ask } from "./run.ts";
@@ -33,13 +33,16 @@ export function registryImageSteps(options: RegistryImageOptions): Step[] {
   const host = hostOf(env);
   const plans = planOnRegistry(root, bases, wanted);
   const isBase = (plan: ImagePlan) => plan.needs.length === 0;
+  const built = plans.filter((plan) => !isBase(plan));
+  const keyOf = (name: string) =>
+    postgresVersion === undefined || name === "thoth" ? name : versionKey(name, postgresVersion);
   return [
     ...plans.filter(isBase).map((plan) => ({ ...baseStep(plan, root, host), needs })),
-    ...plans.filter((plan) => !isBase(plan)).map((plan) => imageStep(plan, host)),
+    ...built.map((plan) => imageStep(plan, host)),
     lockStep(
       join(stateRoot, localFile),
-      plans.filter((plan) => !isBase(plan)),
-      postgresVersion,
+      Object.fromEntries(built.map(({ name, reference }) => [keyOf(name), reference])),
+      built.map(({ name }) => name),
     ),
   ];
 }
@@ -86,19 +89,4 @@ async function hostSources(env: NodeJS.ProcessEnv): Promise<string | undefined> 
   return [`${mirror} ${suite}`, `${mirror} ${suite}-updates`, `${security} ${suite}-security`]
     .map((source) => `deb ${source} main\n`)
     .join("");
-}
-
-/** Writes which images stand for what, and leaves what is written of others. */
-function lockStep(file: string, plans: readonly ImagePlan[], postgresVersion: string | undefined): Step {
-  const known = () => JSON.parse(readIfPresent(file) ?? "{}") as Readonly<Record<string, string>>;
-  const keyOf = (name: string) =>
-    postgresVersion === undefined || name === "thoth" ? name : versionKey(name, postgresVersion);
-  const built = Object.fromEntries(plans.map(({ name, reference }) => [keyOf(name), reference]));
-  return {
-    id: "image-lock",
-    title: "References of the images built here",
-    needs: plans.map(({ name }) => `image-${name}`),
-    isDone: async () => Object.entries(built).every(([key, reference]) => known()[key] === reference),
-    run: async () => writeAtomically(file, `${JSON.stringify({ ...known(), ...built }, null, 2)}\n`),
-  };
 }

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { UserError } from "../../infra/lib/errors.ts";
 import { imageVersion } from "../../infra/lib/images.ts";
 import { contentHash } from "./content-hash.ts";
 import { hostCertificates } from "./host-settings.ts";
@@ -104,8 +105,8 @@ function requirePinnedRelease(imagesDirectory: string, lettaVersion: string): vo
   const releases = join(imagesDirectory, "letta/releases");
   if (existsSync(join(releases, `letta-${lettaVersion}.txt`))) return;
   const known = readdirSync(releases).map((file) => file.replace(/^letta-|\.txt$/g, ""));
-  throw new Error(
-    `No pinned hash for Letta ${lettaVersion} (there is one for ${known.join(", ")}).\n` +
-      `Add ${join(releases, `letta-${lettaVersion}.txt`)} with the hash of its source distribution.`,
+  throw new UserError(
+    `Letta ${lettaVersion} has no pinned hash, so it is not built here; ${known.join(" and ")} have one`,
+    `put the hash of its source distribution into ${join(releases, `letta-${lettaVersion}.txt`)}`,
   );
 }

@@ -29,7 +29,9 @@ export async function setup({ lettaStack, thothStack }: SetupOptions, deps: Deps
   const mirror = source.images === "registry" ? mirrorOf(deps, lettaStack) : undefined;
   const locked = source.images === "registry" ? await runSteps([lockStep(deps, mirror)], deps) : 0;
   const images =
-    source.images === "registry" ? await registrySteps({ lettaStack, thothStack }, deps) : await localSteps();
+    source.images === "registry"
+      ? await registrySteps({ lettaStack, thothStack }, deps)
+      : await localSteps(lettaStack, deps);
   const tools = await toolSteps(source, deps);
   const toolIds = tools.map(({ id }) => id);
   const kind = (stack: string, name: string) => (stack === name ? {} : { kind: name });
@@ -56,8 +58,11 @@ async function toolSteps(source: Source, deps: Deps): Promise<Step[]> {
   return (await loadOffline()).toolSteps({ root, pulumiHome: process.env.PULUMI_HOME ?? join(homedir(), ".pulumi") });
 }
 
-async function localSteps(): Promise<Step[]> {
-  return (await loadOffline()).imageSteps({ root });
+async function localSteps(stack: string, deps: Deps): Promise<Step[]> {
+  const { lettaVersion } = readConfigFile(deps, stack);
+  // Whoever built a version that is no release has it, or it is missing: setup cannot make it.
+  const isRelease = existsSync(join(root, `offline/images/letta/releases/letta-${lettaVersion}.txt`));
+  return (await loadOffline()).imageSteps({ root, alsoLetta: isRelease ? String(lettaVersion) : undefined });
 }
 
 /** To be called when every image is pinned: what no registry has is built on them. */
@@ -81,7 +86,7 @@ async function registrySteps(stacks: SetupOptions, deps: Deps): Promise<Step[]> 
 }
 
 /** Not a plain import: a checkout without offline/ works, types and all, where registries are reached. */
-async function loadOffline(): Promise<OfflineSteps> {
+export async function loadOffline(): Promise<OfflineSteps> {
   return (await import(new URL("../../offline/index.ts", import.meta.url).href)) as OfflineSteps;
 }
 

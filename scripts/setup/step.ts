@@ -15,7 +15,9 @@ export interface Step {
 /** What offline/index.ts exports: the steps of machines that reach neither a registry nor Pulumi's download site, and the images that are published nowhere. */
 export interface OfflineSteps {
   toolSteps(options: { readonly root: string; readonly pulumiHome: string }): Step[];
-  imageSteps(options: { readonly root: string }): Step[];
+  imageSteps(options: { readonly root: string; readonly alsoLetta?: string | undefined }): Step[];
+  /** The image of one release of Letta alone. */
+  lettaImageSteps(options: { readonly root: string; readonly version: string }): Step[];
   /** What no registry has, on a registry's images, which are there once the steps in `needs` are done. */
   registryImageSteps(options: {
     readonly root: string;

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { imageSteps } from "../../../offline/images/build.ts";
+import { imageSteps, lettaImageSteps } from "../../../offline/images/build.ts";
 import { contentHash } from "../../../offline/images/content-hash.ts";
 import { hostSettings, settingsFor } from "../../../offline/images/host-settings.ts";
 import { planImages } from "../../../offline/images/plan.ts";
@@ -82,7 +82,7 @@ describe("the plan", () => {
 
   it("refuses a release of Letta without a pinned hash, and says where it belongs", () => {
     expect(() => planImages(checkout(), "2.0.0")).toThrow(
-      /No pinned hash for Letta 2\.0\.0 \(there is one for 1\.0\.0\)[\s\S]*letta\/releases\/letta-2\.0\.0\.txt/,
+      /Letta 2\.0\.0 has no pinned hash.*; 1\.0\.0 have one[\s\S]*letta\/releases\/letta-2\.0\.0\.txt/,
     );
   });
 });
@@ -185,6 +185,27 @@ describe("the steps", () => {
     expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({ letta, redis });
     expect(statSync(file).mode & 0o777).toBe(0o644);
     expect(statSync(dirname(file)).mode & 0o777).toBe(0o700);
+  });
+
+  it("of another release of Letta write it down under its version, and leave the rest", async () => {
+    const root = checkout({ "offline/images/letta/releases/letta-0.9.0.txt": "letta==0.9.0 --hash=sha256:abc" });
+    const steps = lettaImageSteps({ root, version: "0.9.0" });
+    expect(steps.map(({ id, needs = [] }) => [id, ...needs])).toEqual([
+      ["image-base"],
+      ["image-letta@0.9.0", "image-base"],
+      ["image-lock", "image-letta@0.9.0"],
+    ]);
+    add(root, { ".state/images.local.json": '{"redis": "a", "letta@0.8.0": "b"}' });
+    expect(await steps[2]?.isDone()).toBe(false);
+    await steps[2]?.run(() => {});
+    expect(await steps[2]?.isDone()).toBe(true);
+    expect(JSON.parse(readFileSync(join(root, ".state/images.local.json"), "utf8"))).toEqual({
+      redis: "a",
+      "letta@0.8.0": "b",
+      "letta@0.9.0": expect.stringMatching(/^thoth-letta\/letta:0\.9\.0-[0-9a-f]{12}$/),
+    });
+    const all = imageSteps({ root, lettaVersion: "1.0.0", alsoLetta: "0.9.0" }).map(({ id }) => id);
+    expect(all).toEqual(["image-base", "image-letta", "image-redis", "image-letta@0.9.0", "image-lock"]);
   });
 });
 
