@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { savePoints } from "./archive.ts";
 import { readDrill } from "./drill.ts";
 import { Attempts, isDue, nextRun } from "./due.ts";
-import type { BackupRecord, BackupType, Check, Engine } from "./engines/engine.ts";
+import type { BackupRecord, BackupType, Check, Engine, Pace } from "./engines/engine.ts";
 import { BackupError } from "./errors.ts";
 import type { Report } from "./events.ts";
 import { archiveFiles, dumpDatabases, escrowKeys } from "./extras.ts";
@@ -82,8 +82,10 @@ export class Agent {
   async tick(): Promise<void> {
     if (!this.#isEngineReady || !this.queue.isIdle || this.#postgresProblem !== null) return;
     const type = this.#dueBackup();
+    // The first one is waited for, if only by whoever looks at the status.
+    const pace = this.#backups.length === 0 ? "fast" : "gentle";
     if (type !== undefined && this.#attempts.mayTry("backup"))
-      await this.#quietly("backup", () => this.backup(type, silent));
+      await this.#quietly("backup", () => this.backup(type, pace, silent));
     else if (this.#isDue("extras", this.settings.schedule.differential))
       await this.#quietly("extras", () => this.extras(silent));
     else if (this.#isDue("verify", this.settings.schedule.verify))
@@ -91,11 +93,11 @@ export class Agent {
     else if (this.#offsite !== undefined && this.#isPushDue()) await this.#quietly("offsite", () => this.push(silent));
   }
 
-  backup(type: BackupType, report: Report): Promise<BackupRecord> {
+  backup(type: BackupType, pace: Pace, report: Report): Promise<BackupRecord> {
     return this.queue.add(`${type} backup`, report, () =>
       this.#noted("backup", async () => {
         report({ event: "step", title: `${type} backup` });
-        const record = await this.engine.backup(type, report);
+        const record = await this.engine.backup(type, pace, report);
         this.#backups = await this.engine.list();
         if (record.type === "full") await this.#expire();
         return record;

@@ -33,6 +33,12 @@ export interface Check {
   readonly detail: string;
 }
 
+/**
+ * How a backup treats the database meanwhile: somebody waits for it and a checkpoint is forced, or nobody does, and it takes
+ * what processor time is left over and the next checkpoint that comes.
+ */
+export type Pace = "fast" | "gentle";
+
 /** What can make and restore physical backups with their WAL. */
 export interface Engine {
   readonly name: "pgbackrest" | "core";
@@ -45,7 +51,7 @@ export interface Engine {
   start(): Promise<void>;
   stop(): Promise<void>;
   /** Without a full backup to stand on, every type is a full one. */
-  backup(type: BackupType, report: Report): Promise<BackupRecord>;
+  backup(type: BackupType, pace: Pace, report: Report): Promise<BackupRecord>;
   /** Oldest first. Needs the repository alone. */
   list(): Promise<BackupRecord[]>;
   /** Looks at all of the repository: is the WAL without a gap, is every file what it was when it was written. */

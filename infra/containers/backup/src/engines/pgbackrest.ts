@@ -9,6 +9,7 @@ import {
   backupFor,
   type Engine,
   type Fetched,
+  type Pace,
   type RestoreTarget,
 } from "./engine.ts";
 import { type Info, parseInfo, parseProgress, parseVerify } from "./pgbackrest-output.ts";
@@ -32,8 +33,8 @@ export function pgbackrestEngine(settings: Settings): Engine {
       await pgbackrest(["stanza-create"]);
     },
     async stop() {},
-    async backup(type, report) {
-      await runBackup(type, (await list()).at(-1)?.databaseBytes ?? null, env, report);
+    async backup(type, pace, report) {
+      await runBackup(type, pace, { env, totalBytes: (await list()).at(-1)?.databaseBytes ?? null }, report);
       const record = (await list()).at(-1);
       if (record === undefined) throw new BackupError("pgBackRest made a backup and does not list it");
       return record;
@@ -68,7 +69,6 @@ export function environment({ recoveryKey }: Pick<Settings, "recoveryKey">): Rec
     PGBACKREST_COMPRESS_TYPE: "zst",
     PGBACKREST_COMPRESS_LEVEL: "1",
     PGBACKREST_PROCESS_MAX: "2",
-    PGBACKREST_START_FAST: "y",
     PGBACKREST_LOG_LEVEL_FILE: "off",
     PGBACKREST_LOG_LEVEL_CONSOLE: "warn",
     PGBACKREST_LOCK_PATH: "/tmp/pgbackrest",
@@ -90,14 +90,21 @@ export function fullsToKeep(
   return Math.max(inWindow.length + 1, fulls);
 }
 
-async function runBackup(type: BackupType, totalBytes: number | null, env: Record<string, string>, report: Report) {
+async function runBackup(
+  type: BackupType,
+  pace: Pace,
+  { env, totalBytes }: { env: Record<string, string>; totalBytes: number | null },
+  report: Report,
+): Promise<void> {
   const progress = progressOf(report, "backup", totalBytes);
-  const args = ["backup", `--type=${typeNames[type]}`, "--no-expire-auto", "--log-level-console=detail"];
   const onLine = (line: string) => {
     const percent = parseProgress(line);
     if (percent !== undefined && totalBytes !== null) progress((totalBytes * percent) / 100);
   };
-  const result = await run("pgbackrest", args, { env, onLine });
+  const paceArgs = pace === "fast" ? ["--start-fast"] : ["--no-start-fast", "--process-max=1"];
+  const args = ["backup", `--type=${typeNames[type]}`, "--no-expire-auto", "--log-level-console=detail", ...paceArgs];
+  const command = pace === "fast" ? ["pgbackrest", ...args] : ["nice", "-n", "19", "pgbackrest", ...args];
+  const result = await run(command[0] ?? "", command.slice(1), { env, onLine });
   if (result.exitCode !== 0) throw failure("pgbackrest backup", { ...result, lastLines: problems(result.lastLines) });
 }
 

@@ -1,0 +1,113 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { docker, dockerOutput } from "../../infra/lib/docker.ts";
+import { sharedStacks } from "../support/shared-stacks.ts";
+
+const stacks = sharedStacks();
+const repository = () => `${stacks.letta}-backup`;
+
+interface Drill {
+  readonly ok: boolean;
+  readonly target: string | null;
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
+  readonly problem: string | null;
+}
+
+/** Runs a command of the agent; returns its last event. */
+async function agent<Value>(container: string, ...args: string[]): Promise<{ value: Value; problem?: string }> {
+  const { stdout } = await docker(["exec", container, "backup", ...args]);
+  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "{}");
+}
+
+/** Two backups with writes in between and a heartbeat after both, which stands on WAL that was written after the last one. */
+beforeAll(async () => {
+  await agent(repository(), "now", "--type", "full");
+  await stacks.psql(
+    "create table if not exists drilled (n int); insert into drilled select generate_series(1, 20000)",
+    "thoth",
+  );
+  await stacks.psql("select pg_switch_wal(); select pg_sleep(1); insert into drilled values (0)", "thoth");
+  await newHeartbeat();
+});
+
+/** Waits for a restore point behind what was written up to now. */
+async function newHeartbeat(): Promise<void> {
+  const started = new Date().toISOString();
+  const isArchived = `
+    const beats = JSON.parse(require("fs").readFileSync("/var/lib/backup/status/heartbeats.json", "utf8"));
+    process.exit(beats.some((beat) => beat.point && beat.isRecoverable && beat.at > "${started}") ? 0 : 1);`;
+  await expect
+    .poll(async () => (await docker(["exec", repository(), "node", "-e", isArchived])).exitCode, {
+      timeout: 180_000,
+      interval: 1000,
+    })
+    .toBe(0);
+}
+
+/** Rehearses on a copy of the repository after something was done to it, with the stack's own settings or changed ones. */
+async function drillOnCopy(damage: string, settings: { recoveryKey?: string } = {}): Promise<Drill> {
+  const name = `${stacks.letta}-drilled`;
+  const image = (await dockerOutput(["inspect", "--format", "{{.Config.Image}}", repository()])).trim();
+  const own = await dockerOutput(["exec", repository(), "cat", "/run/thoth-letta/backup.json"]);
+  const changed = JSON.stringify({ ...JSON.parse(own), ...settings, drillOnStart: false });
+  const copy = ["-v", `${repository()}:/from:ro`, "-v", `${name}:/var/lib/backup`];
+  const script = `set -eu; cp -a /from/. /var/lib/backup/; cd /var/lib/backup/pgbackrest; ${damage}`;
+  try {
+    await dockerOutput(["run", "--rm", ...copy, "--entrypoint", "bash", image, "-c", script]);
+    const mounts = ["-v", `${name}:/var/lib/backup:ro`, "-v", `${name}-scratch:/scratch`];
+    const start = "cat >/run/settings.json; exec backup --settings /run/settings.json serve-drill";
+    const run = ["run", "-i", "--name", name, "--network", "none", ...mounts, "--entrypoint", "sh", image, "-c", start];
+    const serving = docker(run, { input: changed });
+    await expect.poll(async () => (await agent(name, "health")).value, { timeout: 30_000 }).toBeTruthy();
+    const { value } = await agent<Drill>(name, "drill");
+    await docker(["rm", "--force", name]);
+    await serving;
+    return value;
+  } finally {
+    await docker(["rm", "--force", name]);
+    await docker(["volume", "rm", "--force", name, `${name}-scratch`]);
+  }
+}
+
+/** The segment that the restored heartbeat needs and the backup does not hold. */
+const lastSegment = `segment=$(ls archive/main/17-1/*/*.zst | sort | tail -2 | head -1)`;
+const newestBackup = "backup=backup/main/$(ls backup/main | grep -E '^[0-9]{8}-[0-9]{6}F' | sort | tail -1)";
+
+describe("a rehearsal of a restore", () => {
+  test("is green on a sound repository: rows, indexes, pages, Letta's tables", async () => {
+    const drill = await drillOnCopy("true");
+    expect(drill).toMatchObject({ ok: true, problem: null, target: expect.stringMatching(/^hb_/) });
+    expect(drill.checks.map(({ name }) => name)).toEqual([
+      "amcheck",
+      "Letta's tables",
+      "heartbeat",
+      "row counts",
+      "page checksums",
+    ]);
+    expect(drill.checks.find(({ name }) => name === "Letta's tables")?.detail).toMatch(/\d+ agents/);
+  });
+
+  test("is red when a WAL segment is missing", async () => {
+    const drill = await drillOnCopy(`${lastSegment}; rm "$segment"`);
+    expect(drill).toMatchObject({
+      ok: false,
+      problem: expect.stringContaining("ends, or is damaged, before the target"),
+    });
+  });
+
+  test("is red when a WAL segment is torn", async () => {
+    const drill = await drillOnCopy(`${lastSegment}; truncate -s $(( $(stat -c %s "$segment") / 2 )) "$segment"`);
+    expect(drill).toMatchObject({ ok: false, problem: expect.stringContaining("before the target") });
+  });
+
+  test("is red when one byte of a backup is another", async () => {
+    const flip =
+      'for file in "$backup"/bundle/*; do printf X | dd of="$file" bs=1 seek=$(( $(stat -c %s "$file") / 2 )) conv=notrunc status=none; done';
+    const drill = await drillOnCopy(`${newestBackup}; ${flip}`);
+    expect(drill).toMatchObject({ ok: false, problem: expect.stringContaining("corrupt") });
+  });
+
+  test("is red with another key", async () => {
+    const drill = await drillOnCopy("true", { recoveryKey: "x".repeat(44) });
+    expect(drill).toMatchObject({ ok: false, problem: expect.stringContaining("the recovery key is another") });
+  });
+});
