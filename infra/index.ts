@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type RawConfig, readStackConfig } from "./config/read.ts";
 import { UserError } from "./lib/errors.ts";
 import { lockFolder } from "./lib/images.ts";
-import { lettaNames, thothNames, thothRoles } from "./lib/names.ts";
+import { lettaContainers, lettaNames, thothNames, thothRoles } from "./lib/names.ts";
 import { checkHost, type HostClaims } from "./lib/preflight.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -19,11 +19,11 @@ export default async function main() {
 async function letta(raw: RawConfig, stack: string) {
   const { parseLettaConfig } = await import("./config/letta.ts");
   const config = parseLettaConfig(raw, stack);
-  const names = lettaNames(config.prefix);
-  await checkHost(claims(stack, config, names.network, [names.postgres, names.redis, names.server, names.nginx]));
+  const containers = lettaContainers(config.prefix, config.backup.engine !== "off");
+  await checkHost(claims(stack, config, lettaNames(config.prefix).network, containers));
   const { retiredProjects } = await import("./stacks/retired-projects.ts");
-  const imageRoot = config.images === "local" ? root : lockFolder(pulumi.getRootDirectory(), root);
-  return (await import("./stacks/letta.ts")).lettaStack(config, imageRoot, await retiredProjects(config.projects));
+  const { lettaStack } = await import("./stacks/letta.ts");
+  return lettaStack(config, imageRoot(config.images), await retiredProjects(config.projects));
 }
 
 async function thoth(raw: RawConfig, stack: string) {
@@ -34,7 +34,12 @@ async function thoth(raw: RawConfig, stack: string) {
   await checkHost(claims(stack, config, names.network, containers));
   const { readLettaStack } = await import("./stacks/outputs.ts");
   const reference = await readLettaStack(config.lettaStack, config.project);
-  return (await import("./stacks/thoth.ts")).thothStack(config, reference, root);
+  return (await import("./stacks/thoth.ts")).thothStack(config, reference, imageRoot(reference.outputs.images));
+}
+
+/** The folder that tells which images there are. */
+function imageRoot(images: "registry" | "local"): string {
+  return images === "local" ? root : lockFolder(pulumi.getRootDirectory(), root);
 }
 
 /** @throws UserError when neither the config nor the stack's name tells the kind */

@@ -36,6 +36,8 @@ export class LettaServer extends pulumi.ComponentResource {
   readonly service: Service;
   readonly migration: Migration;
   readonly password: pulumi.Output<string>;
+  /** What Letta encrypts in its database. */
+  readonly encryptionKey: pulumi.Output<string>;
   readonly dataVolumeName: pulumi.Output<string>;
   readonly homeVolumeName: pulumi.Output<string>;
 
@@ -46,7 +48,7 @@ export class LettaServer extends pulumi.ComponentResource {
     const home = dataVolume(`${name}-home`, names.volumes.home, { parent: this });
     const data = dataVolume(`${name}-data`, names.volumes.data, { parent: this });
     this.password = dataSecret(`${name}-password`, 40, { parent: this }).result;
-    const encryptionKey = dataSecret(`${name}-encryption-key`, 44, { parent: this }).result;
+    this.encryptionKey = dataSecret(`${name}-encryption-key`, 44, { parent: this }).result;
     this.migration = migration(`${name}-migration`, args, this);
     this.service = new Service(
       name,
@@ -63,7 +65,7 @@ export class LettaServer extends pulumi.ComponentResource {
           // Letta asks for TLS as soon as its pool is on, unless the URI says something about ssl.
           LETTA_PG_URI: pulumi.interpolate`${databaseUrl(args.database)}?ssl=disable`,
           LETTA_SERVER_PASSWORD: this.password,
-          LETTA_ENCRYPTION_KEY: encryptionKey,
+          LETTA_ENCRYPTION_KEY: this.encryptionKey,
           ...config.secretEnv,
         },
         files: [{ path: servePath, content: readContainerFile("letta/serve.py") }],

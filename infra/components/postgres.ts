@@ -1,8 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
+import { paths as backupPaths } from "../containers/backup/src/paths.ts";
 import { hostAddress } from "../lib/host.ts";
 import { aliases, lettaNames } from "../lib/names.ts";
+import type { BackupRepository } from "./backup-repository.ts";
 import { dataVolume } from "./data-volume.ts";
+import { archiveEnvironment, postgresPaths, postgresSettings } from "./postgres-settings.ts";
 import { dataSecret } from "./secret.ts";
 import { Service } from "./service.ts";
 import { readContainerFile } from "./service-files.ts";
@@ -16,24 +19,27 @@ export interface PostgresEndpoint {
 }
 
 const guardPath = "/usr/local/bin/postgres-guard";
-const volumePath = "/var/lib/postgresql/data";
+/** The last of the scripts that the image runs at the end of a first start. */
+const initialisedPath = "/docker-entrypoint-initdb.d/zz-initialised.sh";
 
 /** Postgres 17 with pgvector on a protected volume, one instance at a time. */
 export class Postgres extends pulumi.ComponentResource {
   static readonly type = "thoth-letta:letta:Postgres";
   readonly service: Service;
   readonly endpoint: PostgresEndpoint;
+  readonly volumeName: pulumi.Output<string>;
 
   constructor(
     name: string,
-    args: { config: LettaConfig; image: string; networkId: pulumi.Input<string> },
+    args: { config: LettaConfig; image: string; networkId: pulumi.Input<string>; repository: BackupRepository },
     options?: pulumi.ComponentResourceOptions,
   ) {
     super(Postgres.type, name, {}, options);
-    const { config } = args;
+    const { config, repository } = args;
     const names = lettaNames(config.prefix);
-    const volume = dataVolume(`${name}-volume`, names.volumes.postgres, { parent: this });
+    const volume = dataVolume(`${name}-volume`, config.postgresVolume, { parent: this });
     const adminPassword = dataSecret(`${name}-admin-password`, 32, { parent: this });
+    const archives = config.backup.engine === "pgbackrest";
     this.service = new Service(
       name,
       {
@@ -46,13 +52,23 @@ export class Postgres extends pulumi.ComponentResource {
         ports: [{ internal: 5432, external: config.ports.postgres, bindAddress: config.bindAddress }],
         env: {
           // A folder of the volume, so that lock and markers can lie beside it.
-          PGDATA: `${volumePath}/pgdata`,
+          PGDATA: postgresPaths.cluster,
           // Postgres' own collation: an image with another C library cannot corrupt an index.
           POSTGRES_INITDB_ARGS: "--data-checksums --locale-provider=builtin --locale=C.UTF-8 --encoding=UTF8",
+          ...archiveEnvironment(config.backup),
         },
-        secretEnv: { POSTGRES_PASSWORD: adminPassword.result },
-        files: [{ path: guardPath, content: readContainerFile("postgres-guard.sh") }],
-        mounts: [{ type: "volume", source: volume.name, target: volumePath }],
+        secretEnv: {
+          POSTGRES_PASSWORD: adminPassword.result,
+          ...(archives ? { PGBACKREST_REPO1_CIPHER_PASS: repository.recoveryKey } : {}),
+        },
+        files: [
+          { path: guardPath, content: readContainerFile("postgres-guard.sh") },
+          { path: initialisedPath, content: readContainerFile("postgres-initialised.sh") },
+        ],
+        mounts: [
+          { type: "volume", source: volume.name, target: postgresPaths.volume },
+          ...(archives ? [{ type: "volume", source: repository.volumeName, target: backupPaths.repository }] : []),
+        ],
         // Over TCP: during a first start the image runs a server on the socket alone, which is not the one to wait for.
         health: { test: ["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"], readyTimeoutSeconds: 120 },
         memoryMiB: config.sizes.postgres.memoryMiB,
@@ -69,18 +85,7 @@ export class Postgres extends pulumi.ComponentResource {
       adminPassword: adminPassword.result,
       ready: this.service.ready,
     };
+    this.volumeName = volume.name;
     this.registerOutputs();
   }
-}
-
-/** Server settings as command line options: they can be read in the plan, and a change replaces the container. */
-export function postgresSettings({ sizes }: Pick<LettaConfig, "sizes">): string[] {
-  const settings = {
-    max_connections: sizes.postgres.maxConnections,
-    shared_buffers: `${sizes.postgres.sharedBuffersMiB}MB`,
-    password_encryption: "scram-sha-256",
-    wal_level: "replica",
-    log_checkpoints: "off",
-  };
-  return Object.entries(settings).flatMap(([key, value]) => ["-c", `${key}=${value}`]);
 }

@@ -22,7 +22,7 @@ export function projectDatabase(
   args: { endpoint: PostgresEndpoint; connectionLimit: number },
   options: { parent: pulumi.Resource },
 ): ProjectDatabase {
-  const { password, key } = projectSecrets(project, options);
+  const { password, encryptionKey } = projectSecrets(project, options);
   const resource = new ProviderResource(
     "database",
     `database-${project}`,
@@ -37,16 +37,17 @@ export function projectDatabase(
     },
     { ...options, dependsOn: args.endpoint.ready },
   );
-  const encryptionKey = key.apply((text) =>
-    Buffer.from(text).toString("base64").replaceAll("+", "-").replaceAll("/", "_"),
-  );
   return { name: project, password, encryptionKey, resource };
 }
 
 /** The secrets that belong to a project's data, for as long as the data is kept: also when the project is retired. */
-export function projectSecrets(project: string, options: { parent: pulumi.Resource }) {
+export function projectSecrets(
+  project: string,
+  options: { parent: pulumi.Resource },
+): Pick<ProjectDatabase, "password" | "encryptionKey"> {
+  const key = dataSecret(`database-${project}-key`, 32, options).result;
   return {
     password: dataSecret(`database-${project}-password`, 32, options).result,
-    key: dataSecret(`database-${project}-key`, 32, options).result,
+    encryptionKey: key.apply((text) => Buffer.from(text).toString("base64").replaceAll("+", "-").replaceAll("/", "_")),
   };
 }

@@ -8,6 +8,7 @@ import { Service } from "./service.ts";
 export class Redis extends pulumi.ComponentResource {
   static readonly type = "thoth-letta:letta:Redis";
   readonly service: Service;
+  readonly volumeName: pulumi.Output<string>;
 
   constructor(
     name: string,
@@ -34,6 +35,7 @@ export class Redis extends pulumi.ComponentResource {
       },
       { parent: this },
     );
+    this.volumeName = volume.name;
     this.registerOutputs();
   }
 }

@@ -3,61 +3,10 @@ import * as pulumi from "@pulumi/pulumi";
 import { goDuration } from "../lib/duration.ts";
 import { labels } from "../lib/names.ts";
 import { ProviderResource } from "./provider-resource.ts";
-import { type ContainerFile, startCommand, uploads } from "./service-files.ts";
+import type { Health, ServiceArgs } from "./service-args.ts";
+import { startCommand, uploads } from "./service-files.ts";
 
-/** A health check and how long the first success may take. */
-export interface Health {
-  /** As Docker takes it: `["CMD", …]` or `["CMD-SHELL", "…"]`. */
-  readonly test: string[];
-  /** Time between checks, in seconds. Default 10: each check is a process, also on an idle laptop. */
-  readonly intervalSeconds?: number;
-  /** How long the service may take from its start to its first good answer, in seconds. */
-  readonly readyTimeoutSeconds: number;
-}
-
-/** A port of the container published on the host. */
-export interface PublishedPort {
-  readonly internal: number;
-  readonly external: number;
-  readonly bindAddress: string;
-}
-
-/** What one container is; the policies that hold for every container are in this file. */
-export interface ServiceArgs {
-  /** Docker name. */
-  readonly containerName: string;
-  /** The stack's prefix: the label by which scripts find its containers. */
-  readonly prefix: string;
-  /** The service's role within its stack, e.g. `postgres`. */
-  readonly service: string;
-  /** Image reference, by digest or by a tag that names its content. */
-  readonly image: string;
-  /** The whole command line; the image's own entrypoint is not used. */
-  readonly command: string[];
-  readonly networks: readonly {
-    readonly id: pulumi.Input<string>;
-    readonly aliases: string[];
-    readonly address?: string;
-  }[];
-  readonly ports?: readonly PublishedPort[];
-  readonly env?: Readonly<Record<string, pulumi.Input<string>>>;
-  /** Environment that must not be seen in `docker inspect`. */
-  readonly secretEnv?: Readonly<Record<string, pulumi.Input<string>>>;
-  readonly files?: readonly ContainerFile[];
-  readonly mounts?: readonly docker.types.input.ContainerMount[];
-  /** `uid:gid`; default: the image's own user. */
-  readonly user?: string;
-  readonly health: Health;
-  readonly memoryMiB: number;
-  /** Time between the stop signal and the kill, in seconds. */
-  readonly stopGraceSeconds: number;
-  /** Default: the image's own. */
-  readonly stopSignal?: string;
-  /** Memory for POSIX shared memory, in MiB; default: Docker's 64. */
-  readonly sharedMemoryMiB?: number;
-}
-
-/** One container and its readiness: whatever depends on `ready` starts after the service has answered. */
+/** One container with the policies of all, and its readiness: whatever depends on `ready` starts after the service has answered. */
 export class Service extends pulumi.ComponentResource {
   static readonly type = "thoth-letta:service:Service";
   readonly container: docker.Container;
@@ -66,12 +15,18 @@ export class Service extends pulumi.ComponentResource {
   constructor(
     name: string,
     args: ServiceArgs,
-    options?: pulumi.ComponentResourceOptions & { readyAfter?: pulumi.Resource[] },
+    options?: pulumi.ComponentResourceOptions & {
+      /** The container starts at once, and is asked whether it is ready after these. */
+      readyAfter?: pulumi.Resource[];
+      /** The container is not there before these, and goes before them. */
+      startAfter?: pulumi.Resource[];
+    },
   ) {
-    const { readyAfter = [], ...componentOptions } = options ?? {};
+    const { readyAfter = [], startAfter = [], ...componentOptions } = options ?? {};
     super(Service.type, name, {}, componentOptions);
     this.container = new docker.Container(`${name}-container`, containerArgs(args), {
       parent: this,
+      dependsOn: startAfter,
       // The name and the ports are fixed, so the old container must go first. The provider asks for that only when it
       // reports the change itself, not for replaceOnChanges or a taint.
       deleteBeforeReplace: true,
@@ -102,11 +57,7 @@ function containerArgs(args: ServiceArgs): docker.ContainerArgs {
     ...startCommand(args),
     envs: Object.entries(args.env ?? {}).map(([key, value]) => pulumi.interpolate`${key}=${value}`),
     uploads: uploads(args),
-    networksAdvanced: args.networks.map(({ id, aliases, address }) => ({
-      name: id,
-      aliases,
-      ...(address === undefined ? {} : { ipv4Address: address }),
-    })),
+    ...attachment(args.networks),
     ports: (args.ports ?? []).map(({ internal, external, bindAddress }) => ({ internal, external, ip: bindAddress })),
     mounts: [...(args.mounts ?? [])],
     healthcheck: healthcheck(args.health),
@@ -117,8 +68,6 @@ function containerArgs(args: ServiceArgs): docker.ContainerArgs {
     ...(args.user === undefined ? {} : { user: args.user }),
     ...(args.stopSignal === undefined ? {} : { stopSignal: args.stopSignal }),
     ...(args.sharedMemoryMiB === undefined ? {} : { shmSize: args.sharedMemoryMiB }),
-    // Reaches model servers on the host, such as Ollama, from Linux as from Docker Desktop.
-    hosts: [{ host: "host.docker.internal", ip: "host-gateway" }],
     memory,
     // Equal to memory: no swap. Left out, the engine stores twice the memory and every preview shows a change.
     memorySwap: memory,
@@ -129,6 +78,19 @@ function containerArgs(args: ServiceArgs): docker.ContainerArgs {
     removeVolumes: false,
     logDriver: "json-file",
     logOpts: { "max-size": "10m", "max-file": "3" },
+  };
+}
+
+function attachment(networks: ServiceArgs["networks"]): Partial<docker.ContainerArgs> {
+  if (networks === "none") return { networkMode: "none" };
+  return {
+    networksAdvanced: networks.map(({ id, aliases, address }) => ({
+      name: id,
+      aliases,
+      ...(address === undefined ? {} : { ipv4Address: address }),
+    })),
+    // Reaches model servers on the host, such as Ollama, from Linux as from Docker Desktop.
+    hosts: [{ host: "host.docker.internal", ip: "host-gateway" }],
   };
 }
 

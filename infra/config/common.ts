@@ -40,6 +40,11 @@ export const versionSchema = z
   .union([z.string(), z.number().transform(String)])
   .refine((tag) => /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(tag), "must be a version, which is the tag of an image");
 
+/** The name of a Docker volume. */
+export const volumeSchema = z
+  .string()
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/, "must be the name of a Docker volume: letters, digits, _, . and -");
+
 /** What a shell takes as a variable's name. */
 export const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 

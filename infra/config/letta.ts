@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { lettaNames } from "../lib/names.ts";
+import { backupSchema } from "./backup.ts";
 import {
   bindAddressSchema,
   environmentSchema,
@@ -8,6 +10,7 @@ import {
   prefixSchema,
   subnetSchema,
   versionSchema,
+  volumeSchema,
 } from "./common.ts";
 import { parseConfig, type RawConfig } from "./read.ts";
 
@@ -46,6 +49,9 @@ const sizesSchema = z
       })
       .prefault({}),
     nginx: z.strictObject({ memoryMiB: mebibytes(32).default(128) }).prefault({}),
+    backup: z.strictObject({ memoryMiB: mebibytes(256).default(512) }).prefault({}),
+    /** The rehearsals run a Postgres of their own. */
+    drill: z.strictObject({ memoryMiB: mebibytes(512).default(768) }).prefault({}),
     /** Postgres connections that one project may hold. */
     projectConnections: z.int().min(1).max(1000).default(30),
   })
@@ -118,11 +124,22 @@ const lettaSchema = z.strictObject({
   /** Extra secret environment of the Letta server, e.g. `OPENAI_API_KEY`; set it with `--secret --path`. */
   secretEnv: environmentSchema.default({}),
   sizes: sizesSchema.prefault({}),
+  backup: backupSchema.prefault({}),
+  /** The volume that Postgres runs on; default: `<prefix>-postgres`. A restore makes another one, and then sets this. */
+  postgresVolume: volumeSchema.optional(),
 });
 
-export type LettaConfig = Readonly<z.output<typeof lettaSchema>>;
+export type LettaConfig = Readonly<z.output<typeof lettaSchema> & { postgresVolume: string }>;
 
 /** Completes and checks the letta stack's config. @throws UserError naming every mistake */
 export function parseLettaConfig(raw: RawConfig, stack: string): LettaConfig {
-  return parseConfig(lettaSchema, { prefix: stack, ...raw }, stack);
+  const schema = lettaSchema.superRefine(refuseOtherVolumes);
+  const config = parseConfig(schema, { prefix: stack, ...raw }, stack);
+  return { ...config, postgresVolume: config.postgresVolume ?? lettaNames(config.prefix).volumes.postgres };
+}
+
+function refuseOtherVolumes({ prefix, postgresVolume }: z.output<typeof lettaSchema>, context: z.RefinementCtx): void {
+  const { postgres: _, ...others } = lettaNames(prefix).volumes;
+  if (!Object.values(others).some((name) => name === postgresVolume)) return;
+  context.addIssue({ code: "custom", path: ["postgresVolume"], message: "is another volume of this stack" });
 }

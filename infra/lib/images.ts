@@ -6,6 +6,9 @@ import { UserError } from "./errors.ts";
 export const lettaImages = ["postgres", "redis", "nginx", "letta"] as const;
 export type LettaImage = (typeof lettaImages)[number];
 
+/** Images that no registry has: they are built on this machine, whatever the others are. */
+const builtImages: readonly string[] = ["thoth", "backup", "postgres-archiving"];
+
 /** One entry of images.lock.json. */
 export interface LockedImage {
   readonly name: string;
@@ -47,7 +50,7 @@ export function versionKey(key: string, version: string): string {
  * @throws UserError when the image is not pinned or not built yet
  */
 export function imageReference(key: string, source: ImageSource, version?: string): string {
-  return source.images === "local"
+  return source.images === "local" || builtImages.includes(key)
     ? localReference(key, source.root, version)
     : registryReference(key, source, version);
 }

@@ -13,6 +13,7 @@ export const aliases = {
   redis: "letta-redis",
   server: "letta-server",
   nginx: "letta-nginx",
+  backup: "letta-backup",
 } as const;
 
 /** Docker names of a letta stack; with the default prefix `letta` they are `letta-postgres`, `letta-network`, … */
@@ -23,13 +24,24 @@ export function lettaNames(prefix: string) {
     redis: `${prefix}-redis`,
     server: `${prefix}-server`,
     nginx: `${prefix}-nginx`,
+    backup: `${prefix}-backup`,
+    drill: `${prefix}-drill`,
     volumes: {
       postgres: `${prefix}-postgres`,
       redis: `${prefix}-redis`,
       home: `${prefix}-home`,
       data: `${prefix}-data`,
+      backup: `${prefix}-backup`,
+      scratch: `${prefix}-scratch`,
     },
   } as const;
+}
+
+/** Docker names of a letta stack's containers, in start order. */
+export function lettaContainers(prefix: string, hasBackup: boolean): string[] {
+  const { postgres, backup, drill, redis, server, nginx } = lettaNames(prefix);
+  // Stopped in the reverse order: the backup after all that writes to Postgres, and before Postgres.
+  return [postgres, ...(hasBackup ? [backup, drill] : []), redis, server, nginx];
 }
 
 /** Thoth's four roles, in start order. */

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { backupRepository } from "../components/backup-repository.ts";
 import { bridgeNetwork } from "../components/bridge-network.ts";
 import { databaseUrl, LettaServer } from "../components/letta-server.ts";
 import { Postgres } from "../components/postgres.ts";
@@ -8,35 +9,32 @@ import { Redis } from "../components/redis.ts";
 import { SseProxy, ssePort } from "../components/sse-proxy.ts";
 import type { LettaConfig } from "../config/letta.ts";
 import { hostUrl, urlAuthority } from "../lib/host.ts";
-import { imageReference, type LettaImage, lettaImages } from "../lib/images.ts";
-import { aliases, lettaNames } from "../lib/names.ts";
+import { aliases, lettaContainers, lettaNames } from "../lib/names.ts";
 import { planNetwork } from "../lib/network.ts";
+import { lettaBackup } from "./letta-backup.ts";
+import { lettaStackImages } from "./letta-images.ts";
 import { contractVersion, type LettaExports } from "./outputs.ts";
 
 /** Fixed place of the Letta server in its network. */
 const serverHostIndex = 10;
 
 /**
- * The shared infrastructure: Postgres, Redis, Letta and its SSE proxy, and a database for each project. Of `retired`
- * projects only the secrets are kept, and in Postgres whatever they had.
+ * The shared infrastructure: Postgres, Redis, Letta and its SSE proxy, a database for each project, and their backups. Of
+ * `retired` projects only the secrets are kept, and in Postgres whatever they had.
  */
 export function lettaStack(config: LettaConfig, root: string, retired: readonly string[] = []): LettaExports {
   const names = lettaNames(config.prefix);
   const plan = planNetwork(config.subnet);
   // All at once and first: an image that is not pinned or built is to be known before anything is made.
-  const source = { root, images: config.images, mirror: config.imageMirror };
-  const versions: Partial<Record<string, string | undefined>> = {
-    letta: config.lettaVersion,
-    postgres: config.postgresVersion,
-  };
-  const image = mapImages((key) => imageReference(key, source, versions[key]));
+  const images = lettaStackImages(config, root);
   const serverAddress = plan.host(serverHostIndex);
 
   const network = bridgeNetwork("network", names.network, plan, {});
   const common = { config, networkId: network.id };
 
-  const postgres = new Postgres("postgres", { ...common, image: image.postgres });
-  const redis = new Redis("redis", { ...common, image: image.redis });
+  const repository = backupRepository(names.volumes.backup);
+  const postgres = new Postgres("postgres", { ...common, image: images.postgres, repository });
+  const redis = new Redis("redis", { ...common, image: images.redis });
   const [lettaDatabase, ...projects] = ["letta", ...config.projects].map((project) =>
     projectDatabase(
       project,
@@ -44,10 +42,10 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
       { parent: postgres },
     ),
   ) as [ProjectDatabase, ...ProjectDatabase[]];
-  for (const project of retired) projectSecrets(project, { parent: postgres });
+  const retiredSecrets = retired.map((name) => ({ name, ...projectSecrets(name, { parent: postgres }) }));
   const server = new LettaServer("server", {
     ...common,
-    image: image.letta,
+    image: images.letta,
     networkName: network.name,
     address: serverAddress,
     postgres,
@@ -56,13 +54,16 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
   });
   const proxy = new SseProxy("nginx", {
     ...common,
-    image: image.nginx,
+    image: images.nginx,
     serverAddress,
     readyAfter: [server.service.ready],
   });
+  const databases = [lettaDatabase, ...projects];
+  const backup = lettaBackup({ ...common, images, repository, postgres, server, databases, retired: retiredSecrets });
 
   const postgresOnHost = urlAuthority(postgres.endpoint.host, postgres.endpoint.port);
   const services = [postgres.service, redis.service, server.service, proxy.service];
+  const sidecars = backup === undefined ? [] : [backup.agent, backup.drill];
   const url = (port: number) => hostUrl(config.bindAddress, port);
   const probe = new ProviderResource(
     "letta-probe",
@@ -74,12 +75,12 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
     },
     { dependsOn: services.map((service) => service.ready) },
   );
-  const containers = [names.postgres, names.redis, names.server, names.nginx];
+  const containers = lettaContainers(config.prefix, config.backup.engine !== "off");
   new ProviderResource(
     "network-clients",
     "network-clients",
     { network: network.name, ownContainers: containers },
-    { dependsOn: [probe] },
+    { dependsOn: [probe, ...sidecars.map((service) => service.container)] },
   );
 
   return {
@@ -88,7 +89,14 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
     urls: { server: url(config.ports.server), sse: url(config.ports.sse) },
     internalUrls: { server: `http://${aliases.server}:8283`, sse: `http://${aliases.nginx}:${ssePort}` },
     network: { id: network.id, name: network.name, subnet: config.subnet },
-    volumes: { postgres: names.volumes.postgres, data: server.dataVolumeName, home: server.homeVolumeName },
+    volumes: {
+      postgres: postgres.volumeName,
+      data: server.dataVolumeName,
+      home: server.homeVolumeName,
+      redis: redis.volumeName,
+      backup: repository.volumeName,
+    },
+    backup: { engine: config.backup.engine, container: names.backup, drillContainer: names.drill },
     containers,
     projects: config.projects,
     images: config.images,
@@ -97,15 +105,13 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
     databaseUrls: keyed(projects, databaseUrl),
     encryptionKeys: keyed(projects, (database) => database.encryptionKey),
     hostDatabaseUrls: keyed(
-      [lettaDatabase, ...projects],
+      databases,
       (database) =>
         pulumi.interpolate`postgresql://${database.name}:${database.password}@${postgresOnHost}/${database.name}`,
     ),
+    recoveryKey: pulumi.secret(repository.recoveryKey),
+    ...(backup === undefined ? {} : { backupSettings: backup.settings }),
   };
-}
-
-function mapImages(reference: (key: LettaImage) => string): Record<LettaImage, string> {
-  return Object.fromEntries(lettaImages.map((key) => [key, reference(key)])) as Record<LettaImage, string>;
 }
 
 /** Letta's own limit is what its pool may open, with room for a migration and a look by hand. */

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
+import type { BackupEngine } from "../config/backup.ts";
 import { UserError } from "../lib/errors.ts";
 
 /** Raised when a consumer of an older contract would misread the outputs. */
@@ -15,6 +16,7 @@ const lettaOutputsSchema = z.object({
   /** For containers on the letta network. */
   internalUrls: z.object({ server: z.string(), sse: z.string() }),
   network: z.object({ id: z.string(), name: z.string(), subnet: z.string() }),
+  /** `postgres` is the one that Postgres runs on now. */
   volumes: z.object({ postgres: z.string(), data: z.string(), home: z.string() }),
   /** Docker names, in start order. */
   containers: z.array(z.string()),
@@ -35,12 +37,29 @@ export interface LettaSecrets {
   readonly encryptionKeys: Readonly<Record<string, string>>;
 }
 
+/** What it tells the operator's commands alone; a stack that an older version brought up last has not told it. */
+export interface LettaOperation {
+  /** The containers are not there while the engine is off. */
+  readonly backup: {
+    readonly engine: BackupEngine;
+    /** Docker names: what makes the backups, and what rehearses their restore. */
+    readonly container: string;
+    readonly drillContainer: string;
+  };
+  /** With those of {@link LettaOutputs} all that have data. */
+  readonly volumes: { readonly redis: string; readonly backup: string };
+}
+
 /** The letta stack's outputs as the program exports them; the secrets keep each their own secrecy. */
 export type LettaExports = { [Key in keyof LettaOutputs]: pulumi.Input<unknown> } & {
   [Key in keyof LettaSecrets]: pulumi.Output<LettaSecrets[Key]>;
-} & {
+} & { [Key in keyof LettaOperation]: pulumi.Inputs } & {
   /** Project -> database URL on this host, for psql and migrations. */
   readonly hostDatabaseUrls: pulumi.Output<Record<string, string>>;
+  /** Opens every backup: the one secret that has to be kept elsewhere too. */
+  readonly recoveryKey: pulumi.Output<string>;
+  /** The settings of the backup agent, as JSON in one line, for its containers that do one job; absent while the engine is off. */
+  readonly backupSettings?: pulumi.Output<string>;
 };
 
 /** What the thoth stack exports. */

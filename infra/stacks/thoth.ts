@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
 import type * as pulumi from "@pulumi/pulumi";
@@ -11,6 +10,7 @@ import { type RoleProgram, roleProgram } from "../components/thoth-role.ts";
 import { variableName } from "../config/common.ts";
 import type { ThothConfig } from "../config/thoth.ts";
 import { UserError } from "../lib/errors.ts";
+import { fingerprint } from "../lib/fingerprint.ts";
 import { hostUrl } from "../lib/host.ts";
 import { type ThothRole, thothNames, thothRoles } from "../lib/names.ts";
 import { planNetwork } from "../lib/network.ts";
@@ -124,8 +124,4 @@ function readText(path: string): string {
       "pulumi config set envFile PATH",
     );
   }
-}
-
-function fingerprint(value: unknown): string {
-  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
 }

@@ -1,11 +1,19 @@
 import { UserError } from "../../infra/lib/errors.ts";
 import { labels } from "../../infra/lib/names.ts";
-import type { LettaOutputs, LettaSecrets, ThothExports } from "../../infra/stacks/outputs.ts";
+import type { LettaOperation, LettaOutputs, LettaSecrets, ThothExports } from "../../infra/stacks/outputs.ts";
 import type { Deps } from "./deps.ts";
 import { outputs } from "./pulumi.ts";
 
 /** What scripts read of a letta stack: its outputs with the secrets in the open. */
-export type LettaStack = LettaOutputs & LettaSecrets & { readonly hostDatabaseUrls: Readonly<Record<string, string>> };
+export type LettaStack = LettaOutputs &
+  LettaSecrets & {
+    readonly hostDatabaseUrls: Readonly<Record<string, string>>;
+    /** Absent where an older version brought the stack up last. */
+    readonly backup?: LettaOperation["backup"];
+    readonly volumes: Partial<LettaOperation["volumes"]>;
+    readonly recoveryKey?: string;
+    readonly backupSettings?: string;
+  };
 
 /** The letta stack's outputs, or undefined when it was never brought up. */
 export const readLetta = (deps: Deps, stack: string) => outputs<LettaStack>(deps, stack);

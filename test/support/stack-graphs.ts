@@ -19,7 +19,10 @@ const checkout = {
     "postgres@17.1": { name: "registry/postgres", tag: "17.1", digest },
   },
   ".state/images.local.json": Object.fromEntries(
-    ["postgres", "redis", "nginx", "letta", "thoth"].map((key) => [key, `thoth-letta/${key}:1-0123456789ab`]),
+    [
+      ...["postgres", "redis", "nginx", "letta", "thoth", "backup", "postgres-archiving"],
+      ...["backup@17.1", "postgres-archiving@17.1"],
+    ].map((key) => [key, `thoth-letta/${key.replace("@", "-")}:1-0123456789ab`]),
   ),
 };
 
@@ -41,12 +44,15 @@ export const lettaOutputs = {
 };
 
 /** The letta stack with the given config, recorded. */
-export function lettaGraph(raw: RawConfig = {}, isPreview = false): Promise<Graph<LettaExports>> {
+export function lettaGraph(
+  raw: RawConfig = {},
+  { isPreview = false, retired = [] }: { isPreview?: boolean; retired?: readonly string[] } = {},
+): Promise<Graph<LettaExports>> {
   return inCheckout((root) =>
     recordGraph(
       async () => {
         const { lettaStack } = await import("../../infra/stacks/letta.ts");
-        return lettaStack(parseLettaConfig(raw, "letta"), root);
+        return lettaStack(parseLettaConfig(raw, "letta"), root, retired);
       },
       { stack: "letta", isPreview },
     ),

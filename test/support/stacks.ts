@@ -204,6 +204,8 @@ export async function makeProject({ owner, letta = {}, thoth = {} }: ProjectOpti
     ports: { postgres, server, sse },
     subnet: lettaSubnet,
     mcpHosts: [`${project.thoth}-mcp`],
+    // A rehearsal takes a processor for seconds; a test that is about one asks for it.
+    backup: { drillOnStart: false },
     ...letta,
   });
   await project.initialize(project.thoth, {

@@ -34,14 +34,46 @@ test("an empty file is complete", () => {
       redis: { memoryMiB: 384, maxMemoryMiB: 256 },
       server: { memoryMiB: 2048, workers: 1, poolSize: 25, maxOverflow: 10 },
       nginx: { memoryMiB: 128 },
+      backup: { memoryMiB: 512 },
+      drill: { memoryMiB: 768 },
       projectConnections: 30,
     },
+    backup: {
+      engine: "pgbackrest",
+      schedule: {
+        full: "17 3 * * 0",
+        differential: "17 2 * * 1-6",
+        incremental: "17 */6 * * *",
+        verify: "37 4 * * *",
+        drill: "47 4 * * *",
+      },
+      retention: { days: 14, fulls: 2, dumps: 7 },
+      archiveSeconds: 60,
+      heartbeatSeconds: 10,
+      rpoZero: false,
+      rpoZeroWaitSeconds: 10,
+      drillOnStart: true,
+    },
+    postgresVolume: "letta-postgres",
   });
 });
 
 test("the prefix is the stack's name unless it is given", () => {
   expect(parseLettaConfig({}, "try-1").prefix).toBe("try-1");
   expect(parseLettaConfig({ prefix: "other" }, "try-1").prefix).toBe("other");
+});
+
+test("Postgres' volume is named after the prefix unless it is given", () => {
+  expect(parseLettaConfig({ prefix: "other" }, "letta").postgresVolume).toBe("other-postgres");
+  expect(parseLettaConfig({ postgresVolume: "letta_restored.1" }, "letta").postgresVolume).toBe("letta_restored.1");
+});
+
+test("the copy of the backups elsewhere needs no more than where it is and who asks", () => {
+  const sftp = { type: "sftp", host: "nas", user: "backup", path: "letta", privateKey: "plain-key" };
+  const s3 = { type: "s3", endpoint: "https://s3.example.org", bucket: "b", accessKey: "a", secretKey: "s" };
+  const offsite = (value: object) => parseLettaConfig({ backup: { offsite: value } }, "letta").backup.offsite;
+  expect(offsite(sftp)).toEqual({ ...sftp, port: 22 });
+  expect(offsite(s3)).toEqual({ ...s3, region: "us-east-1", path: "" });
 });
 
 test("a part of an object leaves the other defaults", () => {
@@ -134,6 +166,22 @@ describe("refuses", () => {
     ],
     ["memory with a unit", { sizes: { nginx: { memoryMiB: "1g" } } }, "nginx.memoryMiB: must be a whole number of MiB"],
     ["no worker", { sizes: { server: { workers: 0 } } }, "thoth-letta:sizes.server.workers: "],
+    ["an engine that is none", { backup: { engine: "barman" } }, 'backup.engine: must be "auto", "pgbackrest", "core"'],
+    [
+      "a schedule that is none",
+      { backup: { schedule: { full: "daily" } } },
+      "thoth-letta:backup.schedule.full: must be a cron expression such as",
+    ],
+    [
+      "a schedule of seconds",
+      { backup: { schedule: { drill: "* * * * * *" } } },
+      "thoth-letta:backup.schedule.drill: must be a cron expression such as",
+    ],
+    ["backups kept no day", { backup: { retention: { days: 0 } } }, "thoth-letta:backup.retention.days: "],
+    ["another host of no known kind", { backup: { offsite: { type: "ftp" } } }, "thoth-letta:backup.offsite.type: "],
+    ["an unknown key of the backup", { backup: { when: "now" } }, "thoth-letta:backup.when: no such key"],
+    ["a volume's name with a slash", { postgresVolume: "/data" }, "thoth-letta:postgresVolume: must be the name of a"],
+    ["another of its volumes", { postgresVolume: "letta-home" }, "thoth-letta:postgresVolume: is another volume of"],
     ["an unknown size", { sizes: { mysql: {} } }, "thoth-letta:sizes.mysql: no such key"],
   ])("%s", (_, raw, expected) => {
     const message = refusal(raw);
@@ -167,6 +215,8 @@ describe("the mending command", () => {
 
 test("a refused secret is not in the message", () => {
   expect(refusal({ secretEnv: { "A-KEY": "plain-key", B: ["plain-other"] } })).not.toContain("plain-");
+  const offsite = { type: "sftp", host: "", user: 1, privateKey: ["plain-key"], path: "plain-path" };
+  expect(refusal({ backup: { offsite } })).not.toContain("plain-");
 });
 
 describe("connections", () => {

@@ -8,6 +8,9 @@ const isPlainSecret = /plain-/;
 const graphs = {
   letta: await lettaGraph({ secretEnv: { OPENAI_API_KEY: "plain-openai" } }),
   "letta of local images": await lettaGraph({ images: "local" }),
+  "letta with a copy of its backups elsewhere": await lettaGraph({
+    backup: { offsite: { type: "sftp", host: "nas", user: "u", path: "p", privateKey: "plain-private-key" } },
+  }),
   thoth: await thothGraph({ secretEnv: { MISTRAL_API_KEY: "plain-mistral" } }),
   "thoth of published images": await thothGraph({ repository: "example.org/thoth", release: "1.2" }),
 };
@@ -32,7 +35,7 @@ interface ContainerInputs {
 const inputsOf = (resource: RecordedResource) => resource.inputs as ContainerInputs;
 
 test("there are the containers that the rules are about", () => {
-  expect(containers).toHaveLength(16);
+  expect(containers).toHaveLength(26);
 });
 
 test.each(containers)("%s is stopped before it is killed, and never loses its volumes", (_, resource) => {
@@ -77,6 +80,7 @@ test.each(containers)("%s has a health check whose durations read back as they w
 
 test.each(containers)("%s listens on loopback alone", (_, resource) => {
   for (const port of inputsOf(resource).ports) expect(port.ip).toBe("127.0.0.1");
+  expect([undefined, "none"]).toContain(inputsOf(resource).networkMode);
 });
 
 test.each(containers)("%s is labelled with its stack's prefix and its own service", (_, resource) => {
@@ -94,13 +98,15 @@ test.each(containers)("%s shows no secret to docker inspect", (_, resource) => {
 });
 
 test.each(containers)("%s has its secrets in one file alone", (_, resource) => {
-  const withSecrets = inputsOf(resource).uploads.filter(({ content }) => isPlainSecret.test(content));
-  const hasSecrets = !/redis|nginx/.test(resource.name);
-  expect(withSecrets.map(({ file }) => file)).toEqual(hasSecrets ? ["/run/thoth-letta/secrets.env"] : []);
-  // The wrapper that reads the file is all that comes before the command.
-  if (hasSecrets) {
-    expect(inputsOf(resource).entrypoints).toEqual(["/bin/sh", "/run/thoth-letta/with-secrets.sh"]);
-    expect(inputsOf(resource).uploads.map(({ file }) => file)).toContain("/run/thoth-letta/with-secrets.sh");
+  const { uploads, entrypoints } = inputsOf(resource);
+  const withSecrets = uploads.filter(({ content }) => isPlainSecret.test(content)).map(({ file }) => file);
+  if (/redis|nginx/.test(resource.name)) expect(withSecrets).toEqual([]);
+  else if (/backup/.test(resource.name)) expect(withSecrets).toEqual(["/run/thoth-letta/backup.json"]);
+  else {
+    expect(withSecrets).toEqual(["/run/thoth-letta/secrets.env"]);
+    // The wrapper that reads the file is all that comes before the command.
+    expect(entrypoints).toEqual(["/bin/sh", "/run/thoth-letta/with-secrets.sh"]);
+    expect(uploads.map(({ file }) => file)).toContain("/run/thoth-letta/with-secrets.sh");
   }
 });
 
@@ -108,7 +114,7 @@ test.each(containers)("%s keeps files from the container's other users", (_, res
   const { uploads, user } = inputsOf(resource);
   for (const { file, permissions } of uploads) {
     // An upload belongs to root, so a container that runs as one other user alone must be able to read it.
-    const isRootOnly = file.endsWith("secrets.env") && user === undefined;
+    const isRootOnly = /secrets\.env$|backup\.json$/.test(file) && user === undefined;
     expect(permissions, file).toBe(isRootOnly ? "0400" : "0444");
   }
 });
@@ -119,8 +125,10 @@ test.each(pinned)("%s runs an image that cannot change under its name", (_, reso
   expect(inputsOf(resource).image).toMatch(/@sha256:[0-9a-f]{64}$|^thoth-letta\/[a-z-]+:[^:]+-[0-9a-f]{12}$/);
 });
 
-test.each(containers)("%s reaches model servers on the host", (_, resource) => {
-  expect(inputsOf(resource).hosts).toEqual([{ host: "host.docker.internal", ip: "host-gateway" }]);
+test.each(containers)("%s reaches model servers on the host, unless it is on no network at all", (_, resource) => {
+  const { networkMode, networksAdvanced, hosts } = inputsOf(resource);
+  if (networkMode === "none") expect({ networksAdvanced, hosts }).toEqual({});
+  else expect(hosts).toEqual([{ host: "host.docker.internal", ip: "host-gateway" }]);
 });
 
 test.each(stacks)("%s stores no secret in the open", (_, resources) => {

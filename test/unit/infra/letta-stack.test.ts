@@ -17,11 +17,15 @@ function resolved<Value>(output: pulumi.Input<Value>): Promise<pulumi.Unwrap<Val
 test("is exactly these resources", () => {
   // A changed type or name is, to the engine, another resource: what was there is deleted, a database with its data.
   expect(graph.resources.map(({ type, name }) => `${type} ${name}`).sort()).toEqual([
+    "docker:index/container:Container backup-container",
+    "docker:index/container:Container backup-drill-container",
     "docker:index/container:Container nginx-container",
     "docker:index/container:Container postgres-container",
     "docker:index/container:Container redis-container",
     "docker:index/container:Container server-container",
     "docker:index/network:Network network",
+    "docker:index/volume:Volume backup-scratch",
+    "docker:index/volume:Volume backup-volume",
     "docker:index/volume:Volume postgres-volume",
     "docker:index/volume:Volume redis-volume",
     "docker:index/volume:Volume server-data",
@@ -32,10 +36,13 @@ test("is exactly these resources", () => {
     "pulumi-nodejs:dynamic/thoth-letta:letta-probe probe",
     "pulumi-nodejs:dynamic/thoth-letta:migration server-migration",
     "pulumi-nodejs:dynamic/thoth-letta:network-clients network-clients",
+    "pulumi-nodejs:dynamic/thoth-letta:readiness backup-drill-ready",
+    "pulumi-nodejs:dynamic/thoth-letta:readiness backup-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness nginx-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness postgres-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness redis-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness server-ready",
+    "random:index/randomPassword:RandomPassword backup-recovery-key",
     "random:index/randomPassword:RandomPassword database-letta-key",
     "random:index/randomPassword:RandomPassword database-letta-password",
     "random:index/randomPassword:RandomPassword database-notes-key",
@@ -45,10 +52,13 @@ test("is exactly these resources", () => {
     "random:index/randomPassword:RandomPassword postgres-admin-password",
     "random:index/randomPassword:RandomPassword server-encryption-key",
     "random:index/randomPassword:RandomPassword server-password",
+    "thoth-letta:letta:Backup backup",
     "thoth-letta:letta:Postgres postgres",
     "thoth-letta:letta:Redis redis",
     "thoth-letta:letta:Server server",
     "thoth-letta:letta:SseProxy nginx",
+    "thoth-letta:service:Service backup",
+    "thoth-letta:service:Service backup-drill",
     "thoth-letta:service:Service nginx",
     "thoth-letta:service:Service postgres",
     "thoth-letta:service:Service redis",
@@ -56,9 +66,9 @@ test("is exactly these resources", () => {
   ]);
 });
 
-test("a further project changes no resource that is there", async () => {
+test("a further project changes no resource that is there but those of the backup, which is told of it", async () => {
   const withOne = await lettaGraph({ projects: ["thoth"] });
-  const isOfNotes = (name: string) => name.startsWith("database-notes");
+  const isOfNotes = (name: string) => /^database-notes|^backup(-drill)?-container/.test(name);
   const described = ({ resources }: Graph<LettaExports>) =>
     resources
       .filter(({ name }) => !isOfNotes(name))
@@ -67,9 +77,10 @@ test("a further project changes no resource that is there", async () => {
   expect(described(graph)).toEqual(described(withOne));
 });
 
-test("each volume outlives destroy, rename and a change of labels", () => {
-  const volumes = graph.ofType("docker:index/volume:Volume");
+test("each volume with data outlives destroy, rename and a change of labels", () => {
+  const volumes = graph.ofType("docker:index/volume:Volume").filter(({ name }) => name !== "backup-scratch");
   expect(volumes.map(({ inputs }) => inputs)).toEqual([
+    { name: "letta-backup" },
     { name: "letta-postgres" },
     { name: "letta-redis" },
     { name: "letta-home" },
@@ -86,7 +97,7 @@ test("each volume outlives destroy, rename and a change of labels", () => {
 
 test("each generated secret is protected and needs no quoting anywhere", () => {
   const passwords = graph.ofType("random:index/randomPassword:RandomPassword");
-  expect(passwords).toHaveLength(9);
+  expect(passwords).toHaveLength(10);
   for (const { name, inputs, options } of passwords) {
     expect(inputs, name).toEqual({ length: expect.toSatisfy((length) => length >= 32), special: false });
     expect(options.protect, name).toBe(true);
@@ -129,7 +140,11 @@ test("Redis is not published, and Postgres, Letta and the proxy each on their ow
 test("Postgres keeps its cluster on the volume and is asked to shut down fast", () => {
   const { inputs } = graph.resource("postgres-container");
   expect(inputs.envs).toContain("PGDATA=/var/lib/postgresql/data/pgdata");
-  expect(inputs.mounts).toEqual([{ type: "volume", source: "letta-postgres", target: "/var/lib/postgresql/data" }]);
+  expect(inputs.mounts).toContainEqual({
+    type: "volume",
+    source: "letta-postgres",
+    target: "/var/lib/postgresql/data",
+  });
   expect(inputs).toMatchObject({ stopSignal: "SIGINT", destroyGraceSeconds: 120 });
 });
 
@@ -161,13 +176,23 @@ describe("order", () => {
     ["nginx-ready", ["nginx-container", "server-ready"]],
     ["probe", ["postgres-ready", "redis-ready", "server-ready", "nginx-ready"]],
     ["network-clients", ["probe", "postgres-container", "redis-container", "server-container", "nginx-container"]],
+    ["network-clients", ["backup-container", "backup-drill-container"]],
+    ["backup-container", ["postgres-ready", "database-letta", "database-thoth", "server-migration"]],
+    ["backup-drill-container", ["postgres-ready", "database-letta", "database-thoth", "server-migration"]],
   ])("%s waits for %j", (name, expected) => {
     expect(graph.waitsFor(name)).toEqual(expect.arrayContaining(expected));
   });
 
-  test("no container waits for another to be ready: they start together", () => {
-    for (const { name } of graph.ofType("docker:index/container:Container")) {
+  test("no container but those of the backup waits for another to be ready: they start together", () => {
+    const containers = graph.ofType("docker:index/container:Container");
+    for (const { name } of containers.filter((container) => !container.name.startsWith("backup"))) {
       expect(graph.waitsFor(name).filter((other) => other.endsWith("-ready"))).toEqual([]);
+    }
+  });
+
+  test("nothing that serves waits for the backup", () => {
+    for (const name of ["server-ready", "nginx-ready", "probe", "postgres-ready", "database-thoth"]) {
+      expect(graph.waitsFor(name).filter((other) => /^backup.*(container|ready)$/.test(other))).toEqual([]);
     }
   });
 
@@ -191,7 +216,9 @@ describe("outputs", () => {
       Object.entries(graph.exports).map(async ([name, value]) => [name, await pulumi.isSecret(pulumi.output(value))]),
     );
     const secret = secrecy.filter(([, isSecret]) => isSecret).map(([name]) => name);
-    expect(secret.sort()).toEqual(["databaseUrls", "encryptionKeys", "hostDatabaseUrls", "serverPassword"]);
+    expect(secret.sort()).toEqual([
+      ...["backupSettings", "databaseUrls", "encryptionKeys", "hostDatabaseUrls", "recoveryKey", "serverPassword"],
+    ]);
   });
 
   test("a consumer of this version understands them", async () => {
@@ -205,7 +232,7 @@ describe("outputs", () => {
       internalUrls: { server: "http://letta-server:8283", sse: "http://letta-nginx:8284" },
       network: { id: "id-of-network", name: "letta-network", subnet: "172.22.0.0/16" },
       volumes: { postgres: "letta-postgres", data: "letta-data", home: "letta-home" },
-      containers: ["letta-postgres", "letta-redis", "letta-server", "letta-nginx"],
+      containers: [...["letta-postgres", "letta-backup", "letta-drill", "letta-redis", "letta-server", "letta-nginx"]],
       projects: ["thoth", "notes"],
       images: "registry",
       schemaVersion: "revision-1",
@@ -238,7 +265,7 @@ describe("outputs", () => {
 });
 
 test("a first preview, in which no id is known yet, runs to its end", async () => {
-  const preview = await lettaGraph({}, true);
+  const preview = await lettaGraph({}, { isPreview: true });
   expect(preview.resources.map(({ urn }) => urn).sort()).toEqual(
     (await lettaGraph({})).resources.map(({ urn }) => urn).sort(),
   );
@@ -247,7 +274,7 @@ test("a first preview, in which no id is known yet, runs to its end", async () =
 test("a prefix names every Docker thing, so that a second stack lives beside the first", async () => {
   const { resources } = await lettaGraph({ prefix: "try" });
   const dockerNames = resources.filter(({ type }) => type.startsWith("docker:")).map(({ inputs }) => inputs.name);
-  expect(dockerNames).toHaveLength(9);
+  expect(dockerNames).toHaveLength(13);
   for (const name of dockerNames) expect(name).toMatch(/^try-/);
 });
 
@@ -258,7 +285,7 @@ test("Letta, its migration and Postgres are of the versions that the config name
   expect(images.map((name) => resource(name).inputs.image)).toEqual([
     `registry/letta:0.9@${digest}`,
     `registry/letta:0.9@${digest}`,
-    `registry/postgres:17.1@${digest}`,
+    "thoth-letta/postgres-archiving-17.1:1-0123456789ab",
     `registry/redis:1.0@${digest}`,
   ]);
 });

@@ -48,7 +48,7 @@ describe("before anything is made", () => {
   });
 
   test.each([
-    ["letta", ["try-postgres", "try-redis", "try-server", "try-nginx"]],
+    ["letta", ["try-postgres", "try-redis", "try-server", "try-nginx", "try-backup", "try-drill"]],
     ["thoth", ["try-api", "try-mcp", "try-discovery", "try-monitor"]],
   ])("%s claims the names of all its containers", async (kind, names) => {
     const docker = fakeDocker({

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { serverEnvironment } from "../../../infra/components/letta-server.ts";
-import { postgresSettings } from "../../../infra/components/postgres.ts";
+import { archiveEnvironment, postgresSettings } from "../../../infra/components/postgres-settings.ts";
 import { redisSettings } from "../../../infra/components/redis.ts";
 import { parseLettaConfig } from "../../../infra/config/letta.ts";
 import type { RawConfig } from "../../../infra/config/read.ts";
@@ -49,15 +49,56 @@ describe("Letta", () => {
   });
 });
 
-test("Postgres gets its sizes from the config", () => {
-  const sizes = { postgres: { maxConnections: 300, sharedBuffersMiB: 512, memoryMiB: 2048 } };
-  expect(pairs(postgresSettings(config({ sizes })))).toEqual([
-    "-c max_connections=300",
-    "-c shared_buffers=512MB",
-    "-c password_encryption=scram-sha-256",
-    "-c wal_level=replica",
-    "-c log_checkpoints=off",
-  ]);
+describe("Postgres", () => {
+  const settingsOf = (raw: RawConfig) => pairs(postgresSettings(config(raw)));
+  const engine = (name: string) => settingsOf({ backup: { engine: name, archiveSeconds: 30 } });
+
+  test("gets its sizes from the config", () => {
+    const sizes = { postgres: { maxConnections: 300, sharedBuffersMiB: 512, memoryMiB: 2048 } };
+    expect(settingsOf({ sizes, backup: { engine: "off" } })).toEqual([
+      "-c max_connections=300",
+      "-c shared_buffers=512MB",
+      "-c password_encryption=scram-sha-256",
+      "-c unix_socket_directories=/var/run/postgresql,/var/lib/postgresql/data/run",
+      "-c log_checkpoints=off",
+      "-c wal_level=replica",
+      "-c archive_mode=off",
+    ]);
+  });
+
+  test("pushes its WAL with pgBackRest, in time", () => {
+    expect(engine("pgbackrest")).toEqual(
+      expect.arrayContaining([
+        "-c archive_mode=on",
+        "-c archive_timeout=30",
+        "-c archive_command=pgbackrest archive-push %p",
+        "-c wal_level=replica",
+      ]),
+    );
+  });
+
+  test("lets the core engine fetch its WAL, and pushes none", () => {
+    expect(engine("core")).toEqual(expect.arrayContaining(["-c archive_mode=off", "-c wal_level=replica"]));
+    expect(engine("core").join(" ")).not.toContain("archive_command");
+  });
+
+  test.each(["pgbackrest", "core"])("is ready for either engine's backups with %s, and its disk is safe", (name) => {
+    expect(engine(name)).toEqual(
+      expect.arrayContaining(["-c summarize_wal=on", "-c max_wal_senders=10", "-c max_slot_wal_keep_size=4GB"]),
+    );
+  });
+
+  test("is told where its repository is, as the agent is, and in the open nothing of the key", async () => {
+    const { environment } = await import("../../../infra/containers/backup/src/engines/pgbackrest.ts");
+    const own = archiveEnvironment(config().backup);
+    const agents = environment({ recoveryKey: "a-key" });
+    for (const name of ["STANZA", "REPO1_PATH", "REPO1_CIPHER_TYPE", "PG1_PATH"].map((end) => `PGBACKREST_${end}`)) {
+      expect(own[name], name).toBe(agents[name]);
+    }
+    expect(Object.keys(own)).not.toContain("PGBACKREST_REPO1_CIPHER_PASS");
+    for (const other of ["core", "off"])
+      expect(archiveEnvironment(config({ backup: { engine: other } }).backup)).toEqual({});
+  });
 });
 
 test("Redis keeps what it was told, and when it is full says so rather than forgetting locks", () => {

@@ -1,0 +1,123 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import type { LettaConfig } from "../config/letta.ts";
+import { paths } from "../containers/backup/src/paths.ts";
+import type { SettingsInput } from "../containers/backup/src/settings.ts";
+import { aliases, lettaNames } from "../lib/names.ts";
+import type { BackupRepository } from "./backup-repository.ts";
+import { Service } from "./service.ts";
+import type { ServiceArgs } from "./service-args.ts";
+
+export interface BackupArgs {
+  readonly config: LettaConfig;
+  readonly image: string;
+  readonly networkId: pulumi.Input<string>;
+  readonly repository: BackupRepository;
+  /** Volumes of the cluster and of Letta's files outside it. */
+  readonly volumes: { readonly postgres: pulumi.Input<string>; readonly home: pulumi.Input<string> };
+  /** Another one is a reason to rehearse a restore. */
+  readonly configHash: string;
+  /** The stack's generated secrets, name -> value: with them lost, what they encrypt would be. */
+  readonly keys: Readonly<Record<string, pulumi.Input<string>>>;
+  /** What must be there before there is anything to back up. */
+  readonly startAfter: pulumi.Resource[];
+}
+
+/** What makes the backups, and what rehearses their restore: two containers that nothing else waits for. */
+export class Backup extends pulumi.ComponentResource {
+  static readonly type = "thoth-letta:letta:Backup";
+  readonly agent: Service;
+  readonly drill: Service;
+  /** The agent's settings as JSON; secret. */
+  readonly settings: pulumi.Output<string>;
+
+  constructor(name: string, args: BackupArgs, options?: pulumi.ComponentResourceOptions) {
+    super(Backup.type, name, {}, options);
+    const { config, repository, volumes } = args;
+    const names = lettaNames(config.prefix);
+    this.settings = settings(args);
+    const scratch = new docker.Volume(
+      `${name}-scratch`,
+      { name: names.volumes.scratch },
+      { parent: this, ignoreChanges: ["labels", "driver", "driverOpts"] },
+    ).name;
+    const place = { parent: this, startAfter: args.startAfter };
+    this.agent = new Service(
+      name,
+      {
+        ...common(args, this.settings),
+        containerName: names.backup,
+        service: "backup",
+        command: ["backup", "serve"],
+        // The repository is on this host: only a copy on another one needs a network.
+        networks: config.backup.offsite === undefined ? "none" : [{ id: args.networkId, aliases: [aliases.backup] }],
+        mounts: [
+          mount(volumes.postgres, paths.volume, { readOnly: true }),
+          mount(repository.volumeName, paths.repository),
+          mount(scratch, paths.scratch, { readOnly: true }),
+          mount(volumes.home, paths.lettaHome, { readOnly: true }),
+        ],
+        memoryMiB: config.sizes.backup.memoryMiB,
+      },
+      place,
+    );
+    this.drill = new Service(
+      `${name}-drill`,
+      {
+        ...common(args, this.settings),
+        containerName: names.drill,
+        service: "drill",
+        command: ["backup", "serve-drill"],
+        networks: "none",
+        mounts: [
+          mount(repository.volumeName, paths.repository, { readOnly: true }),
+          mount(scratch, paths.scratch),
+          // Else the engine makes a volume without a name for the one that Postgres' image declares.
+          { type: "tmpfs", target: paths.volume },
+        ],
+        memoryMiB: config.sizes.drill.memoryMiB,
+        sharedMemoryMiB: 256,
+      },
+      place,
+    );
+    this.registerOutputs();
+  }
+}
+
+function mount(
+  source: pulumi.Input<string>,
+  target: string,
+  { readOnly = false }: { readOnly?: boolean } = {},
+): docker.types.input.ContainerMount {
+  return { type: "volume", source, target, ...(readOnly ? { readOnly } : {}) };
+}
+
+/** What the two have in common. */
+function common({ config, image }: BackupArgs, content: pulumi.Output<string>) {
+  return {
+    prefix: config.prefix,
+    image,
+    files: [{ path: paths.settings, content, permissions: "0400" }],
+    // Each check starts a Node: seldom enough for an idle laptop.
+    health: { test: ["CMD", "backup", "health"], intervalSeconds: 30, readyTimeoutSeconds: 120 },
+    stopGraceSeconds: 30,
+  } satisfies Partial<ServiceArgs>;
+}
+
+function settings({ config, repository, configHash, keys }: BackupArgs): pulumi.Output<string> {
+  const { engine, ...rest } = config.backup;
+  if (engine === "off") throw new Error("there is no backup to be told its settings");
+  const complete = pulumi.all([repository.recoveryKey, pulumi.all(keys)]).apply(([recoveryKey, ofStack]) => {
+    const input: SettingsInput = {
+      engine,
+      ...rest,
+      recoveryKey,
+      stack: pulumi.getStack(),
+      databases: ["letta", ...config.projects],
+      configHash,
+      keys: ofStack,
+    };
+    return JSON.stringify(input);
+  });
+  return pulumi.secret(complete);
+}

@@ -1,0 +1,55 @@
+import type { LettaConfig } from "../config/letta.ts";
+import { paths } from "../containers/backup/src/paths.ts";
+
+/** Where the image has the cluster's volume, the cluster in it, and the socket by which the backup reaches Postgres. */
+export const postgresPaths = { volume: paths.volume, cluster: paths.cluster, socket: paths.socket } as const;
+
+const ownSocket = "/var/run/postgresql";
+
+/** Server settings as command line options: they can be read in the plan, and a change replaces the container. */
+export function postgresSettings({ sizes, backup }: Pick<LettaConfig, "sizes" | "backup">): string[] {
+  const settings = {
+    max_connections: sizes.postgres.maxConnections,
+    shared_buffers: `${sizes.postgres.sharedBuffersMiB}MB`,
+    password_encryption: "scram-sha-256",
+    unix_socket_directories: `${ownSocket},${postgresPaths.socket}`,
+    log_checkpoints: "off",
+    wal_level: "replica",
+    ...walSettings(backup),
+  };
+  return Object.entries(settings).flatMap(([key, value]) => ["-c", `${key}=${value}`]);
+}
+
+function walSettings({ engine, archiveSeconds }: LettaConfig["backup"]): Record<string, string | number> {
+  if (engine === "off") return { archive_mode: "off" };
+  const streaming = {
+    // Incremental base backups need it; with it the engine can be changed at any time.
+    summarize_wal: "on",
+    max_wal_senders: 10,
+    // A reader of the WAL that is gone must not fill the disk: it loses its place instead, and a new backup is made.
+    max_slot_wal_keep_size: "4GB",
+  };
+  if (engine === "core") return { ...streaming, archive_mode: "off" };
+  return {
+    ...streaming,
+    archive_mode: "on",
+    archive_timeout: archiveSeconds,
+    archive_command: "pgbackrest archive-push %p",
+  };
+}
+
+/** What pgBackRest is told in Postgres' container, but for the key of its repository; the agent has the rest. */
+export function archiveEnvironment({ engine }: LettaConfig["backup"]): Record<string, string> {
+  if (engine !== "pgbackrest") return {};
+  return {
+    PGBACKREST_STANZA: "main",
+    PGBACKREST_REPO1_PATH: paths.pgbackrest,
+    PGBACKREST_REPO1_CIPHER_TYPE: "aes-256-cbc",
+    PGBACKREST_PG1_PATH: paths.cluster,
+    PGBACKREST_PG1_SOCKET_PATH: ownSocket,
+    PGBACKREST_COMPRESS_TYPE: "zst",
+    PGBACKREST_COMPRESS_LEVEL: "3",
+    PGBACKREST_LOG_LEVEL_FILE: "off",
+    PGBACKREST_LOG_LEVEL_CONSOLE: "warn",
+  };
+}

@@ -1,0 +1,59 @@
+import type * as docker from "@pulumi/docker";
+import type * as pulumi from "@pulumi/pulumi";
+import type { ContainerFile } from "./service-files.ts";
+
+/** A health check and how long the first success may take. */
+export interface Health {
+  /** As Docker takes it: `["CMD", …]` or `["CMD-SHELL", "…"]`. */
+  readonly test: string[];
+  /** Time between checks, in seconds. Default 10: each check is a process, also on an idle laptop. */
+  readonly intervalSeconds?: number;
+  /** How long the service may take from its start to its first good answer, in seconds. */
+  readonly readyTimeoutSeconds: number;
+}
+
+/** A port of the container published on the host. */
+export interface PublishedPort {
+  readonly internal: number;
+  readonly external: number;
+  readonly bindAddress: string;
+}
+
+/** A network that a container is on. */
+export interface ServiceNetwork {
+  readonly id: pulumi.Input<string>;
+  readonly aliases: string[];
+  readonly address?: string;
+}
+
+/** What one container is; the policies that hold for every container are in service.ts. */
+export interface ServiceArgs {
+  /** Docker name. */
+  readonly containerName: string;
+  /** The stack's prefix: the label by which scripts find its containers. */
+  readonly prefix: string;
+  /** The service's role within its stack, e.g. `postgres`. */
+  readonly service: string;
+  /** Image reference, by digest or by a tag that names its content. */
+  readonly image: string;
+  /** The whole command line; the image's own entrypoint is not used. */
+  readonly command: string[];
+  /** `none`: it reaches nothing and nobody reaches it, but through its volumes. */
+  readonly networks: readonly ServiceNetwork[] | "none";
+  readonly ports?: readonly PublishedPort[];
+  readonly env?: Readonly<Record<string, pulumi.Input<string>>>;
+  /** Environment that must not be seen in `docker inspect`. */
+  readonly secretEnv?: Readonly<Record<string, pulumi.Input<string>>>;
+  readonly files?: readonly ContainerFile[];
+  readonly mounts?: readonly docker.types.input.ContainerMount[];
+  /** `uid:gid`; default: the image's own user. */
+  readonly user?: string;
+  readonly health: Health;
+  readonly memoryMiB: number;
+  /** Time between the stop signal and the kill, in seconds. */
+  readonly stopGraceSeconds: number;
+  /** Default: the image's own. */
+  readonly stopSignal?: string;
+  /** Memory for POSIX shared memory, in MiB; default: Docker's 64. */
+  readonly sharedMemoryMiB?: number;
+}

@@ -1,0 +1,195 @@
+import * as pulumi from "@pulumi/pulumi";
+import { describe, expect, test } from "vitest";
+import type { RawConfig } from "../../../infra/config/read.ts";
+import { type Settings, settingsSchema } from "../../../infra/containers/backup/src/settings.ts";
+import type { LettaExports } from "../../../infra/stacks/outputs.ts";
+import type { Graph } from "../../support/graph.ts";
+import { lettaGraph } from "../../support/stack-graphs.ts";
+
+const graph = await lettaGraph({ projects: ["thoth", "notes"], backup: { archiveSeconds: 20, drillOnStart: false } });
+
+/** The value of an output, which Pulumi offers to tests only by way of `apply`. */
+function resolved<Value>(output: pulumi.Output<Value> | undefined): Promise<Value> {
+  return new Promise((resolve, reject) => (output === undefined ? reject(new Error("none")) : output.apply(resolve)));
+}
+
+/** What a container of the backup is told. */
+function settingsOf({ resource }: Graph<LettaExports>, name = "backup"): Settings {
+  const { uploads } = resource(`${name}-container`).inputs as { uploads: { file: string; content: string }[] };
+  const text = uploads.find(({ file }) => file === "/run/thoth-letta/backup.json")?.content ?? "";
+  return settingsSchema.parse(JSON.parse(text));
+}
+
+const volume = (source: string, target: string, rest = {}) => ({ type: "volume", source, target, ...rest });
+const readOnly = { readOnly: true };
+
+describe("the agent", () => {
+  test("gets settings that it understands, made of the config and the stack's secrets", () => {
+    expect(settingsOf(graph)).toMatchObject({
+      engine: "pgbackrest",
+      recoveryKey: "plain-backup-recovery-key",
+      stack: "letta",
+      databases: ["letta", "thoth", "notes"],
+      archiveSeconds: 20,
+      heartbeatSeconds: 10,
+      drillOnStart: false,
+      retention: { days: 14, fulls: 2, dumps: 7 },
+    });
+    expect(settingsOf(graph, "backup-drill")).toEqual(settingsOf(graph));
+  });
+
+  test("keeps every secret that a restored database needs, those of retired projects too", async () => {
+    const encryptionKey = (name: string) => Buffer.from(`plain-database-${name}-key`).toString("base64");
+    const ofProjects = (...names: string[]) =>
+      Object.fromEntries(
+        names.flatMap((name) => [
+          [`database-${name}-password`, `plain-database-${name}-password`],
+          [`database-${name}-encryption-key`, encryptionKey(name)],
+        ]),
+      );
+    expect(settingsOf(graph).keys).toEqual({
+      "postgres-admin-password": "plain-postgres-admin-password",
+      "server-password": "plain-server-password",
+      "server-encryption-key": "plain-server-encryption-key",
+      ...ofProjects("letta", "thoth", "notes"),
+    });
+    expect(settingsOf(await lettaGraph({}, { retired: ["old"] })).keys).toMatchObject(ofProjects("old"));
+  });
+
+  test("sees the cluster and Letta's files, and can change neither", () => {
+    const { mounts, networkMode } = graph.resource("backup-container").inputs;
+    expect(mounts).toEqual([
+      volume("letta-postgres", "/var/lib/postgresql/data", readOnly),
+      volume("letta-backup", "/var/lib/backup"),
+      volume("letta-scratch", "/scratch", readOnly),
+      volume("letta-home", "/letta-home", readOnly),
+    ]);
+    expect(networkMode).toBe("none");
+  });
+
+  test("is on the network only for a copy on another host", async () => {
+    const offsite = { type: "sftp", host: "nas", user: "u", path: "p", privateKey: "plain-private-key" };
+    const { resource } = await lettaGraph({ backup: { offsite } });
+    expect(resource("backup-container").inputs.networksAdvanced).toEqual([
+      { name: "id-of-network", aliases: ["letta-backup"] },
+    ]);
+    expect(resource("backup-drill-container").inputs.networkMode).toBe("none");
+  });
+});
+
+test("the rehearsals see the backups alone, and can change none", () => {
+  const { mounts, networkMode } = graph.resource("backup-drill-container").inputs;
+  expect(mounts).toEqual([
+    volume("letta-backup", "/var/lib/backup", readOnly),
+    volume("letta-scratch", "/scratch"),
+    { type: "tmpfs", target: "/var/lib/postgresql/data" },
+  ]);
+  expect(networkMode).toBe("none");
+});
+
+test("the rehearsals' scratch space may be lost, and is not made again for a label", () => {
+  const { inputs, options } = graph.resource("backup-scratch");
+  expect(inputs).toEqual({ name: "letta-scratch" });
+  expect(options).toMatchObject({ protect: false, retainOnDelete: false });
+  expect(options.ignoreChanges).toEqual(["labels", "driver", "driverOpts"]);
+});
+
+describe("Postgres", () => {
+  const secretsOf = ({ resource }: Graph<LettaExports>) => {
+    const { uploads } = resource("postgres-container").inputs as { uploads: { file: string; content: string }[] };
+    return uploads.find(({ file }) => file.endsWith("secrets.env"))?.content;
+  };
+
+  test("archives into the repository, with its key", () => {
+    const { mounts, envs } = graph.resource("postgres-container").inputs;
+    expect(mounts).toContainEqual(volume("letta-backup", "/var/lib/backup"));
+    expect(envs).toContain("PGBACKREST_REPO1_PATH=/var/lib/backup/pgbackrest");
+    expect(secretsOf(graph)).toContain("PGBACKREST_REPO1_CIPHER_PASS='plain-backup-recovery-key'");
+  });
+
+  test.each(["core", "off"])("knows nothing of the repository with engine %s", async (engine) => {
+    const other = await lettaGraph({ backup: { engine } });
+    const { mounts, envs } = other.resource("postgres-container").inputs;
+    expect(JSON.stringify([mounts, envs])).not.toMatch(/backup|PGBACKREST/);
+    expect(secretsOf(other)).not.toContain("recovery-key");
+  });
+});
+
+describe("the images", () => {
+  const imagesOf = async (raw: RawConfig) => {
+    const { resource } = await lettaGraph(raw);
+    return ["postgres", "backup", "backup-drill"].map((name) => resource(`${name}-container`).inputs.image);
+  };
+  const built = (name: string) => `thoth-letta/${name}:1-0123456789ab`;
+
+  test("of a registry are its Postgres with pgBackRest, and the agent that is built on that", async () => {
+    expect(await imagesOf({})).toEqual([built("postgres-archiving"), built("backup"), built("backup")]);
+    expect(await imagesOf({ postgresVersion: "17.1" })).toEqual([
+      ...[built("postgres-archiving-17.1"), built("backup-17.1"), built("backup-17.1")],
+    ]);
+  });
+
+  test("of a registry are its own Postgres for the engine that needs no more", async () => {
+    expect((await imagesOf({ backup: { engine: "core" } }))[0]).toMatch(/^registry\/postgres:1\.0@sha256:/);
+  });
+
+  test("that are built here are one Postgres, which has pgBackRest, and the agent", async () => {
+    expect(await imagesOf({ images: "local" })).toEqual([built("postgres"), built("backup"), built("backup")]);
+  });
+});
+
+describe("another rehearsal is due", () => {
+  const hashOf = async (raw: RawConfig) => settingsOf(await lettaGraph(raw)).configHash;
+
+  test.each([
+    ["another version of Letta", { lettaVersion: "0.9" }],
+    ["another Postgres", { postgresVersion: "17.1" }],
+    ["another volume", { postgresVolume: "restored" }],
+    ["other sizes", { sizes: { drill: { memoryMiB: 1024 } } }],
+    ["another way of backing up", { backup: { retention: { days: 30 } } }],
+  ])("after %s", async (_, raw) => {
+    expect(await hashOf(raw)).not.toBe(await hashOf({}));
+  });
+
+  test("after nothing that backups have no part in", async () => {
+    expect(await hashOf({ contextWindowLimit: 5000, projects: ["thoth", "notes"] })).toBe(await hashOf({}));
+  });
+});
+
+describe("turned off", () => {
+  test("makes no container, and keeps the backups and their key", async () => {
+    const { resources, exports } = await lettaGraph({ backup: { engine: "off" } });
+    const names = resources.filter(({ name }) => name.startsWith("backup")).map(({ name }) => name);
+    expect(names.sort()).toEqual(["backup-recovery-key", "backup-volume"]);
+    expect(exports.containers).toEqual(["letta-postgres", "letta-redis", "letta-server", "letta-nginx"]);
+    expect(exports).not.toHaveProperty("backupSettings");
+    expect(exports.backup).toMatchObject({ engine: "off" });
+    expect(await resolved(exports.recoveryKey)).toBe("plain-backup-recovery-key");
+  });
+});
+
+describe("outputs", () => {
+  test("tell the operator's commands where the backups are, and the settings for containers of one job", async () => {
+    expect(graph.exports.backup).toEqual({
+      engine: "pgbackrest",
+      container: "letta-backup",
+      drillContainer: "letta-drill",
+    });
+    expect(settingsSchema.parse(JSON.parse(await resolved(graph.exports.backupSettings)))).toEqual(settingsOf(graph));
+    const volumes = await resolved(pulumi.output(graph.exports.volumes));
+    expect(volumes).toMatchObject({ postgres: "letta-postgres", redis: "letta-redis", backup: "letta-backup" });
+  });
+
+  test("name the volume that Postgres runs on", async () => {
+    const { resource, exports } = await lettaGraph({ postgresVolume: "restored" });
+    expect(resource("postgres-volume").inputs).toEqual({ name: "restored" });
+    expect(resource("postgres-volume").options).toMatchObject({ protect: true, retainOnDelete: true });
+    const volumes = await resolved(pulumi.output(exports.volumes));
+    expect(volumes).toMatchObject({ postgres: "restored" });
+    for (const name of ["postgres", "backup"]) {
+      expect(resource(`${name}-container`).inputs.mounts).toContainEqual(
+        expect.objectContaining({ source: "restored", target: "/var/lib/postgresql/data" }),
+      );
+    }
+  });
+});
