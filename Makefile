@@ -1,17 +1,22 @@
 # The commands of README.md; all of them are `node scripts/main.ts …`, run by the Node that npm installs here.
-# Options: YES=1 (do not ask), JSON=1, FOLLOW=1, LETTA_STACK=name, THOTH_STACK=name.
+# Options: YES=1 (do not ask), DRY_RUN=1, JSON=1, FOLLOW=1, LETTA_STACK=name, THOTH_STACK=name.
 
 SHELL := /bin/bash
 NODE := node_modules/.bin/node
 RUN := $(NODE) scripts/main.ts
 JSON_FLAG := $(if $(JSON),--json)
 FOLLOW_FLAG := $(if $(FOLLOW),--follow)
+# The moment, the database, and how: what `restore` takes. Single quotes: a time has spaces.
+RESTORE_FLAGS = $(if $(TO),--to '$(TO)') $(if $(NAME),--name '$(NAME)') $(if $(PROJECT),--project '$(PROJECT)') \
+	$(if $(TABLES),--tables '$(TABLES)') $(if $(DRY_RUN),--dry-run)
 # Only what is set: an empty LETTA_STACK would be a stack without a name.
 $(foreach name,YES LETTA_STACK THOTH_STACK,$(if $($(name)),$(eval export $(name))))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down status test check bench images-lock letta-start letta-stop letta-restart letta-status letta-logs \
-	letta-logs-pg thoth-start thoth-stop thoth-restart thoth-status thoth-logs
+	letta-logs-pg thoth-start thoth-stop thoth-restart thoth-status thoth-logs \
+	backup backup-list backup-verify backup-expire backup-point backup-key backup-export backup-import \
+	restore restore-undo restore-resume drill
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 28
@@ -62,3 +67,29 @@ thoth-status: node_modules/.package-lock.json ## its roles (JSON=1)
 	@$(RUN) thoth status $(JSON_FLAG)
 thoth-logs: node_modules/.package-lock.json ## its logs (FOLLOW=1)
 	@$(RUN) thoth logs $(FOLLOW_FLAG)
+
+backup: node_modules/.package-lock.json ## make a backup now (TYPE=full|differential|incremental)
+	@$(RUN) backup now $(if $(TYPE),--type $(TYPE)) $(JSON_FLAG)
+backup-list: node_modules/.package-lock.json ## the backups, and the moments that can be restored (JSON=1)
+	@$(RUN) backup list $(JSON_FLAG)
+backup-verify: node_modules/.package-lock.json ## read all backups: are they there and whole
+	@$(RUN) backup verify $(JSON_FLAG)
+backup-expire: node_modules/.package-lock.json ## remove what the retention does not keep
+	@$(RUN) backup expire $(JSON_FLAG)
+backup-point: node_modules/.package-lock.json ## give this moment a name to restore to (NAME=point)
+	@$(RUN) backup point '$(NAME)' $(JSON_FLAG)
+backup-key: node_modules/.package-lock.json ## the key that opens every backup; keep it elsewhere (SHOW=1)
+	@$(RUN) backup key $(if $(SHOW),--show-secrets)
+backup-export: node_modules/.package-lock.json ## all backups as one encrypted archive (FOLDER=path)
+	@$(RUN) backup export '$(FOLDER)' $(JSON_FLAG)
+backup-import: node_modules/.package-lock.json ## a letta stack from such an archive (FOLDER=path KEY_FILE=path)
+	@$(RUN) backup import '$(FOLDER)' $(if $(KEY_FILE),--key-file '$(KEY_FILE)')
+
+restore: node_modules/.package-lock.json ## bring data back (TO=time, NAME=point or LATEST=1; PROJECT=name TABLES=a,b; DRY_RUN=1 YES=1)
+	@$(RUN) restore $(if $(LATEST),latest) $(RESTORE_FLAGS)
+restore-undo: node_modules/.package-lock.json ## back to what was there before the last restore (PROJECT=name)
+	@$(RUN) restore undo $(RESTORE_FLAGS)
+restore-resume: node_modules/.package-lock.json ## go on with a restore that was interrupted
+	@$(RUN) restore --resume
+drill: node_modules/.package-lock.json ## rehearse a restore beside what runs (JSON=1)
+	@$(RUN) restore --drill $(if $(NAME),--name '$(NAME)') $(JSON_FLAG)

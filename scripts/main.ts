@@ -1,42 +1,19 @@
 import { Command, Option } from "commander";
 import { UserError } from "../infra/lib/errors.ts";
+import { addBackupCommands } from "./commands/backup/commands.ts";
+import { addRestoreCommands } from "./commands/restore/commands.ts";
+import { adder, json, lettaStack, type Options, thothStack, yes } from "./lib/cli.ts";
 import { realDeps } from "./lib/deps.ts";
 import { redact } from "./lib/redact.ts";
-
-const lettaStack = new Option("--letta-stack <name>", "the letta stack").env("LETTA_STACK").default("letta");
-const thothStack = new Option("--thoth-stack <name>", "the thoth stack").env("THOTH_STACK").default("thoth");
-const yes = new Option("-y, --yes", "do not ask").env("YES").default(false);
-const json = new Option("--json", "one JSON object for machines").default(false);
-
-/** Options as commander hands them over, with the defaults filled in. */
-interface Options {
-  lettaStack: string;
-  thothStack: string;
-  yes: boolean;
-  json: boolean;
-  follow: boolean;
-  tail: string;
-  since?: string;
-  mirror?: string;
-}
-
-type Run = (options: Options, service?: string) => Promise<number>;
 
 const deps = realDeps();
 const program = new Command("thoth-letta")
   .description("Letta as shared infrastructure, and Thoth on top of it")
   .showHelpAfterError();
 
-/** Adds a command; its module is loaded only when it runs. */
-function add(parent: Command, name: string, description: string, options: Option[], run: Run): void {
-  const command = parent.command(name).description(description);
-  for (const option of options) command.addOption(option);
-  command.action(async (...args: unknown[]) => {
-    const given = command.optsWithGlobals<Options>();
-    process.exitCode = await run(given, typeof args[0] === "string" ? args[0] : undefined);
-  });
-}
-
+const add = adder((code) => {
+  process.exitCode = code;
+});
 const stacks = [lettaStack, thothStack];
 
 add(program, "setup", "install, build or pull what is missing", stacks, async (options) =>
@@ -112,6 +89,9 @@ add(thoth, "status", "the thoth stack", [...stacks, json], async (options) =>
 add(thoth, "logs [role]", "logs of all roles or one", [thothStack, ...logOptions], async (options, service) =>
   (await import("./commands/thoth/logs.ts")).thothLogs({ ...options, ...(service && { service }) }, deps),
 );
+
+addBackupCommands(program, add, deps);
+addRestoreCommands(program, add, deps);
 
 function thothOptions(options: Options) {
   return { stack: options.thothStack, lettaStack: options.lettaStack, yes: options.yes };

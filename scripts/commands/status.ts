@@ -1,8 +1,8 @@
-import Table from "cli-table3";
 import type { Deps } from "../lib/deps.ts";
 import { formatDuration } from "../lib/format.ts";
 import { readLetta, readThoth } from "../lib/stacks.ts";
 import { collectLetta, collectThoth, type ServiceStatus, type StackStatus } from "../lib/status.ts";
+import { drawTable } from "../lib/table.ts";
 
 export interface StatusOptions {
   readonly lettaStack: string;
@@ -27,15 +27,10 @@ export async function status(options: StatusOptions, deps: Deps): Promise<number
 
 /** One stack as lines for a terminal. */
 export function render(stack: StackStatus): string[] {
-  const table = new Table({
-    head: ["service", "state", "health", "up", "version", "address"],
-    style: { head: [], border: [], compact: true },
-    chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
-  });
-  for (const service of stack.services) table.push(row(service));
+  const head = ["service", "state", "health", "up", "version", "address"];
   return [
     `stack ${stack.name}: ${stack.isHealthy ? "healthy" : "NOT healthy"}`,
-    ...table.toString().split("\n"),
+    ...drawTable(head, stack.services.map(row)),
     ...stack.notes.map((note) => `  ${note}`),
     "",
   ];

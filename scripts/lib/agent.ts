@@ -7,6 +7,8 @@ import { formatBytes, formatDuration } from "./format.ts";
 
 /** One command of the backup agent, and where its input comes from and its output goes. */
 export interface AgentCall {
+  /** The agent's command, e.g. `now`, for messages. */
+  readonly name: string;
   /** Arguments of the Docker CLI, the agent's command included. */
   readonly docker: readonly string[];
   /** What it reads first; secrets go this way, as arguments and environment can be seen. */
@@ -17,6 +19,16 @@ export interface AgentCall {
   readonly outputFile?: string;
   /** A program that reads what it puts out: its name, and arguments of the Docker CLI that run it. */
   readonly consumer?: { readonly name: string; readonly docker: readonly string[] };
+}
+
+/** A command for the process that serves in a container of the stack. */
+export function inContainer(container: string, args: readonly string[], input?: string): AgentCall {
+  const interactive = input === undefined ? [] : ["-i"];
+  return {
+    name: args[0] ?? "",
+    docker: ["exec", ...interactive, container, "backup", ...args],
+    ...(input === undefined ? {} : { input }),
+  };
 }
 
 /** Takes one line of progress. */
@@ -45,8 +57,20 @@ export async function callAgent<Value>(deps: Deps, call: AgentCall, report: Repo
   if (last?.event === "error") throw new UserError(last.problem, last.mend);
   if (last?.event === "result" && exitCode === 0) return last.value as Value;
   // With a result of the agent's, it is the other program that failed.
-  const failed = last?.event === "result" && call.consumer !== undefined ? call.consumer.name : agentCommand(call);
+  const failed = last?.event === "result" && call.consumer !== undefined ? call.consumer.name : `backup ${call.name}`;
   throw failure(call, failed, [...unknown, ...stderr.split("\n"), `exit code ${exitCode}`]);
+}
+
+/** Runs a command that puts out a small text. @returns the text @throws as {@link callAgent} */
+export async function readAgent(deps: Deps, call: Pick<AgentCall, "name" | "docker" | "input">): Promise<string> {
+  const { exitCode, stdout, stderr } = await start(deps, call);
+  const last = stderr
+    .split("\n")
+    .map(parseEvent)
+    .findLast((event) => event !== undefined);
+  if (last?.event === "error") throw new UserError(last.problem, last.mend);
+  if (exitCode === 0) return stdout;
+  throw failure(call, `backup ${call.name}`, [...stderr.split("\n"), `exit code ${exitCode}`]);
 }
 
 /** The data never passes through this process: it may be large. */
@@ -79,13 +103,8 @@ export function describeEvent(event: BackupEvent): string | undefined {
   return `${step}: ${formatBytes(bytes)}${share}${left}`;
 }
 
-/** The agent's part of a command line, e.g. `backup now`. */
-function agentCommand({ docker }: AgentCall): string {
-  return docker.slice(docker.lastIndexOf("backup")).join(" ");
-}
-
 /** What to say of a program that ended without a result. */
-function failure({ docker }: AgentCall, program: string, output: readonly string[]): Error {
+function failure({ docker }: Pick<AgentCall, "docker">, program: string, output: readonly string[]): Error {
   const lines = output.map((line) => stripVTControlCharacters(line).trim()).filter((line) => line !== "");
   const text = lines.join("\n");
   const known = engineError(text);

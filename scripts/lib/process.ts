@@ -19,6 +19,11 @@ export function isAlive(pid: number, program?: string): boolean {
   }
 }
 
+/** What {@link isAlive} knows this process by; undefined where the system does not tell. */
+export function ownProgram(): string | undefined {
+  return /^\d+ \((.*)\) \S/s.exec(readStat(process.pid))?.[1];
+}
+
 /** What Linux tells of a process in one line, or nothing when there is none. */
 function readStat(pid: number): string {
   try {

@@ -1,4 +1,5 @@
 import { UserError } from "../../infra/lib/errors.ts";
+import { storeState } from "./agent-state.ts";
 import type { Deps } from "./deps.ts";
 
 /** What one run of a stack's update says: inherits the terminal, or plain lines where there is none. */
@@ -7,9 +8,10 @@ const updateFlags = (deps: Deps) => [
   ...(deps.isTerminal ? [] : ["--non-interactive", "--color", "never", "--suppress-progress"]),
 ];
 
-/** Brings a stack up. @throws UserError when Pulumi fails; it has said why */
+/** Brings a stack up, and keeps its state with its backups. @throws UserError when Pulumi fails; it has said why */
 export async function up(deps: Deps, stack: string): Promise<void> {
   await show(deps, ["up", "--stack", stack, ...updateFlags(deps)], `stack ${stack} did not come up`);
+  await storeState(deps, stack);
 }
 
 /** Removes a stack's containers and networks; what is protected, such as data, stays. */
@@ -25,6 +27,19 @@ export async function destroy(deps: Deps, stack: string): Promise<void> {
 export async function refresh(deps: Deps, stack: string): Promise<void> {
   const flags = ["--clear-pending-creates", ...updateFlags(deps)];
   await show(deps, ["refresh", "--stack", stack, ...flags], `stack ${stack} could not be refreshed`);
+}
+
+/** Lets the state give up the volume that Postgres has, unless it is this one already. */
+export async function unprotectVolume(deps: Deps, stack: string, wanted: string): Promise<void> {
+  const { deployment } = (await exportState(deps, stack)) ?? {};
+  const volume = deployment?.resources?.find(
+    ({ urn, type }) => type === "docker:index/volume:Volume" && urn.endsWith("::postgres-volume"),
+  );
+  if (volume?.protect !== true || volume.outputs?.name === wanted) return;
+  const result = await deps.$({ nothrow: true })`pulumi state unprotect ${volume.urn} --yes --stack ${stack}`;
+  if (result.exitCode !== 0) {
+    throw new UserError(`volume ${volume.outputs?.name} could not be given up: ${result.stderr.trim()}`);
+  }
 }
 
 /** Runs pulumi with the operator watching. */
@@ -62,9 +77,9 @@ export interface StateSummary {
 
 /** The container ids and pending operations of a stack's state, or undefined when there is no such stack. */
 export async function stateSummary(deps: Deps, stack: string): Promise<StateSummary | undefined> {
-  const result = await deps.$({ nothrow: true })`pulumi stack export --stack ${stack}`;
-  if (result.exitCode !== 0) return undefined;
-  const { deployment } = JSON.parse(result.stdout) as StackExport;
+  const exported = await exportState(deps, stack);
+  if (exported === undefined) return undefined;
+  const { deployment } = exported;
   const containers = (deployment.resources ?? []).filter(
     (resource) => resource.type === "docker:index/container:Container",
   );
@@ -79,10 +94,18 @@ export async function stateSummary(deps: Deps, stack: string): Promise<StateSumm
   };
 }
 
+/** A stack's state, or undefined when there is no such stack. */
+async function exportState(deps: Deps, stack: string): Promise<StackExport | undefined> {
+  const result = await deps.$({ nothrow: true })`pulumi stack export --stack ${stack}`;
+  return result.exitCode === 0 ? (JSON.parse(result.stdout) as StackExport) : undefined;
+}
+
 interface StackExport {
   readonly deployment: {
     readonly resources?: {
+      readonly urn: string;
       readonly type: string;
+      readonly protect?: boolean;
       readonly id: string;
       readonly outputs?: { readonly name?: string };
     }[];

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
-import { open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { isMap, parse, parseDocument } from "yaml";
 import { projectName } from "../../infra/lib/names.ts";
 import type { Deps } from "./deps.ts";
+import { writeWhole } from "./whole-file.ts";
 
 /** This project's keys in Pulumi.<stack>.yaml, without the namespace; read without the Pulumi CLI, which may not be there yet. */
 export function readConfigFile(deps: Pick<Deps, "projectDirectory">, stack: string): Readonly<Record<string, unknown>> {
@@ -34,15 +34,7 @@ export async function changeConfigFile(
     if (value !== undefined) document.setIn(place, value);
     else if (document.hasIn(place)) document.deleteIn(place);
   }
-  const draft = `${path}.new`;
-  const file = await open(draft, "w");
-  try {
-    await file.writeFile(document.toString({ lineWidth: 0 }));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(draft, path);
+  await writeWhole(path, document.toString({ lineWidth: 0 }));
 }
 
 function configFile({ projectDirectory }: Pick<Deps, "projectDirectory">, stack: string): string {

@@ -1,7 +1,7 @@
 import { pathToFileURL } from "node:url";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
-import { inspected } from "./container-state.ts";
+import { inspected, notThere } from "./container-state.ts";
 import type { FakeAnswer, FakeAnswers } from "./fake-programs.ts";
 import { temporaryFolder, withEnvironment } from "./temporary.ts";
 
@@ -12,14 +12,23 @@ export const lettaOutputs: LettaStack = {
   urls: { server: "http://127.0.0.1:1", sse: "http://127.0.0.1:2" },
   internalUrls: { server: "http://letta-server:8283", sse: "http://letta-nginx:8284" },
   network: { id: "0123", name: "letta-network", subnet: "172.22.0.0/16" },
-  volumes: { postgres: "letta-postgres", data: "letta-data", home: "letta-home" },
-  containers: ["letta-postgres", "letta-redis", "letta-server", "letta-nginx"],
+  volumes: {
+    postgres: "letta-postgres",
+    data: "letta-data",
+    home: "letta-home",
+    redis: "letta-redis",
+    backup: "letta-backup",
+  },
+  backup: { engine: "pgbackrest", container: "letta-backup", drillContainer: "letta-drill" },
+  containers: ["letta-postgres", "letta-backup", "letta-drill", "letta-redis", "letta-server", "letta-nginx"],
   projects: ["thoth"],
   images: "local",
   schemaVersion: "abc",
   serverPassword: "server-password",
   databaseUrls: { thoth: "postgresql://thoth:pw@letta-postgres:5432/thoth" },
   encryptionKeys: { thoth: "key" },
+  recoveryKey: "recovery-key",
+  backupSettings: '{"recoveryKey": "recovery-key"}',
   hostDatabaseUrls: {
     letta: "postgresql://letta:pw@127.0.0.1:3/letta",
     thoth: "postgresql://thoth:pw@127.0.0.1:3/thoth",
@@ -59,12 +68,27 @@ export function dockerAnswers(changes: FakeAnswers = {}): FakeAnswers {
     ...changes,
     version: { stdout: "20.10.24\n" },
     "ps --all": {},
+    "container inspect thoth-backup": notThere,
+    "exec -i letta-backup backup put": agentResult({ bytes: 1 }),
     "container inspect": inspected(),
     "network inspect letta-network": networkOf(...lettaOutputs.containers),
     stop: {},
     ...changes,
   };
 }
+
+/** What the backup agent says at the end of a command that worked. */
+export function agentResult(value: unknown): FakeAnswer {
+  return { stdout: `${JSON.stringify({ event: "result", value })}\n` };
+}
+
+/** What is done after an update that worked: the stack's state is kept with its backups. */
+export const keepsState = [
+  "docker container inspect letta-backup",
+  "pulumi stack export --show-secrets --stack letta",
+  "docker exec -i letta-backup backup put pulumi-state.json",
+  "docker exec -i letta-backup backup put stack-config.json",
+];
 
 /** What `docker network inspect` says of a network with these containers on it. */
 export function networkOf(...names: string[]): FakeAnswer {

@@ -6,7 +6,14 @@ import { stopLetta } from "../../../../scripts/commands/letta/stop.ts";
 import { engineDown, inspected, notThere } from "../../../support/container-state.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
 import { fakePrograms } from "../../../support/fake-programs.ts";
-import { dockerAnswers, networkOf, noStack, pulumiAnswers, temporaryBackend } from "../../../support/fake-stacks.ts";
+import {
+  dockerAnswers,
+  keepsState,
+  networkOf,
+  noStack,
+  pulumiAnswers,
+  temporaryBackend,
+} from "../../../support/fake-stacks.ts";
 
 /** Sessions of a project's role, as Postgres counts them. */
 const postgres = vi.hoisted(() => ({ sessions: 0 }));
@@ -36,14 +43,14 @@ describe("letta start", () => {
     temporaryBackend();
     const programs = fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers() });
     expect(await startLetta({ stack: "letta" }, fakeDeps())).toBe(0);
-    expect(programs.calls()).toEqual([...checks, ...repairs, up]);
+    expect(programs.calls()).toEqual([...checks, ...repairs, up, ...keepsState]);
   });
 
   test("lets Pulumi draw on a terminal", async () => {
     temporaryBackend();
     const programs = fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers() });
     await startLetta({ stack: "letta" }, fakeDeps({ isTerminal: true }));
-    expect(programs.calls().at(-1)).toBe("pulumi up --stack letta --yes --skip-preview --suppress-outputs");
+    expect(programs.calls()).toContain("pulumi up --stack letta --yes --skip-preview --suppress-outputs");
   });
 
   test("of a stack that is not set up names the command that does it", async () => {
@@ -147,7 +154,12 @@ describe("letta restart", () => {
     const programs = fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers() });
     expect(await restartLetta({ stack: "letta", yes: false }, fakeDeps())).toBe(0);
     const calls = programs.calls();
-    expect(calls.slice(calls.indexOf("docker stop letta-postgres") + 1)).toEqual([...checks, ...repairs, up]);
+    expect(calls.slice(calls.indexOf("docker stop letta-postgres") + 1)).toEqual([
+      ...checks,
+      ...repairs,
+      up,
+      ...keepsState,
+    ]);
   });
 
   test("leaves it running when it may not stop it", async () => {

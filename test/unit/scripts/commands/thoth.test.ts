@@ -26,10 +26,11 @@ describe("thoth start", () => {
     const deps = fakeDeps();
     expect(await startThoth(options, deps)).toBe(0);
     expect(deps.questions).toEqual([]);
-    expect(programs.calls().slice(-3)).toEqual([
+    expect(programs.calls().slice(-4)).toEqual([
       "pulumi stack export --stack thoth",
       "docker ps --all --no-trunc --filter label=thoth-letta.prefix=thoth --format {{.ID}}\t{{.Names}}",
       upThoth,
+      "docker container inspect thoth-backup",
     ]);
     expect(upsOf(programs.calls())).toEqual([upThoth]);
   });

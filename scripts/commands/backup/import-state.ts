@@ -1,0 +1,94 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse, parseDocument } from "yaml";
+import { UserError } from "../../../infra/lib/errors.ts";
+import { projectName } from "../../../infra/lib/names.ts";
+import { readAgent } from "../../lib/agent.ts";
+import { type AgentSite, oneOff } from "../../lib/agent-stack.ts";
+import { type StoredConfig, stateFiles } from "../../lib/agent-state.ts";
+import type { Deps } from "../../lib/deps.ts";
+import { writeWhole } from "../../lib/whole-file.ts";
+
+/** Gives a new stack the config of the old one, and its passwords and keys as resources of its own. */
+export async function takeOverState(deps: Deps, site: AgentSite, oldStack: string): Promise<void> {
+  const get = (name: string) => readAgent(deps, oneOff(site, { name: "files", args: ["get", name] }));
+  const config = JSON.parse(await get(stateFiles.config)) as StoredConfig;
+  const state = JSON.parse(await get(stateFiles.state)) as StackState;
+  await takeOverConfig(deps, site.stack, config);
+  const text = JSON.stringify(withSecretsAlone(state, oldStack, site.stack, secretsProvider(deps, site.stack)));
+  const { exitCode, stderr } = await deps.$({ nothrow: true, input: text })`pulumi stack import --stack ${site.stack}`;
+  if (exitCode !== 0) throw new UserError(`the old secrets could not be taken over: ${stderr.trim()}`);
+}
+
+/** What the new stack's own file says stays: it is of this machine. The volume is a new one in any case. */
+async function takeOverConfig(deps: Deps, stack: string, { config, secrets }: StoredConfig): Promise<void> {
+  const path = join(deps.projectDirectory, `Pulumi.${stack}.yaml`);
+  const document = parseDocument(readFileSync(path, "utf8"));
+  const known = (parse(document.toString()) as { config?: Record<string, unknown> } | null)?.config ?? {};
+  const isNew = (key: string) => !(key in known) && key !== `${projectName}:postgresVolume`;
+  for (const [key, value] of Object.entries(config)) if (isNew(key)) document.setIn(["config", key], value);
+  await writeWhole(path, document.toString({ lineWidth: 0 }));
+  for (const [key, value] of Object.entries(secrets)) {
+    if (!isNew(key.replace(/\[.*$/, ""))) continue;
+    const flags = ["--secret", "--raw", "--path", "--stack", stack];
+    const { exitCode, stderr } = await deps.$({ nothrow: true, input: value })`pulumi config set ${flags} ${key}`;
+    if (exitCode !== 0) throw new UserError(`secret ${key} could not be set: ${stderr.trim()}`);
+  }
+}
+
+/** How this stack's state is encrypted: by the passphrase whose salt is in its config file. */
+function secretsProvider({ projectDirectory }: Deps, stack: string): object {
+  const file = parse(readFileSync(join(projectDirectory, `Pulumi.${stack}.yaml`), "utf8")) as {
+    encryptionsalt?: string;
+  };
+  if (file.encryptionsalt === undefined) {
+    throw new UserError(
+      `stack ${stack} does not encrypt with a passphrase`,
+      "pulumi stack change-secrets-provider passphrase",
+    );
+  }
+  return { type: "passphrase", state: { salt: file.encryptionsalt } };
+}
+
+interface Resource {
+  readonly urn: string;
+  readonly type: string;
+  readonly custom: boolean;
+  readonly parent?: string;
+  readonly provider?: string;
+  readonly [key: string]: unknown;
+}
+
+interface StackState {
+  readonly version: number;
+  readonly deployment: { readonly resources?: readonly Resource[]; readonly [key: string]: unknown };
+}
+
+/**
+ * Of a stack's state the generated secrets, what they are children of, and their provider; for a stack of another name.
+ *
+ * All else, containers and networks and volumes with the ids of another machine, is made anew by the next update.
+ */
+export function withSecretsAlone(state: StackState, from: string, to: string, secretsProvider: object): StackState {
+  const resources = state.deployment.resources ?? [];
+  const byUrn = new Map(resources.map((resource) => [resource.urn, resource]));
+  const wanted = new Set<string>();
+  const want = (urn: string | undefined) => {
+    const resource = byUrn.get(urn ?? "");
+    if (resource === undefined || wanted.has(resource.urn)) return;
+    wanted.add(resource.urn);
+    want(resource.parent);
+    // urn::id
+    want(resource.provider?.replace(/::[^:]*$/, ""));
+  };
+  for (const { urn, type } of resources) if (type === "random:index/randomPassword:RandomPassword") want(urn);
+  const kept = resources
+    .filter(({ urn }) => wanted.has(urn))
+    .map(({ dependencies: _, propertyDependencies: __, ...rest }) => rest);
+  const { manifest, metadata } = state.deployment;
+  const text = JSON.stringify({
+    version: state.version,
+    deployment: { manifest, metadata, secrets_providers: secretsProvider, resources: kept },
+  });
+  return JSON.parse(text.replaceAll(`urn:pulumi:${from}::`, `urn:pulumi:${to}::`)) as StackState;
+}
