@@ -1,22 +1,13 @@
-import { imageVersion } from "../../infra/lib/images.ts";
+import type { BackupStatus } from "../../infra/containers/backup/src/status.ts";
 import { lettaJson } from "../../infra/lib/letta-api.ts";
 import { withPostgres } from "../../infra/lib/postgres.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
+import { backupNotes, isBackupHealthy, readBackupState } from "./backup-status.ts";
 import type { Deps } from "./deps.ts";
+import { type KnownOfService, type ServiceStatus, service } from "./service-status.ts";
 import type { LettaStack } from "./stacks.ts";
 
-/** One container as status shows it; the field names are those of `--json`. */
-export interface ServiceStatus {
-  readonly name: string;
-  readonly state: string;
-  /** What the service itself answers now, not what Docker last saw. */
-  readonly health: "healthy" | "unhealthy" | "-";
-  readonly uptimeSeconds: number | null;
-  readonly image: string | null;
-  readonly version: string | null;
-  /** On this host; null for what is not published. */
-  readonly url: string | null;
-}
+export type { ServiceStatus } from "./service-status.ts";
 
 /** One stack as status shows it. */
 export interface StackStatus {
@@ -27,6 +18,8 @@ export interface StackStatus {
   readonly agents?: number | null;
   /** Database -> bytes; null when Postgres cannot be asked. */
   readonly databaseBytes?: Readonly<Record<string, number>> | null;
+  /** What the backup agent says; null when it cannot be asked, absent where there are no backups. */
+  readonly backup?: BackupStatus | null;
   /** Lines for a person. */
   readonly notes: readonly string[];
 }
@@ -34,29 +27,35 @@ export interface StackStatus {
 /** The state of a letta stack; `letta` are its outputs, undefined when it never came up. */
 export async function collectLetta(deps: Deps, name: string, letta: LettaStack | undefined): Promise<StackStatus> {
   if (letta === undefined) return missing(name, "make letta-start");
-  const [postgres, redis, server, nginx] = letta.containers as [string, string, string, string];
   const endpoint = { url: letta.urls.server, password: letta.serverPassword };
-  const [agents, databaseBytes, lettaVersion] = await Promise.all([
+  const [agents, databaseBytes, lettaVersion, backup] = await Promise.all([
     orNull(lettaJson<number>(endpoint, "GET", "/v1/agents/count")),
     orNull(databaseSizes(letta)),
     orNull(lettaJson<{ version: string }>(endpoint, "GET", "/v1/health/")),
+    orNull(readBackupState(deps, letta)),
   ]);
-  const services = await Promise.all([
-    service(deps, postgres, { url: new URL(Object.values(letta.hostDatabaseUrls)[0] ?? "").host }),
-    service(deps, redis, {}),
-    service(deps, server, { url: letta.urls.server, version: lettaVersion?.version ?? null }),
-    service(deps, nginx, { url: letta.urls.sse }),
-  ]);
+  const known: Readonly<Record<string, KnownOfService>> = {
+    postgres: { url: new URL(Object.values(letta.hostDatabaseUrls)[0] ?? "").host },
+    server: { url: letta.urls.server, version: lettaVersion?.version ?? null },
+    nginx: { url: letta.urls.sse },
+  };
+  const roleOf = (container: string) => container.slice(container.lastIndexOf("-") + 1);
+  const services = await Promise.all(
+    letta.containers.map((container) => service(deps, container, known[roleOf(container)] ?? {})),
+  );
+  const isServing = services.every(({ health }) => health === "healthy") && agents !== null && databaseBytes !== null;
   return {
     name,
-    isHealthy: services.every(({ health }) => health === "healthy") && agents !== null && databaseBytes !== null,
+    isHealthy: isServing && isBackupHealthy(backup),
     services,
     agents,
     databaseBytes,
+    ...(typeof backup === "string" ? {} : { backup }),
     notes: [
       `agents: ${agents ?? "unknown, Letta does not answer"}`,
       `databases: ${databaseBytes === null ? "unknown, Postgres does not answer" : formatSizes(databaseBytes)}`,
       `images: ${letta.images === "local" ? "built on this machine" : "pinned by digest"}`,
+      ...backupNotes(backup),
     ],
   };
 }
@@ -87,33 +86,6 @@ export async function collectThoth(
 
 function missing(name: string, start: string): StackStatus {
   return { name, isHealthy: false, services: [], notes: [`not there: ${start}`] };
-}
-
-async function service(
-  deps: Deps,
-  name: string,
-  known: { url?: string | null; version?: string | null },
-): Promise<ServiceStatus> {
-  const state = await deps.engine.inspectContainer(name);
-  const { url = null, version = null } = known;
-  if (state === undefined) {
-    return { name, state: "missing", health: "-", uptimeSeconds: null, image: null, version, url };
-  }
-  const isRunning = state.State.Running;
-  return {
-    name,
-    state: state.State.Status,
-    health: isRunning ? await currentHealth(deps, name) : "-",
-    uptimeSeconds: isRunning ? Math.floor((Date.now() - Date.parse(state.State.StartedAt)) / 1000) : null,
-    image: state.Config.Image,
-    version: version ?? imageVersion(state.Config.Image),
-    url,
-  };
-}
-
-/** Docker's own verdict is up to three intervals old, and missing at first. */
-async function currentHealth(deps: Deps, name: string): Promise<"healthy" | "unhealthy"> {
-  return (await deps.engine.runHealthCheck(name)) === undefined ? "healthy" : "unhealthy";
 }
 
 async function databaseSizes(letta: LettaStack): Promise<Record<string, number>> {

@@ -31,6 +31,10 @@ export async function startThoth(options: StartThothOptions, deps: Deps): Promis
 async function isLettaDown({ lettaStack }: StartThothOptions, deps: Deps): Promise<boolean> {
   const letta = await readLetta(deps, lettaStack);
   if (letta === undefined) return true;
-  const states = await Promise.all(letta.containers.map((name) => deps.engine.inspectContainer(name)));
+  // Thoth needs no backups: what is wrong with them is for the status to tell.
+  const needed = letta.containers.filter(
+    (name) => name !== letta.backup?.container && name !== letta.backup?.drillContainer,
+  );
+  const states = await Promise.all(needed.map((name) => deps.engine.inspectContainer(name)));
   return states.some((state) => !state?.State.Running || state.State.Health?.Status === "unhealthy");
 }

@@ -20,7 +20,9 @@ test("down destroys thoth, then letta, without what is protected, and tells what
   const deps = fakeDeps();
   expect(await down(stacks, deps)).toBe(0);
   expect(destroysOf(programs.calls())).toEqual([destroy("thoth"), destroy("letta")]);
-  expect(deps.printed).toEqual(["down; kept: volumes letta-postgres, letta-data, letta-home"]);
+  expect(deps.printed).toEqual([
+    "down; kept: volumes letta-postgres, letta-data, letta-home, letta-redis, letta-backup",
+  ]);
 });
 
 test("each stack is repaired right before it is destroyed", async () => {

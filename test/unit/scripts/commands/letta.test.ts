@@ -33,9 +33,9 @@ const repairs = [
 ];
 const plain = "--non-interactive --color never --suppress-progress";
 const up = `pulumi up --stack letta --yes --skip-preview --suppress-outputs ${plain}`;
-const stopsInOrder = ["letta-nginx", "letta-server", "letta-redis", "letta-postgres"].map(
-  (name) => `docker stop ${name}`,
-);
+/** Clients first, and Postgres last: what makes its backups sees all that is written. */
+const stopOrder = ["letta-nginx", "letta-server", "letta-redis", "letta-drill", "letta-backup", "letta-postgres"];
+const stopsInOrder = stopOrder.map((name) => `docker stop ${name}`);
 const stopsOf = (calls: readonly string[]) => calls.filter((call) => call.startsWith("docker stop"));
 
 describe("letta start", () => {
@@ -98,11 +98,12 @@ describe("letta stop", () => {
       docker: dockerAnswers({
         "container inspect letta-nginx": inspected({ Status: "exited" }),
         "container inspect letta-redis": notThere,
+        "container inspect letta-backup": notThere,
       }),
       pulumi: pulumiAnswers(),
     });
     expect(await stopLetta({ stack: "letta", yes: false }, fakeDeps())).toBe(0);
-    expect(stopsOf(programs.calls())).toEqual(["docker stop letta-server", "docker stop letta-postgres"]);
+    expect(stopsOf(programs.calls())).toEqual(stopsInOrder.filter((call) => !/nginx|redis|backup/.test(call)));
   });
 
   test("refuses while others are connected, and names each of them", async () => {

@@ -30,6 +30,8 @@ describe("the logs of a stack", () => {
       "letta-postgres | fourth",
     ]);
     expect(logsOf(programs.calls())).toEqual([
+      "docker logs --timestamps --tail 100 letta-backup",
+      "docker logs --timestamps --tail 100 letta-drill",
       "docker logs --timestamps --tail 100 letta-nginx",
       "docker logs --timestamps --tail 100 letta-postgres",
       "docker logs --timestamps --tail 100 letta-redis",

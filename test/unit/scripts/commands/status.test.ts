@@ -1,7 +1,9 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import type { BackupStatus } from "../../../../infra/containers/backup/src/status.ts";
 import { render, status } from "../../../../scripts/commands/status.ts";
+import { backupNotes } from "../../../../scripts/lib/backup-status.ts";
 import type { StackStatus } from "../../../../scripts/lib/status.ts";
 import { inspected, notThere } from "../../../support/container-state.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
@@ -31,6 +33,27 @@ async function startLettaServer(): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+/** What the backup agent says; nothing is wrong but for the changes. */
+const backupStatus = (changes: Partial<BackupStatus> = {}): BackupStatus => ({
+  engine: "pgbackrest",
+  serving: true,
+  running: null,
+  lastBackup: { label: "20261124-020603F", type: "full", bytes: 42_176_193, at: minuteAgo(), seconds: 1 },
+  nextBackupAt: null,
+  archive: { ok: true, lastArchivedAt: null, failing: null, queue: 0 },
+  lossSeconds: 12.3,
+  verify: null,
+  drill: null,
+  drillOverdue: false,
+  offsite: { configured: false },
+  rpoZero: null,
+  problems: [],
+  ...changes,
+});
+const agentAnswer = (changes: Partial<BackupStatus> = {}) => ({
+  stdout: `{"event":"log","line":"one moment"}\n${JSON.stringify({ event: "result", value: backupStatus(changes) })}\n`,
+});
+
 const minuteAgo = () => new Date(Date.now() - 65_000).toISOString();
 
 /** Both stacks with all that status asks; everything is healthy but for the changes. */
@@ -39,7 +62,13 @@ async function bothStacks(changes: { docker?: FakeAnswers; pulumi?: FakeAnswers;
   const outputs = { ...lettaOutputs, urls: { ...lettaOutputs.urls, server } };
   const running = inspected({ StartedAt: minuteAgo() }, { image: "thoth-letta/redis:8-0123456789ab" });
   fakePrograms({
-    docker: dockerAnswers({ ...changes.docker, "container inspect": running, exec: {} }),
+    docker: dockerAnswers({
+      ...changes.docker,
+      "container inspect": running,
+      "exec letta-backup backup status": agentAnswer(),
+      exec: {},
+      ...changes.docker,
+    }),
     pulumi: pulumiAnswers({
       ...changes.pulumi,
       "stack output --json --show-secrets --stack letta": { stdout: JSON.stringify(outputs) },
@@ -73,13 +102,23 @@ describe("status", () => {
         isHealthy: true,
         services: [
           service("letta-postgres", { url: "127.0.0.1:3" }),
+          service("letta-backup"),
+          service("letta-drill"),
           service("letta-redis"),
           service("letta-server", { url: server, version: "0.16.8" }),
           service("letta-nginx", { url: "http://127.0.0.1:2" }),
         ],
         agents: 3,
         databaseBytes: { letta: 8_388_608, thoth: 8_388_608 },
-        notes: ["agents: 3", "databases: letta 8.0 MiB, thoth 8.0 MiB", "images: built on this machine"],
+        backup: expect.objectContaining({ engine: "pgbackrest", lossSeconds: 12.3, problems: [] }),
+        notes: [
+          "agents: 3",
+          "databases: letta 8.0 MiB, thoth 8.0 MiB",
+          "images: built on this machine",
+          expect.stringMatching(/^backups: last 1 min( \d s)? ago \(full, 40\.2 MiB\); loss window 12 s$/),
+          "rehearsal of a restore: none yet",
+          "no off-host copy",
+        ],
       },
       {
         name: "thoth",
@@ -103,7 +142,7 @@ describe("status", () => {
     const { exitCode, healthy, stacks } = await jsonStatus();
     expect([exitCode, healthy]).toEqual([1, false]);
     expect(stacks.map(({ isHealthy }) => isHealthy)).toEqual([false, true]);
-    expect(stacks[0]?.services[1]).toMatchObject(expected);
+    expect(stacks[0]?.services.find((service) => service.name === "letta-redis")).toMatchObject(expected);
   });
 
   test("asks the service now: Docker's last verdict does not count", async () => {
@@ -132,6 +171,42 @@ describe("status", () => {
     expect(exitCode).toBe(1);
     expect(stacks[0]).toMatchObject({ isHealthy: false, databaseBytes: null });
     expect(stacks[0]?.notes[1]).toBe("databases: unknown, Postgres does not answer");
+  });
+
+  test("of backups that have a problem has exit code 1, and tells the problem", async () => {
+    const problems = ["Postgres cannot archive its WAL: 000000010000000000000001"];
+    await bothStacks({ docker: { "exec letta-backup backup status": agentAnswer({ problems }) } });
+    const { exitCode, stacks } = await jsonStatus();
+    expect(exitCode).toBe(1);
+    expect(stacks.map(({ isHealthy }) => isHealthy)).toEqual([false, true]);
+    expect(stacks[0]?.backup).toMatchObject({ problems });
+    expect(stacks[0]?.notes).toContain(`backup problem: ${problems[0]}`);
+  });
+
+  test("of a backup agent that does not answer has exit code 1", async () => {
+    await bothStacks({ docker: { "exec letta-backup backup status": { exitCode: 1, stderr: "no such container" } } });
+    const { exitCode, stacks } = await jsonStatus();
+    expect(exitCode).toBe(1);
+    expect(stacks[0]).toMatchObject({ isHealthy: false, backup: null });
+    expect(stacks[0]?.notes).toContain("backups: unknown, the agent does not answer");
+  });
+
+  test.each([
+    ["are turned off", { engine: "off" }, "no backups: thoth-letta:backup.engine is off"],
+    [
+      "came with a later version than the stack",
+      undefined,
+      "no backups yet: an older version brought this stack up, make letta-start",
+    ],
+  ])("of backups that %s says so, and has exit code 0", async (_, backup, note) => {
+    const server = await startLettaServer();
+    const outputs = { ...lettaOutputs, backup, urls: { ...lettaOutputs.urls, server } };
+    const answer = { stdout: JSON.stringify({ ...outputs, containers: ["letta-postgres", "letta-nginx"] }) };
+    await bothStacks({ pulumi: { "stack output --json --show-secrets --stack letta": answer } });
+    const { exitCode, stacks } = await jsonStatus("letta");
+    expect(exitCode).toBe(0);
+    expect(stacks[0]?.notes.at(-1)).toBe(note);
+    expect(stacks[0]).not.toHaveProperty("backup");
   });
 
   test("of stacks that are not there names the commands that bring them up", async () => {
@@ -166,6 +241,45 @@ describe("status", () => {
     await status(options, deps);
     await status({ ...options, json: true }, deps);
     expect(deps.printed.join("\n")).not.toMatch(/server-password|:pw@/);
+  });
+});
+
+describe("the lines about backups", () => {
+  const now = Date.parse("2026-11-24T12:00:00Z");
+  const drill = { ok: true, at: "2026-11-24T04:47:00Z", seconds: 6.4 } as BackupStatus["drill"];
+  const notes = (changes: Partial<BackupStatus>) => backupNotes(backupStatus(changes), now);
+
+  test("tell how old the last backup, rehearsal and copy are, and what a loss would cost", () => {
+    const lastBackup = {
+      label: "a",
+      type: "incremental",
+      bytes: 1536,
+      at: "2026-11-24T06:17:00Z",
+      seconds: 1,
+    } as const;
+    const offsite = { configured: true, lastPushAt: "2026-11-24T11:58:30Z", problem: null } as const;
+    expect(notes({ lastBackup, drill, offsite, lossSeconds: 4.9 })).toEqual([
+      "backups: last 5 h 43 min ago (incremental, 1.5 KiB); loss window 4 s",
+      "rehearsal of a restore: ok, 7 h 13 min ago, in 6 s",
+      "off-host copy: last 1 min 30 s ago",
+    ]);
+  });
+
+  test("tell plainly what there is not", () => {
+    expect(notes({ lastBackup: null, lossSeconds: null })).toEqual([
+      "backups: none yet; loss window unknown",
+      "rehearsal of a restore: none yet",
+      "no off-host copy",
+    ]);
+    const offsite = { configured: true, lastPushAt: null, problem: "no route to host" } as const;
+    expect(notes({ offsite })).toContain("off-host copy: none yet");
+  });
+
+  test("tell of a rehearsal that failed, and of each problem", () => {
+    const failed = drill === null ? null : { ...drill, ok: false };
+    const lines = notes({ drill: failed, problems: ["one", "two"] });
+    expect(lines[1]).toBe("rehearsal of a restore: FAILED, 7 h 13 min ago, in 6 s");
+    expect(lines.slice(-2)).toEqual(["backup problem: one", "backup problem: two"]);
   });
 });
 

@@ -35,6 +35,15 @@ describe("thoth start", () => {
     expect(upsOf(programs.calls())).toEqual([upThoth]);
   });
 
+  test("asks nothing of the letta stack's backups, which Thoth does not need", async () => {
+    const docker = { "container inspect letta-backup": notThere, "container inspect letta-drill": notThere };
+    const programs = bothStacks({ docker });
+    const deps = fakeDeps();
+    expect(await startThoth(options, deps)).toBe(0);
+    expect(deps.questions).toEqual([]);
+    expect(upsOf(programs.calls())).toEqual([upThoth]);
+  });
+
   const downs: { how: string; docker?: FakeAnswers; pulumi?: FakeAnswers }[] = [
     { how: "never came up", pulumi: { "stack output --json --show-secrets --stack letta": noStack } },
     { how: "came up empty", pulumi: { "stack output --json --show-secrets --stack letta": { stdout: "{}" } } },
