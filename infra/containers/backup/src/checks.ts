@@ -6,7 +6,7 @@ import { run } from "./run.ts";
 export type RowCounts = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 /** Names of Letta's tables whose rows people would miss. */
-const lettaTables = ["agents", "messages", "archival_passages", "blocks"];
+const lettaTables = ["agents", "messages", "archival_passages", "block"];
 
 /** Looks at every table and B-tree index of every database: pages, order, and whether each row is in its index. */
 export async function checkIndexes(socket: string): Promise<Check> {
