@@ -14,7 +14,7 @@ $(foreach name,YES LETTA_STACK THOTH_STACK,$(if $($(name)),$(eval export $(name)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down status test check bench images-lock letta-start letta-stop letta-restart letta-status letta-logs \
-	letta-logs-pg thoth-start thoth-stop thoth-restart thoth-status thoth-logs \
+	letta-logs-pg letta-reinit thoth-start thoth-stop thoth-restart thoth-status thoth-logs \
 	backup backup-list backup-verify backup-expire backup-point backup-key backup-export backup-import \
 	restore restore-undo restore-resume drill
 
@@ -50,6 +50,8 @@ letta-stop: node_modules/.package-lock.json ## stop it; refuses while others use
 	@$(RUN) letta stop
 letta-restart: node_modules/.package-lock.json ## stop and start it; refuses while others use it (YES=1)
 	@$(RUN) letta restart
+letta-reinit: node_modules/.package-lock.json ## put a database aside whose first start was interrupted; never a finished one
+	@$(RUN) letta reinit
 letta-status: node_modules/.package-lock.json ## its services, agents and database sizes (JSON=1)
 	@$(RUN) letta status $(JSON_FLAG)
 letta-logs: node_modules/.package-lock.json ## its logs (FOLLOW=1)

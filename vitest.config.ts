@@ -15,6 +15,16 @@ export default defineConfig({
           hookTimeout: 900_000,
         },
       },
+      {
+        test: {
+          name: "chaos",
+          include: ["test/chaos/**/*.test.ts"],
+          globalSetup: "test/support/chaos-setup.ts",
+          fileParallelism: false,
+          testTimeout: 3_600_000,
+          hookTimeout: 1_800_000,
+        },
+      },
     ],
   },
 });

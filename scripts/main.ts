@@ -66,6 +66,9 @@ add(
   async (options) =>
     (await import("./commands/letta/restart.ts")).restartLetta({ stack: options.lettaStack, yes: options.yes }, deps),
 );
+add(letta, "reinit", "put a cluster aside whose first start was interrupted", [lettaStack], async (options) =>
+  (await import("./commands/letta/reinit.ts")).reinitLetta({ stack: options.lettaStack }, deps),
+);
 add(letta, "status", "the letta stack", [...stacks, json], async (options) =>
   (await import("./commands/status.ts")).status({ ...options, scope: "letta" }, deps),
 );

@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { dockerOutput, inspectContainer } from "../../infra/lib/docker.ts";
+import { inspectContainer } from "../../infra/lib/docker.ts";
 import { type ProbeResult, probeLetta } from "../../infra/lib/letta-probe.ts";
 import { migrate } from "../../infra/providers/migration.ts";
 import { root } from "../../scripts/lib/project.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
+import { killFirstProcess } from "../support/kill-container.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 import { succeeded } from "../support/stacks.ts";
 
@@ -36,13 +37,6 @@ describe("a service that dies", () => {
     expect((await inspectContainer(container))?.RestartCount).toBe(restarts + 1);
     expect((await inspectContainer(server))?.State.StartedAt).toBe(before?.State.StartedAt);
   });
-
-  /** Not by `docker kill`, which the engine takes for a wish of the operator's: it would not restart the container. */
-  async function killFirstProcess(container: string): Promise<void> {
-    const pid = (await dockerOutput(["inspect", "--format", "{{.State.Pid}}", container])).trim();
-    const inHost = ["--rm", "--pid", "host", "--user", "0:0", "--entrypoint", "sh"];
-    await dockerOutput(["run", ...inHost, postgresImage, "-c", `kill -9 ${pid}`]);
-  }
 });
 
 test("a second Postgres on the same volume is refused", async () => {

@@ -1,0 +1,24 @@
+import { describe, expect, test } from "vitest";
+import { type CrashRound, crashRound } from "../support/crash-round.ts";
+import { sharedStacks } from "../support/shared-stacks.ts";
+
+const stacks = sharedStacks();
+
+async function round(settings?: string): Promise<CrashRound> {
+  const { hostDatabaseUrls } = await stacks.lettaOutputs();
+  const options = { afterMilliseconds: 1500 + Math.random() * 1500, ...(settings && { settings }) };
+  return crashRound(`${stacks.letta}-postgres`, hostDatabaseUrls.thoth ?? "", options);
+}
+
+/** One round each; `make chaos` does more, and kills more kinds of processes. */
+describe("Postgres, killed under four writers", () => {
+  test("keeps every row that it had acknowledged", async () => {
+    const { acknowledged, lost, doubled } = await round();
+    expect({ lost, doubled }).toEqual({ lost: 0, doubled: 0 });
+    expect(acknowledged).toBeGreaterThan(100);
+  });
+
+  test("loses rows when it may acknowledge before they are on disk: so the test above can fail", async () => {
+    expect((await round("set synchronous_commit = off")).lost).toBeGreaterThan(0);
+  });
+});

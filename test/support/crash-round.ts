@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { withPostgres } from "../../infra/lib/postgres.ts";
+import { killFirstProcess } from "./kill-container.ts";
+import { type Comparison, Writers } from "./writers.ts";
+
+/** What one crash did. */
+export interface CrashRound extends Comparison {
+  /** From the kill to the first acknowledged row after it, in seconds. */
+  readonly backAfterSeconds: number;
+}
+
+/**
+ * Kills Postgres under four writers, waits until they write again, and looks for the rows that it had acknowledged.
+ *
+ * @param afterMilliseconds from the first row to the kill
+ */
+export async function crashRound(
+  container: string,
+  url: string,
+  { afterMilliseconds, settings }: { afterMilliseconds: number; settings?: string },
+): Promise<CrashRound> {
+  const writers = new Writers(url, settings === undefined ? {} : { settings });
+  await writers.start();
+  await sleep(afterMilliseconds);
+  const killedAt = Date.now();
+  await killFirstProcess(container);
+  const before = writers.acknowledged;
+  await until(async () => writers.failures >= 4 && writers.acknowledged > before && (await answers(url)));
+  const backAfterSeconds = (Date.now() - killedAt) / 1000;
+  await writers.stop();
+  return { ...(await writers.compare()), backAfterSeconds };
+}
+
+async function answers(url: string): Promise<boolean> {
+  return withPostgres(url, (client) => client.query("select")).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** @throws when it is not so within two minutes */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 120_000;
+  while (!(await isSo())) {
+    if (Date.now() > deadline) throw new Error("Postgres did not come back within two minutes");
+    await sleep(50);
+  }
+}

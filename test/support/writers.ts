@@ -1,0 +1,106 @@
+import pg from "pg";
+import { withPostgres } from "../../infra/lib/postgres.ts";
+
+/** What one writer knows of one of its rows: Postgres said that it is committed, or the connection died before it said. */
+interface Written {
+  readonly acknowledged: Set<number>;
+  /** When Postgres last acknowledged a row, in milliseconds. */
+  lastAt: number;
+  failures: number;
+}
+
+/** What came of the rows that were acknowledged. */
+export interface Comparison {
+  readonly acknowledged: number;
+  readonly lost: number;
+  /** Rows that are there twice: a write that was sent again though it had succeeded. */
+  readonly doubled: number;
+}
+
+const table = "acknowledged";
+
+/**
+ * Clients that insert numbered rows one by one, each in a transaction of its own, and remember the numbers for which Postgres
+ * has said "committed". A number whose connection died may be there or not; nobody was told.
+ */
+export class Writers {
+  readonly #url: string;
+  readonly #clients: Written[];
+  readonly #settings: string;
+  #isStopped = false;
+  #running: Promise<unknown> = Promise.resolve();
+
+  /** @param settings run by each connection first, e.g. `set synchronous_commit = off` */
+  constructor(url: string, { count = 4, settings = "select" } = {}) {
+    this.#url = url;
+    this.#settings = settings;
+    this.#clients = Array.from({ length: count }, () => ({ acknowledged: new Set(), lastAt: 0, failures: 0 }));
+  }
+
+  get acknowledged(): number {
+    return this.#clients.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0);
+  }
+
+  get failures(): number {
+    return this.#clients.reduce((sum, { failures }) => sum + failures, 0);
+  }
+
+  /** When the last row was acknowledged, in milliseconds. */
+  get lastAt(): number {
+    return Math.max(...this.#clients.map(({ lastAt }) => lastAt));
+  }
+
+  async start(): Promise<void> {
+    await withPostgres(this.#url, (client) =>
+      client.query(
+        `drop table if exists ${table}; create table ${table} (client int, n int, at timestamptz default clock_timestamp())`,
+      ),
+    );
+    this.#running = Promise.all(this.#clients.map((written, index) => this.#write(index, written)));
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#running;
+  }
+
+  /** Compares what was acknowledged with what is there. */
+  async compare(url = this.#url): Promise<Comparison> {
+    const rows = await withPostgres(url, async (client) => {
+      const result = await client.query<{ client: number; n: number }>(`select client, n from ${table}`);
+      return result.rows;
+    });
+    const found = new Set(rows.map(({ client, n }) => `${client}/${n}`));
+    const lost = this.#clients.flatMap(({ acknowledged }, client) =>
+      [...acknowledged].filter((n) => !found.has(`${client}/${n}`)),
+    );
+    return { acknowledged: this.acknowledged, lost: lost.length, doubled: rows.length - found.size };
+  }
+
+  async #write(index: number, written: Written): Promise<void> {
+    let n = 0;
+    while (!this.#isStopped) {
+      const client = new pg.Client({
+        connectionString: this.#url,
+        connectionTimeoutMillis: 2000,
+        query_timeout: 20_000,
+      });
+      client.on("error", () => {});
+      try {
+        await client.connect();
+        await client.query(this.#settings);
+        while (!this.#isStopped) {
+          n += 1;
+          await client.query(`insert into ${table} (client, n) values ($1, $2)`, [index, n]);
+          written.acknowledged.add(n);
+          written.lastAt = Date.now();
+        }
+      } catch {
+        written.failures += 1;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      } finally {
+        await client.end().catch(() => {});
+      }
+    }
+  }
+}
