@@ -4,6 +4,14 @@ import type { ContainerState } from "./docker.ts";
 const knownCauses: readonly (readonly [RegExp, string])[] = [
   [/No space left on device/i, "the disk is full: free space, then start again"],
   [/REFUSED: another (instance|Postgres)/i, "another container uses the same data volume: stop it first"],
+  [
+    /REFUSED: .* half-made/,
+    "its first start was interrupted: `make letta-reinit` puts what it left aside, then `make letta-start`",
+  ],
+  [
+    /REFUSED: .* at its root/,
+    "the data volume is another tool's: give the stack one of its own, `pulumi config set postgresVolume NAME`",
+  ],
   [/database files are incompatible with server/i, "the data volume was made by another major version of Postgres"],
   [
     /password authentication failed/i,
