@@ -5,7 +5,6 @@
  */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { cpus } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -14,6 +13,7 @@ import { root } from "../../scripts/lib/project.ts";
 import { removeProjectsOf } from "../support/engine-objects.ts";
 import { freePorts } from "../support/free-places.ts";
 import { makeProject, succeeded } from "../support/stacks.ts";
+import { machine, median, secondsOf, show } from "./figures.ts";
 
 const rounds = 3;
 const coldStart = "letta stack, images present, no volumes: to its deep probe";
@@ -124,29 +124,14 @@ async function untilHealthy(url: string): Promise<void> {
   throw new Error(`${url} does not answer`);
 }
 
-async function secondsOf(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return (performance.now() - start) / 1000;
-}
-
 function print(ours: readonly Figure[], peer: readonly Figure[]): void {
-  const processor = cpus()[0]?.model ?? "unknown processor";
-  console.log(`${cpus().length} cores of ${processor}; median of ${rounds} rounds (least to most)\n`);
+  console.log(`${machine()}; median of ${rounds} rounds (least to most)\n`);
   console.log("| | seconds | docker-compose, same images | ratio |\n|---|---|---|---|");
   for (const { what, seconds } of ours) {
     const other = peer.find((figure) => figure.what === what)?.seconds;
     const ratio = other === undefined ? "" : (median(seconds) / median(other)).toFixed(2);
     console.log(`| ${what} | ${show(seconds)} | ${other === undefined ? "" : show(other)} | ${ratio} |`);
   }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((first, second) => first - second)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
-function show(values: readonly number[]): string {
-  return `${median(values).toFixed(1)} (${Math.min(...values).toFixed(1)} to ${Math.max(...values).toFixed(1)})`;
 }
 
 await main();

@@ -71,7 +71,7 @@ function local(
   });
 }
 
-remote("now", "make a backup", ["--type <type>"]);
+remote("now", "make a backup", ["--type <type>", "--pace <fast|gentle>"]);
 remote("list", "what the repository has");
 remote("verify", "read the whole repository");
 remote("expire", "remove what retention does not keep");

@@ -64,7 +64,8 @@ async function isDrillDue({ schedule, drillOnStart, configHash }: Settings, engi
 
 function handlers(agent: Agent): Handlers {
   return {
-    now: async ({ type = "incremental" }, report) => agent.backup(backupType(type), "fast", report),
+    now: async ({ type = "incremental", pace }, report) =>
+      agent.backup(backupType(type), pace === "gentle" ? "gentle" : "fast", report),
     list: async () => listing(agent),
     verify: async (_, report) => agent.verify(report),
     expire: async (_, report) => agent.expire(report),
