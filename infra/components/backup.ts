@@ -98,8 +98,7 @@ function common({ config, image }: BackupArgs, content: pulumi.Output<string>) {
     prefix: config.prefix,
     image,
     files: [{ path: paths.settings, content, permissions: "0400" }],
-    // Each check starts a Node: seldom enough for an idle laptop.
-    health: { test: ["CMD", "backup", "health"], intervalSeconds: 30, readyTimeoutSeconds: 120 },
+    health: { test: ["CMD", "backup", "health"], readyTimeoutSeconds: 120 },
     stopGraceSeconds: 30,
   } satisfies Partial<ServiceArgs>;
 }

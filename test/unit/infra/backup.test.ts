@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, test } from "vitest";
 import type { RawConfig } from "../../../infra/config/read.ts";
+import { paths } from "../../../infra/containers/backup/src/paths.ts";
 import { type Settings, settingsSchema } from "../../../infra/containers/backup/src/settings.ts";
 import type { LettaExports } from "../../../infra/stacks/outputs.ts";
 import type { Graph } from "../../support/graph.ts";
@@ -65,6 +67,12 @@ describe("the agent", () => {
       volume("letta-home", "/letta-home", readOnly),
     ]);
     expect(networkMode).toBe("none");
+  });
+
+  test("is asked for its health where it listens", () => {
+    const script = readFileSync(new URL("../../../infra/containers/backup/backup", import.meta.url), "utf8");
+    expect(script).toContain(`--unix-socket ${paths.control} `);
+    expect(graph.resource("backup-container").inputs.healthcheck).toMatchObject({ tests: ["CMD", "backup", "health"] });
   });
 
   test("is on the network only for a copy on another host", async () => {
