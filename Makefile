@@ -6,6 +6,9 @@ NODE := node_modules/.bin/node
 RUN := $(NODE) scripts/main.ts
 JSON_FLAG := $(if $(JSON),--json)
 FOLLOW_FLAG := $(if $(FOLLOW),--follow)
+# What `letta upgrade` takes.
+UPGRADE_FLAGS = $(if $(TO),--to '$(TO)') $(if $(POSTGRES),--postgres '$(POSTGRES)') $(if $(DRY_RUN),--dry-run) \
+	$(if $(RESUME),--resume)
 # The moment, the database, and how: what `restore` takes. Single quotes: a time has spaces.
 RESTORE_FLAGS = $(if $(TO),--to '$(TO)') $(if $(NAME),--name '$(NAME)') $(if $(PROJECT),--project '$(PROJECT)') \
 	$(if $(TABLES),--tables '$(TABLES)') $(if $(DRY_RUN),--dry-run)
@@ -13,7 +16,7 @@ RESTORE_FLAGS = $(if $(TO),--to '$(TO)') $(if $(NAME),--name '$(NAME)') $(if $(P
 $(foreach name,YES LETTA_STACK THOTH_STACK,$(if $($(name)),$(eval export $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test check bench images-lock letta-start letta-stop letta-restart letta-status letta-logs \
+.PHONY: help setup up down status test check bench images-lock letta-start letta-stop letta-restart letta-upgrade letta-status letta-logs \
 	letta-logs-pg letta-reinit thoth-start thoth-stop thoth-restart thoth-status thoth-logs \
 	backup backup-list backup-verify backup-expire backup-point backup-key backup-export backup-import \
 	restore restore-undo restore-resume drill
@@ -50,6 +53,8 @@ letta-stop: node_modules/.package-lock.json ## stop it; refuses while others use
 	@$(RUN) letta stop
 letta-restart: node_modules/.package-lock.json ## stop and start it; refuses while others use it (YES=1)
 	@$(RUN) letta restart
+letta-upgrade: node_modules/.package-lock.json ## another version of Letta, with a way back (TO=0.16.8; DRY_RUN=1 RESUME=1 YES=1)
+	@$(RUN) letta upgrade $(UPGRADE_FLAGS) $(JSON_FLAG)
 letta-reinit: node_modules/.package-lock.json ## put a database aside whose first start was interrupted; never a finished one
 	@$(RUN) letta reinit
 letta-status: node_modules/.package-lock.json ## its services, agents and database sizes (JSON=1)

@@ -20,6 +20,7 @@ fi
 alias letta-start='_thoth_letta letta start'
 alias letta-stop='_thoth_letta letta stop'
 alias letta-restart='_thoth_letta letta restart'
+alias letta-upgrade='_thoth_letta letta upgrade'
 alias letta-reinit='_thoth_letta letta reinit'
 alias letta-status='_thoth_letta letta status'
 alias letta-logs='_thoth_letta letta logs'

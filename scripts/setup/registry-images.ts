@@ -39,10 +39,20 @@ export async function lockImages({ mirror }: { mirror?: string | undefined }, de
     deps.print(`${key}: ${image.name}:${image.tag} is ${digest}${digest === image.digest ? "" : " (changed)"}`);
     locked[key] = { ...image, digest };
   }
-  const path = lockPath(deps);
-  await writeFile(`${path}.new`, `${JSON.stringify(locked, undefined, 2)}\n`);
-  await rename(`${path}.new`, path);
+  await writeLock(deps, locked);
   return 0;
+}
+
+/** Pulls an image and pins it under a key of its own in images.lock.json. @throws UserError when it cannot be pulled */
+export async function pinImage(deps: Deps, key: string, image: LockedImage, mirror: string | undefined): Promise<void> {
+  const digest = await pull(deps, tagReference(image, mirror));
+  await writeLock(deps, { ...(await readLock(deps)), [key]: { ...image, digest } });
+}
+
+async function writeLock(deps: Deps, lock: ImageLock): Promise<void> {
+  const path = lockPath(deps);
+  await writeFile(`${path}.new`, `${JSON.stringify(lock, undefined, 2)}\n`);
+  await rename(`${path}.new`, path);
 }
 
 /** Pulls an image. @returns the digest that the registry gave it @throws UserError when it cannot be pulled */

@@ -39,7 +39,16 @@ describe("the command line", () => {
 describe("everyday commands", () => {
   const read = (name: string) => readFileSync(join(root, name), "utf8");
   const everyday = [
-    ...["letta-start", "letta-stop", "letta-restart", "letta-reinit", "letta-status", "letta-logs", "letta-logs-pg"],
+    ...[
+      "letta-start",
+      "letta-stop",
+      "letta-restart",
+      "letta-upgrade",
+      "letta-reinit",
+      "letta-status",
+      "letta-logs",
+      "letta-logs-pg",
+    ],
     ...["thoth-start", "thoth-stop", "thoth-restart", "thoth-status", "thoth-logs"],
   ];
   const targets = new Map(
