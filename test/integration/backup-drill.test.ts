@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { docker, dockerOutput } from "../../infra/lib/docker.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 
@@ -32,15 +32,12 @@ beforeAll(async () => {
 /** Waits for a restore point behind what was written up to now. */
 async function newHeartbeat(): Promise<void> {
   const started = new Date().toISOString();
-  const isArchived = `
-    const beats = JSON.parse(require("fs").readFileSync("/var/lib/backup/status/heartbeats.json", "utf8"));
-    process.exit(beats.some((beat) => beat.point && beat.isRecoverable && beat.at > "${started}") ? 0 : 1);`;
-  await expect
-    .poll(async () => (await docker(["exec", repository(), "node", "-e", isArchived])).exitCode, {
-      timeout: 180_000,
-      interval: 1000,
-    })
-    .toBe(0);
+  const isArchived = async () => {
+    const file = await dockerOutput(["exec", repository(), "cat", "/var/lib/backup/status/heartbeats.json"]);
+    const beats = JSON.parse(file) as { at: string; point?: string; isRecoverable: boolean }[];
+    expect(beats.some(({ at, point, isRecoverable }) => at > started && point && isRecoverable)).toBe(true);
+  };
+  await vi.waitFor(isArchived, { timeout: 180_000, interval: 500 });
 }
 
 /** Rehearses on a copy of the repository after something was done to it, with the stack's own settings or changed ones. */
@@ -57,7 +54,7 @@ async function drillOnCopy(damage: string, settings: { recoveryKey?: string } = 
     const start = "cat >/run/settings.json; exec backup --settings /run/settings.json serve-drill";
     const run = ["run", "-i", "--name", name, "--network", "none", ...mounts, "--entrypoint", "sh", image, "-c", start];
     const serving = docker(run, { input: changed });
-    await expect.poll(async () => (await agent(name, "health")).value, { timeout: 30_000 }).toBeTruthy();
+    await vi.waitFor(() => dockerOutput(["exec", name, "backup", "health"]), { timeout: 30_000, interval: 200 });
     const { value } = await agent<Drill>(name, "drill");
     await docker(["rm", "--force", name]);
     await serving;

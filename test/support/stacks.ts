@@ -205,7 +205,7 @@ export async function makeProject({ owner, letta = {}, thoth = {} }: ProjectOpti
     subnet: lettaSubnet,
     mcpHosts: [`${project.thoth}-mcp`],
     // A rehearsal takes a processor for seconds; a test that is about one asks for it.
-    backup: { drillOnStart: false },
+    backup: { drillOnStart: false, archiveSeconds: 10, heartbeatSeconds: 2 },
     ...letta,
   });
   await project.initialize(project.thoth, {

@@ -40,7 +40,7 @@ export class Agent {
     this.engine = engine;
     this.#store = new EncryptedStore(paths.files, settings.recoveryKey);
     this.#offsite = settings.offsite === undefined ? undefined : new OffsiteCopy(settings.offsite);
-    this.#heartbeats = new Heartbeats(engine.isRecoverable);
+    this.#heartbeats = new Heartbeats(engine.isRecoverable, settings.archiveSeconds);
   }
 
   /** True once the repository takes backups. */

@@ -33,8 +33,6 @@ const file = join(paths.status, "heartbeats.json");
 const kept = 200;
 /** An idle database gets a heartbeat at this distance, in seconds: each one costs a WAL segment of 16 MB. */
 const idleSeconds = 900;
-/** Distance of restore points, in seconds. */
-const pointSeconds = 60;
 /** Counting may take this part of the time. */
 const countingShare = 0.02;
 
@@ -45,9 +43,12 @@ export class Heartbeats {
   #countingSeconds = 0;
   #isPrepared = false;
   readonly #isRecoverable: string;
+  readonly #pointSeconds: number;
 
-  constructor(isRecoverable: string) {
+  /** @param pointSeconds distance of restore points; one that is archived with the next is of no use */
+  constructor(isRecoverable: string, pointSeconds: number) {
     this.#isRecoverable = isRecoverable;
+    this.#pointSeconds = pointSeconds;
   }
 
   /** Goes on where an earlier process was. */
@@ -79,7 +80,7 @@ export class Heartbeats {
 
   #mayMakePoint(now: number): boolean {
     const last = this.#beats.findLast(({ point }) => point !== undefined);
-    const isTime = last === undefined || now - Date.parse(last.at) >= pointSeconds * 1000;
+    const isTime = last === undefined || now - Date.parse(last.at) >= this.#pointSeconds * 1000;
     return isTime && now - this.#countedAt >= (this.#countingSeconds / countingShare) * 1000;
   }
 

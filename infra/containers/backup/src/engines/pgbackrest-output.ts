@@ -40,13 +40,10 @@ const noBackups = 2;
 
 /** @throws BackupError when the repository cannot be read with this key */
 export function parseInfo(json: string): Info {
-  const [stanza] = infoSchema.parse(JSON.parse(json));
+  const [stanza] = infoSchema.parse(readable(json));
   if (stanza === undefined) return { backups: [], newestSegment: null };
   if (stanza.status.code !== 0 && stanza.status.code !== noBackups) {
-    throw new BackupError(
-      `the repository cannot be read: it is damaged, or the recovery key is another (pgBackRest says "${stanza.status.message}")`,
-      "check the recovery key: make backup-key",
-    );
+    throw unreadable(stanza.status.message);
   }
   const backups = stanza.backup.map(({ label, type, error, timestamp, info }) => ({
     label,
@@ -59,6 +56,22 @@ export function parseInfo(json: string): Info {
     error: error ?? false,
   }));
   return { backups, newestSegment: stanza.archive?.at(-1)?.max ?? null };
+}
+
+/** What pgBackRest decrypted with another key is in its message as it is, and then this is no JSON. */
+function readable(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    throw unreadable("data that is no text");
+  }
+}
+
+function unreadable(said: string): BackupError {
+  return new BackupError(
+    `the repository cannot be read: it is damaged, or the recovery key is another (pgBackRest says "${said}")`,
+    "check the recovery key: make backup-key",
+  );
 }
 
 /** How far a backup or restore is, from a detail line such as `backup file … (bundle 2/21, 1.5MB, 99.37%)`; per cent. */
