@@ -58,9 +58,7 @@ describe("info", () => {
   test("that cannot be decrypted is an error that names the key", () => {
     const status = { code: 99, message: "other" };
     expect(() => parseInfo(info({ status }))).toThrow("the recovery key is another");
-    expect(() => parseInfo('[{"status":{"message":"\u0001"}}]'.replace("\\u0001", "\u0001"))).toThrow(
-      "the recovery key is another",
-    );
+    expect(() => parseInfo('[{"status":{"message":"\u0001"}}]')).toThrow("the recovery key is another");
   });
 
   test("keeps what a page with a wrong checksum did to a backup", () => {

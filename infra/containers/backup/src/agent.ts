@@ -8,12 +8,12 @@ import type { Report } from "./events.ts";
 import { archiveFiles, dumpDatabases, escrowKeys } from "./extras.ts";
 import { Heartbeats, type Recoverability } from "./heartbeat.ts";
 import { readJson, writeJson } from "./json-file.ts";
-import { OffsiteCopy } from "./offsite.ts";
+import { OffsitePushes } from "./offsite-pushes.ts";
 import { paths } from "./paths.ts";
 import { withPostgres } from "./postgres.ts";
 import { Queue } from "./queue.ts";
 import type { Settings } from "./settings.ts";
-import { type BackupStatus, type Observed, type Remembered, statusOf } from "./status.ts";
+import { type ArchiverState, type BackupStatus, type Observed, type Remembered, statusOf } from "./status.ts";
 import { EncryptedStore } from "./store.ts";
 
 const rememberedFile = join(paths.status, "remembered.json");
@@ -25,7 +25,7 @@ export class Agent {
   readonly engine: Engine;
   readonly queue = new Queue();
   readonly #store: EncryptedStore;
-  readonly #offsite: OffsiteCopy | undefined;
+  readonly #offsite: OffsitePushes | undefined;
   readonly #heartbeats: Heartbeats;
   readonly #attempts = new Attempts();
   #remembered: Remembered = { since: new Date().toISOString() };
@@ -39,7 +39,10 @@ export class Agent {
     this.settings = settings;
     this.engine = engine;
     this.#store = new EncryptedStore(paths.files, settings.recoveryKey);
-    this.#offsite = settings.offsite === undefined ? undefined : new OffsiteCopy(settings.offsite);
+    this.#offsite =
+      settings.offsite === undefined
+        ? undefined
+        : new OffsitePushes(settings.offsite, { store: this.#store, archiveSeconds: settings.archiveSeconds });
     this.#heartbeats = new Heartbeats(engine.isRecoverable, settings.archiveSeconds);
   }
 
@@ -51,6 +54,7 @@ export class Agent {
   async load(): Promise<void> {
     this.#remembered = { ...this.#remembered, ...(await readJson<Remembered>(rememberedFile)) };
     await this.#heartbeats.load();
+    await this.#offsite?.load();
     await this.#remember({});
   }
 
@@ -90,14 +94,18 @@ export class Agent {
       await this.#quietly("extras", () => this.extras(silent));
     else if (this.#isDue("verify", this.settings.schedule.verify))
       await this.#quietly("verify", () => this.verify(silent));
-    else if (this.#offsite !== undefined && this.#isPushDue()) await this.#quietly("offsite", () => this.push(silent));
+  }
+
+  /** Starts what is due of the copy on another host, which goes on beside everything else. */
+  async copyTick(): Promise<void> {
+    if (this.#isEngineReady) await this.#offsite?.tick(!this.queue.isIdle);
   }
 
   backup(type: BackupType, pace: Pace, report: Report): Promise<BackupRecord> {
     return this.queue.add(`${type} backup`, report, () =>
       this.#noted("backup", async () => {
         report({ event: "step", title: `${type} backup` });
-        const record = await this.engine.backup(type, pace, report);
+        const record = await this.#removing(() => this.engine.backup(type, pace, report));
         this.#backups = await this.engine.list();
         if (record.type === "full") await this.#expire();
         return record;
@@ -110,10 +118,14 @@ export class Agent {
   }
 
   async #expire(): Promise<{ removed: string[] }> {
-    const removed = await this.engine.expire();
+    const removed = await this.#removing(() => this.engine.expire());
     this.#backups = await this.engine.list();
-    if (removed.length > 0) await this.#offsite?.push({ mirror: true });
     return { removed };
+  }
+
+  /** What a job removes from the repository, the copy on another host loses too. */
+  #removing<Result>(job: () => Promise<Result>): Promise<Result> {
+    return this.#offsite === undefined ? job() : this.#offsite.during(job);
   }
 
   verify(report: Report): Promise<{ ok: boolean; checks: Check[] }> {
@@ -146,28 +158,16 @@ export class Agent {
     );
   }
 
-  push(report: Report): Promise<{ at: string }> {
-    return this.queue.add("copy off this host", report, async () => {
-      if (this.#offsite === undefined)
-        throw new BackupError("no other host is configured", "thoth-letta:backup.offsite");
-      const last = this.#remembered.offsite?.lastGoodAt ?? null;
-      const at = new Date().toISOString();
-      try {
-        await savePoints(this.#store);
-        // Once a day all is compared; in between only what is new is looked at.
-        const isWhole = last === null || last.slice(0, 10) !== at.slice(0, 10);
-        await this.#offsite.push(isWhole ? {} : { since: new Date(Date.parse(last) - 300_000) });
-        await this.#remember({ offsite: { at, problem: null, lastGoodAt: at } });
-        return { at };
-      } catch (error) {
-        await this.#remember({ offsite: { at, problem: (error as Error).message, lastGoodAt: last } });
-        throw error;
-      }
-    });
+  async push(report: Report): Promise<{ at: string }> {
+    if (this.#offsite === undefined)
+      throw new BackupError("no other host is configured", "set thoth-letta:backup.offsite");
+    return this.#offsite.push(report);
   }
 
   async status(): Promise<BackupStatus> {
-    const status = statusOf(this.settings, this.#remembered, await this.#observe());
+    const offsite = this.#offsite?.status(this.#remembered.since);
+    const remembered = { ...this.#remembered, ...(offsite === undefined ? {} : { offsite }) };
+    const status = statusOf(this.settings, remembered, await this.#observe());
     return { ...status, nextBackupAt: nextRun(this.settings.schedule.incremental) };
   }
 
@@ -187,11 +187,6 @@ export class Agent {
     // A repository that was never verified is a new one; its backups check what they write.
     const last = at ?? (name === "verify" ? this.#remembered.since : undefined);
     return this.#attempts.mayTry(name) && isDue(schedule, last === undefined ? undefined : new Date(last));
-  }
-
-  #isPushDue(): boolean {
-    const at = this.#remembered.offsite?.at;
-    return at === undefined || Date.now() - Date.parse(at) >= this.settings.archiveSeconds * 1000;
   }
 
   async #quietly(name: string, job: () => Promise<unknown>): Promise<void> {
@@ -222,14 +217,18 @@ export class Agent {
     await writeJson(rememberedFile, this.#remembered);
   }
 
+  async #archiver(): Promise<ArchiverState | null> {
+    return this.engine.archiver?.() ?? archiver().catch(() => null);
+  }
+
   async #observe(): Promise<Observed> {
     return {
       backups: this.#backups,
-      archiver: this.#postgresProblem === null ? await archiver(this.engine.name).catch(() => null) : null,
+      archiver: this.#postgresProblem === null ? await this.#archiver() : null,
       postgresProblem: this.#postgresProblem,
       lossSeconds: this.#recoverability.lossSeconds,
       drill: await readDrill(),
-      rpoZero: null,
+      rpoZero: this.engine.rpoZero(),
       engineProblem: this.#engineProblem,
       running: this.queue.running ?? null,
     };
@@ -237,8 +236,7 @@ export class Agent {
 }
 
 /** Postgres' own view of its archiver. An error counts until a later segment is archived. */
-async function archiver(engine: Engine["name"]): Promise<Observed["archiver"]> {
-  if (engine === "core") return { lastArchivedAt: null, failing: null, queue: 0 };
+async function archiver(): Promise<ArchiverState> {
   return withPostgres(async (client) => {
     const { rows } = await client.query<{
       archived: Date | null;

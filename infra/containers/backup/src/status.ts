@@ -19,15 +19,20 @@ export interface Remembered {
   readonly since: string;
 }
 
+/** How the archive of the WAL is. */
+export interface ArchiverState {
+  readonly lastArchivedAt: string | null;
+  /** What cannot be archived and why; null when all is well. */
+  readonly failing: string | null;
+  /** Segments that wait. */
+  readonly queue: number;
+}
+
 /** What is seen at this moment. */
 export interface Observed {
   readonly backups: readonly BackupRecord[];
   /** Postgres' own view of its archiver; null while Postgres does not answer. */
-  readonly archiver: {
-    readonly lastArchivedAt: string | null;
-    readonly failing: string | null;
-    readonly queue: number;
-  } | null;
+  readonly archiver: ArchiverState | null;
   readonly postgresProblem: string | null;
   readonly lossSeconds: number | null;
   readonly drill: DrillResult | undefined;

@@ -3,6 +3,7 @@ import { progressOf, type Report } from "../events.ts";
 import { paths } from "../paths.ts";
 import { failure, output, run } from "../run.ts";
 import type { Settings } from "../settings.ts";
+import { removeArchived, restoreCommand, sinkFiles, sinkName, WalSink } from "../wal-sink.ts";
 import {
   type BackupRecord,
   type BackupType,
@@ -16,23 +17,32 @@ import { type Info, parseInfo, parseProgress, parseVerify } from "./pgbackrest-o
 
 const typeNames = { full: "full", differential: "diff", incremental: "incr" } as const;
 
+// The names of timeline histories and backup labels are archived too; neither sorts after a segment.
+const isArchived = `pg_walfile_name(lsn) collate "C" <= (select left(last_archived_wal, 24) from pg_stat_archiver) collate "C"`;
+/** What the sink has told to be on its disk, whether it is there at the moment or not. */
+const sinkPosition = `(select restart_lsn from pg_replication_slots where slot_name = '${sinkName}')`;
+
 /** pgBackRest: Postgres pushes its WAL with it, the agent does the rest. */
 export function pgbackrestEngine(settings: Settings): Engine {
   const env = environment(settings);
   const pgbackrest = (args: readonly string[]) => output("pgbackrest", args, { env });
   const info = async () => parseInfo(await pgbackrest(["info", "--output=json"]));
   const list = async () => (await info()).backups;
+  const sink = settings.rpoZero ? new WalSink(settings, { tidy: removeArchived(settings.retention) }) : undefined;
 
   return {
     name: "pgbackrest",
-    // The names of timeline histories and backup labels are archived too; neither sorts after a segment.
-    isRecoverable: `pg_walfile_name(lsn) collate "C" <= (select left(last_archived_wal, 24) from pg_stat_archiver) collate "C"`,
+    isRecoverable: sink === undefined ? isArchived : `(${isArchived} or lsn <= ${sinkPosition})`,
+    rpoZero: () => sink?.rpoZero ?? null,
     async start() {
       await output("mkdir", ["-p", paths.pgbackrest]);
       // Idempotent; after a major upgrade of Postgres it refuses, and says what to do.
       await pgbackrest(["stanza-create"]);
+      sink?.start();
     },
-    async stop() {},
+    async stop() {
+      await sink?.stop();
+    },
     async backup(type, pace, report) {
       await runBackup(type, pace, { env, totalBytes: (await list()).at(-1)?.databaseBytes ?? null }, report);
       const record = (await list()).at(-1);
@@ -117,6 +127,7 @@ async function fetch(
   const { backups, newestSegment } = await info();
   const backup = chosen(target, backups);
   const progress = progressOf(report, "restore", backup.databaseBytes);
+  const hasSink = (await sinkFiles()).length > 0;
   const args = [
     ...[
       "restore",
@@ -126,6 +137,8 @@ async function fetch(
       "--log-level-console=detail",
     ],
     ...targetArguments(target),
+    // What Postgres had not archived when it was lost may have been streamed.
+    ...(hasSink ? [`--recovery-option=restore_command=${restoreCommand("pgbackrest archive-get %f %p")}`] : []),
     // Other databases become empty files of the right size.
     ...(only === undefined ? [] : [`--db-include=${only}`]),
   ];
