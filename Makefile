@@ -16,7 +16,7 @@ RESTORE_FLAGS = $(if $(TO),--to '$(TO)') $(if $(NAME),--name '$(NAME)') $(if $(P
 $(foreach name,YES LETTA_STACK THOTH_STACK,$(if $($(name)),$(eval export $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test check bench images-lock letta-start letta-stop letta-restart letta-upgrade letta-status letta-logs \
+.PHONY: help setup up down status test check chaos bench images-lock letta-start letta-stop letta-restart letta-upgrade letta-status letta-logs \
 	letta-logs-pg letta-reinit thoth-start thoth-stop thoth-restart thoth-status thoth-logs \
 	backup backup-list backup-verify backup-expire backup-point backup-key backup-export backup-import \
 	restore restore-undo restore-resume drill
@@ -42,6 +42,8 @@ test: node_modules/.package-lock.json ## all tests, on stacks of their own besid
 	@$(RUN) test
 check: node_modules/.package-lock.json ## types, lint and unit tests
 	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" npm run --silent check
+chaos: node_modules/.package-lock.json ## kills, faults and lost volumes; an hour (ONLY=crash)
+	@$(RUN) chaos $(ONLY)
 bench: node_modules/.package-lock.json ## the figures of docs/figures.md, measured here
 	@$(RUN) bench
 images-lock: node_modules/.package-lock.json ## pin the registry images by their digests of today

@@ -32,6 +32,13 @@ add(program, "status", "both stacks; exit code 0 only when all is healthy", [...
 add(program, "test", "all tests: types, lint, unit, and both stacks on the real engine", [], async () =>
   (await import("./commands/test.ts")).test(deps),
 );
+add(
+  program,
+  "chaos [file]",
+  "kills, faults and lost volumes, on stacks of their own; takes an hour",
+  [],
+  async (_, file) => (await import("./commands/chaos.ts")).chaos(file, deps),
+);
 add(program, "bench", "the figures of docs/figures.md, measured on stacks of their own", [], async () =>
   (await import("./commands/bench.ts")).bench(deps),
 );
