@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { mkdir, readdir, rename, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { UserError } from "../../../infra/lib/errors.ts";
 import { imageVersion } from "../../../infra/lib/images.ts";
@@ -33,9 +33,9 @@ export async function exportBackups(
   await withProgress(deps, work, async (report) => {
     await callAgent(deps, inContainer(backup, ["dump"]), report);
     await callAgent(deps, inContainer(backup, ["point", `export-${stamp()}`]), report);
-    const outputFile = join(folder, `${file}.part`);
-    await callAgent(deps, { ...inContainer(backup, ["export"]), outputFile }, report);
-    await rename(outputFile, join(folder, file));
+    await exportTo(join(folder, file), (outputFile) =>
+      callAgent(deps, { ...inContainer(backup, ["export"]), outputFile }, report),
+    );
   });
   const manifest = await describe(deps, site, join(folder, file), file);
   await writeWhole(join(folder, "README.txt"), readme(manifest));
@@ -45,6 +45,18 @@ export async function exportBackups(
   );
   if (!json) deps.print("it opens with the recovery key alone: make backup-key");
   return 0;
+}
+
+/** The file is there whole or not at all. */
+async function exportTo(path: string, write: (draft: string) => Promise<unknown>): Promise<void> {
+  const draft = `${path}.part`;
+  try {
+    await write(draft);
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
 }
 
 async function makeEmptyFolder(folder: string): Promise<void> {

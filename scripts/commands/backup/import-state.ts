@@ -90,5 +90,8 @@ export function withSecretsAlone(state: StackState, from: string, to: string, se
     version: state.version,
     deployment: { manifest, metadata, secrets_providers: secretsProvider, resources: kept },
   });
-  return JSON.parse(text.replaceAll(`urn:pulumi:${from}::`, `urn:pulumi:${to}::`)) as StackState;
+  const renamed = text
+    .replaceAll(`urn:pulumi:${from}::`, `urn:pulumi:${to}::`)
+    .replaceAll(`::pulumi:pulumi:Stack::${projectName}-${from}"`, `::pulumi:pulumi:Stack::${projectName}-${to}"`);
+  return JSON.parse(renamed) as StackState;
 }

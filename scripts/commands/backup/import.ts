@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { UserError } from "../../../infra/lib/errors.ts";
 import { lettaNames } from "../../../infra/lib/names.ts";
@@ -16,6 +16,7 @@ import {
 import { up } from "../../lib/pulumi.ts";
 import { prefixOf } from "../../lib/stack-file.ts";
 import { requireSetup } from "../../setup/check.ts";
+import { backUpFully } from "../restore/full-backup.ts";
 import { takeOverState } from "./import-state.ts";
 import { fillVolumes } from "./import-volumes.ts";
 import { type Manifest, readManifest, sha256 } from "./manifest.ts";
@@ -60,6 +61,7 @@ export async function importBackups({ stack, folder: given, keyFile }: ImportOpt
   }
   await endOperation(deps, operation);
   await up(deps, stack);
+  await backUpFully(deps, lettaNames(site.prefix).backup);
   deps.print(`stack ${stack} is what stack ${manifest.stack} was; its passwords and keys are the old ones`);
   return 0;
 }
@@ -72,7 +74,9 @@ function readKey(file: string | undefined): string {
       "write it into a file, and --key-file FILE (make: KEY_FILE=FILE)",
     );
   }
-  const text = readFileSync(resolve(file), "utf8").trim();
+  if (!existsSync(file))
+    throw new UserError(`there is no file ${resolve(file)}`, "--key-file FILE (make: KEY_FILE=FILE)");
+  const text = readFileSync(file, "utf8").trim();
   if (/^[A-Za-z0-9]{20,}$/.test(text)) return text;
   throw new UserError(`${file} is not a recovery key: letters and digits in one line`);
 }

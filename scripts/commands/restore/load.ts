@@ -62,5 +62,5 @@ async function requireAllRows(
   const wrong = differences(expected, Object.fromEntries(Object.entries(found).filter(isWanted)));
   if (wrong.length > 0) throw new UserError(`not every row was loaded: ${wrong.join("; ")}`);
   const count = Object.values(expected).reduce((total, rows) => total + rows, 0);
-  deps.print(`${count} rows in ${Object.keys(expected).length} tables, as in the restored cluster`);
+  deps.print(`loaded as in the restored cluster: rows ${count}, tables ${Object.keys(expected).length}`);
 }

@@ -2,14 +2,14 @@ import type { Restored } from "../../../infra/containers/backup/src/restore.ts";
 import { lettaNames } from "../../../infra/lib/names.ts";
 import { callAgent, inContainer } from "../../lib/agent.ts";
 import { withProgress } from "../../lib/agent-progress.ts";
-import { type BackupStack, oneOff, waitForAgent } from "../../lib/agent-stack.ts";
+import { type BackupStack, oneOff } from "../../lib/agent-stack.ts";
 import type { Deps } from "../../lib/deps.ts";
 import { endOperation, saveOperation, stamp } from "../../lib/operation.ts";
 import { isPostgresUp } from "../../lib/psql.ts";
 import { up } from "../../lib/pulumi.ts";
 import { countRows, renderRows } from "../../lib/rows.ts";
 import { stopContainers } from "../../lib/stacks.ts";
-import { type BackupRecord, describeBackup } from "../backup/now.ts";
+import { backUpFully } from "./full-backup.ts";
 import { addSwitch } from "./history.ts";
 import { requireLastRecord } from "./last-record.ts";
 import type { ServerRestore } from "./server.ts";
@@ -34,7 +34,7 @@ export async function runServerRestore(deps: Deps, site: BackupStack, begun: Ser
   const rows = await countRows(deps, site.containers.postgres, databases);
   await endOperation(deps, operation);
   for (const line of renderRows(operation.rows, rows)) deps.print(line);
-  await backUp(deps, site);
+  await backUpFully(deps, site.containers.backup);
   deps.print(`stack ${site.stack} is on volume ${operation.to}`);
   deps.print(`volume ${operation.from} is kept as it was: make restore-undo goes back to it`);
 }
@@ -101,17 +101,4 @@ async function archiveAll(deps: Deps, { containers }: BackupStack, start: string
 async function stopServices(deps: Deps, { prefix }: BackupStack): Promise<void> {
   const { nginx, server, postgres } = lettaNames(prefix);
   await stopContainers(deps, [nginx, server, postgres]);
-}
-
-/** The first backup of the new timeline. */
-async function backUp(deps: Deps, site: BackupStack): Promise<void> {
-  try {
-    const record = await withProgress(deps, { id: "backup", title: "Full backup" }, async (report) => {
-      await waitForAgent(deps, site.containers.backup);
-      return callAgent<BackupRecord>(deps, inContainer(site.containers.backup, ["now", "--type", "full"]), report);
-    });
-    deps.print(describeBackup(record));
-  } catch (error) {
-    deps.print(`warning: there is no full backup of this state yet: ${(error as Error).message}`);
-  }
 }
