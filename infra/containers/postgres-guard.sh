@@ -47,7 +47,15 @@ start() {
     touch "$volume/.initialising"
     sync "$volume/.initialising" "$volume"
   fi
+  if [[ -n ${POSTGRES_COMMIT_WAIT_SECONDS:-} ]]; then start_watchdog "$POSTGRES_COMMIT_WAIT_SECONDS"; fi
   exec docker-entrypoint.sh "$@"
+}
+
+# Without the lock, which must go with Postgres, and as nobody's child here: what becomes Postgres is this process.
+start_watchdog() {
+  local as_postgres=()
+  if [[ $(id -u) == 0 ]]; then as_postgres=(setpriv --reuid=postgres --regid=postgres --init-groups --); fi
+  ("${as_postgres[@]}" bash "${BASH_SOURCE[0]%/*}/postgres-watchdog" "$1" 9>&- &)
 }
 
 # The folder of the socket by which the backup reaches Postgres: it sees the volume and is on no network.

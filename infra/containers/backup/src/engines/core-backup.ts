@@ -12,7 +12,7 @@ import type { BackupType, Pace } from "./engine.ts";
 
 /** What is used of the manifest that Postgres makes of each backup. */
 export const manifestSchema = z.object({
-  Files: z.array(z.object({ Path: z.string(), Size: z.number(), Checksum: z.string().optional() })),
+  Files: z.array(z.object({ Path: z.string(), Size: z.number() })),
   "WAL-Ranges": z.array(z.object({ Timeline: z.int(), "Start-LSN": z.string(), "End-LSN": z.string() })).min(1),
 });
 

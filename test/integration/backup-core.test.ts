@@ -1,0 +1,292 @@
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from "vitest";
+import { docker, dockerOutput } from "../../infra/lib/docker.ts";
+import {
+  type BackedUpOptions,
+  BackedUpPostgres,
+  type BackupImages,
+  startWriting,
+} from "../support/backed-up-postgres.ts";
+import { sharedStacks } from "../support/shared-stacks.ts";
+
+const stacks = sharedStacks();
+
+async function images(): Promise<BackupImages> {
+  const [postgres = "", backup = ""] = await Promise.all(
+    ["postgres", "backup"].map(async (part) =>
+      (await dockerOutput(["inspect", "--format", "{{.Config.Image}}", `${stacks.letta}-${part}`])).trim(),
+    ),
+  );
+  return { postgres, backup };
+}
+
+/** One of the calling test's own, up and ready. */
+async function startOwn(part: string, options: BackedUpOptions = {}): Promise<BackedUpPostgres> {
+  const own = new BackedUpPostgres(`letta-t${inject("sharedStacks").suffix}-core-${part}`, await images(), options);
+  onTestFinished(() => own.remove());
+  await own.start();
+  return own;
+}
+
+interface Backup {
+  readonly label: string;
+  readonly type: string;
+  readonly bytes: number;
+}
+
+interface Restored {
+  readonly label: string;
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
+}
+
+const newestWal = "wal=$(find wal -name '*.zst.bin' | sort | tail -1)";
+const flip = (file: string) =>
+  `printf X | dd of="${file}" bs=1 seek=$(( $(stat -c %s "${file}") / 2 )) conv=notrunc status=none`;
+
+describe("backups by Postgres' own tools", () => {
+  let database: BackedUpPostgres;
+  let time = "";
+
+  beforeAll(async () => {
+    const name = `letta-t${inject("sharedStacks").suffix}-core-chain`;
+    database = new BackedUpPostgres(name, await images());
+    await database.start();
+    await database.psql("create table notes (note text)");
+    await database.psql("insert into notes select 'in the full backup' from generate_series(1, 5000)");
+    await database.succeed("now", "--type", "full");
+    await database.psql("insert into notes select 'in the first increment' from generate_series(1, 300)");
+    await database.succeed("now", "--type", "incremental");
+    await database.psql("insert into notes values ('before the point')");
+    await database.succeed("point", "good");
+    await database.psql("insert into notes values ('before the time')");
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    time = await database.psql(`select to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`);
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await database.psql("insert into notes values ('oops')");
+    await database.succeed("now", "--type", "incremental");
+    await database.psql("insert into notes values ('only in the WAL')");
+  });
+  afterAll(() => database.remove());
+
+  const restoredNotes = () =>
+    database.askRestored("select note || ': ' || count(*) from notes group by note order by 1");
+
+  test("an increment has what changed", async () => {
+    const { backups } = await database.succeed<{ backups: Backup[] }>("list");
+    const [full, first, second] = backups.slice(-3) as [Backup, Backup, Backup];
+    expect([full.type, first.type, second.type]).toEqual(["full", "incremental", "incremental"]);
+    expect(first.label).toMatch(new RegExp(`^${full.label}_\\d{8}-\\d{6}I$`));
+    expect(first.bytes).toBeLessThan(full.bytes / 4);
+  });
+
+  test("the latest state is restored through two increments and WAL that was never archived", async () => {
+    const { value, problem } = await database.restore<Restored>("latest");
+    expect(problem).toBeUndefined();
+    expect(value.label).toMatch(/F_.*I$/);
+    expect(value.checks.filter(({ ok }) => !ok)).toEqual([]);
+    expect((await restoredNotes()).split("\n")).toEqual([
+      "before the point: 1",
+      "before the time: 1",
+      "in the first increment: 300",
+      "in the full backup: 5000",
+      "only in the WAL: 1",
+      "oops: 1",
+    ]);
+  });
+
+  test("a time and a named point are restored, and nothing after them", async () => {
+    expect(await database.restore(`time:${time}`)).toMatchObject({ event: "result" });
+    const atTime = await restoredNotes();
+    expect(atTime).toContain("before the time: 1");
+    expect(atTime).not.toContain("oops");
+    expect(await database.restore("name:good")).toMatchObject({ event: "result" });
+    const atPoint = await restoredNotes();
+    expect(atPoint).toContain("before the point: 1");
+    expect(atPoint).not.toContain("before the time");
+  });
+
+  test("a sound repository verifies, and nothing in it can be read without the key", async () => {
+    expect(await database.succeed("verify")).toMatchObject({ ok: true });
+    expect(
+      await database.shell("grep -rlE 'PostgreSQL database|in the full backup' /var/lib/backup/core || true"),
+    ).toBe("");
+  });
+
+  /** Damages a copy of the repository, and asks both for its verification and for a restore from it. */
+  async function damaged(script: string): Promise<{ verified: string | undefined; restored: string | undefined }> {
+    const repository = await database.copyRepository(script);
+    const { problem } = await database.restore("latest", { repository });
+    return { verified: await database.verifyCopy(repository), restored: problem };
+  }
+
+  test("a missing WAL segment is named", async () => {
+    const { verified, restored } = await damaged(`${newestWal}; rm "$wal"`);
+    expect(verified).toMatch(/WAL without a gap: 1 segments missing: [0-9A-F]{24}/);
+    expect(restored).toMatch(/WAL segment [0-9A-F]{24} is missing/);
+  });
+
+  test("a torn WAL segment is named, and does not pass for the end of the WAL", async () => {
+    const { verified, restored } = await damaged(`${newestWal}; truncate -s $(( $(stat -c %s "$wal") / 2 )) "$wal"`);
+    expect(verified).toMatch(/WAL files: damaged: wal\/.*[0-9A-F]{24}\.zst/);
+    expect(restored).toMatch(/could not restore file "[0-9A-F]{24}" from archive/);
+  });
+
+  test("a WAL segment that was cut down to nothing is named", async () => {
+    const { verified, restored } = await damaged(`${newestWal}; truncate -s 32 "$wal"`);
+    expect(verified).toMatch(/WAL files: damaged: wal\//);
+    expect(restored).toMatch(/could not restore file "[0-9A-F]{24}" from archive/);
+  });
+
+  test("another byte in the WAL is found", async () => {
+    const { verified, restored } = await damaged(`${newestWal}; ${flip("$wal")}`);
+    expect(verified).toMatch(/WAL files: damaged: wal\//);
+    expect(restored).toMatch(/could not restore file "[0-9A-F]{24}" from archive/);
+  });
+
+  test("another byte in a backup that the newest stands on is found", async () => {
+    const { verified, restored } = await damaged(`file=$(ls base/*F.tar.zst.bin | tail -1); ${flip("$file")}`);
+    expect(verified).toMatch(/backup \d{8}-\d{6}F: /);
+    expect(restored).toMatch(/failed to authenticate decrypted block/);
+  });
+
+  test("a link of the chain that is gone is named", async () => {
+    const { verified, restored } = await damaged("rm $(ls base/*I.json.bin | head -1)");
+    expect(verified).toMatch(/stands on .*I, and part of that is missing/);
+    expect(restored).toMatch(/stands on .*I, and part of that is missing/);
+  });
+
+  test("another key opens nothing, and writes nothing", async () => {
+    const settings = { recoveryKey: "another-key-of-44-letters-0000000000000000000" };
+    const { problem } = await database.restore("latest", { settings });
+    expect(problem).toMatch(/cannot be read with this recovery key/);
+  });
+});
+
+const commitsWait =
+  "select current_setting('synchronous_standby_names') = 'walsink' and bool_or(sync_state = 'sync') from pg_stat_replication";
+
+/** Waits until commits wait for the sink, or until they do not. */
+async function untilWaiting(database: BackedUpPostgres, expected: boolean): Promise<void> {
+  const look = async () => expect(await database.psql(commitsWait)).toBe(expected ? "t" : "f");
+  await vi.waitFor(look, { timeout: 60_000, interval: 200 });
+}
+
+/** Rows that a client was told to be committed, and that a restore of everything there is does not have. */
+async function lostRows(database: BackedUpPostgres, acknowledged: ReadonlySet<string>): Promise<string[]> {
+  await database.shell("rm -rf /var/lib/postgresql/data/pgdata");
+  const { problem } = await database.restore("latest");
+  expect(problem).toBeUndefined();
+  const rows = await database.askRestored("select client || ' ' || n from acknowledged");
+  const restored = new Set(rows.split("\n"));
+  return [...acknowledged].filter((row) => !restored.has(row));
+}
+
+describe("with rpoZero", () => {
+  const settings = { rpoZero: true };
+
+  test("no acknowledged row is lost when everything is killed and the cluster is gone", async () => {
+    const database = await startOwn("zero", { settings });
+    await database.succeed("now", "--type", "full");
+    await untilWaiting(database, true);
+    const { acknowledged, ended } = await startWriting(database, 4);
+    await vi.waitFor(() => expect(acknowledged.size).toBeGreaterThan(2000), { timeout: 120_000 });
+    await database.kill();
+    await ended;
+    console.log(`${acknowledged.size} rows acknowledged`);
+    expect(await lostRows(database, acknowledged)).toEqual([]);
+  });
+
+  test("commits go on when the sink is silent, and wait again when it is back", async () => {
+    const database = await startOwn("silent", { settings });
+    await untilWaiting(database, true);
+    await dockerOutput(["exec", database.agent, "pkill", "-STOP", "pg_receivewal"]);
+    // It hangs until somebody ends the wait.
+    await database.psql("create table committed ()");
+    expect(await database.psql("show synchronous_standby_names")).toBe("");
+    await dockerOutput(["exec", database.agent, "pkill", "-CONT", "pg_receivewal"]);
+    await untilWaiting(database, true);
+  });
+
+  test("commits go on when the whole agent is gone, and wait again when it is back", async () => {
+    const database = await startOwn("gone", { settings });
+    await untilWaiting(database, true);
+    await dockerOutput(["kill", database.agent]);
+    await database.psql("create table committed ()");
+    expect(await database.psql("show synchronous_standby_names")).toBe("");
+    expect((await docker(["logs", database.postgres])).stderr).toContain("commits go on without it");
+    await database.startAgent();
+    await untilWaiting(database, true);
+  });
+
+  test("an agent that is stopped lets commits go on at once", async () => {
+    const database = await startOwn("stopped", { settings });
+    await untilWaiting(database, true);
+    await dockerOutput(["stop", database.agent]);
+    expect(await database.psql("show synchronous_standby_names")).toBe("");
+  });
+});
+
+describe("without rpoZero", () => {
+  test("a sink that hangs costs rows, which the same test sees; a sink that does not costs few or none", async () => {
+    const database = await startOwn("async");
+    await database.succeed("now", "--type", "full");
+    const { acknowledged, ended } = await startWriting(database, 4);
+    await vi.waitFor(() => expect(acknowledged.size).toBeGreaterThan(1000), { timeout: 120_000 });
+    await dockerOutput(["exec", database.agent, "pkill", "-STOP", "pg_receivewal"]);
+    const before = acknowledged.size;
+    await vi.waitFor(() => expect(acknowledged.size).toBeGreaterThan(before + 1000), { timeout: 120_000 });
+    await database.kill();
+    await ended;
+    const lost = await lostRows(database, acknowledged);
+    console.log(
+      `${acknowledged.size} rows acknowledged, ${acknowledged.size - before} after the sink hung, ${lost.length} lost`,
+    );
+    expect(lost.length).toBeGreaterThan(500);
+  });
+});
+
+describe("after a disaster", () => {
+  test("the restored cluster goes on in the same repository, on a timeline of its own", async () => {
+    const database = await startOwn("moved");
+    await database.psql("create table notes (note text); insert into notes values ('before')");
+    await database.succeed("now", "--type", "full");
+    await database.succeed("point", "before");
+    await database.psql("insert into notes values ('after')");
+    await database.kill();
+    expect(await database.restore("name:before")).toMatchObject({ event: "result" });
+    await database.startPostgres(database.restored);
+    await database.startAgent(database.restored);
+    await database.untilReady();
+    await database.psql("insert into notes values ('on the second timeline')");
+    expect(await database.succeed<Backup>("now", "--type", "incremental")).toMatchObject({ type: "full" });
+    await database.psql("insert into notes values ('after its backup')");
+    expect(await database.succeed<Backup>("now", "--type", "incremental")).toMatchObject({ type: "incremental" });
+    await database.psql("insert into notes values ('only in the WAL')");
+    expect(await database.succeed("verify")).toMatchObject({ ok: true });
+    await database.kill();
+    const volume = `${database.restored}-again`;
+    const notes = () => database.askRestored("select string_agg(note, ', ') from notes", volume);
+    expect((await database.restore("latest", { volume })).problem).toBeUndefined();
+    expect(await notes()).toBe("before, on the second timeline, after its backup, only in the WAL");
+    expect((await database.restore("name:before", { volume })).problem).toBeUndefined();
+    expect(await notes()).toBe("before");
+  });
+
+  test("an agent that was away too long says so, and begins anew with a full backup", async () => {
+    const database = await startOwn("away", { server: ["max_slot_wal_keep_size=32MB", "max_wal_size=64MB"] });
+    await database.psql("create table notes (note text)");
+    await database.succeed("now", "--type", "full");
+    await dockerOutput(["kill", database.agent]);
+    for (let index = 0; index < 8; index++) {
+      await database.psql("insert into notes values ('while nobody looked'); select pg_switch_wal(); checkpoint");
+    }
+    expect(await database.psql("select wal_status from pg_replication_slots")).toBe("lost");
+    await database.startAgent();
+    await database.untilReady();
+    expect((await database.command("verify")).problem).toMatch(/WAL without a gap: \d+ segments missing/);
+    expect(await database.succeed<Backup>("now", "--type", "incremental")).toMatchObject({ type: "full" });
+    await database.psql("insert into notes values ('after it')");
+    await dockerOutput(["exec", database.agent, "sleep", "2"]);
+    expect((await database.restore("latest")).problem).toBeUndefined();
+    expect(await database.askRestored("select count(*) from notes where note = 'after it'")).toBe("1");
+  });
+});

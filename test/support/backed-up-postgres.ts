@@ -1,0 +1,268 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { vi } from "vitest";
+import { archiveEnvironment, postgresPaths, postgresSettings } from "../../infra/components/postgres-settings.ts";
+import type { LettaConfig } from "../../infra/config/letta.ts";
+import { paths } from "../../infra/containers/backup/src/paths.ts";
+import type { SettingsInput } from "../../infra/containers/backup/src/settings.ts";
+import { docker, dockerOutput } from "../../infra/lib/docker.ts";
+import { root } from "../../scripts/lib/project.ts";
+
+/** Images of a stack's Postgres and of its backup agent. */
+export interface BackupImages {
+  readonly postgres: string;
+  readonly backup: string;
+}
+
+/** What a command of the agent said last. */
+export interface AgentAnswer<Value> {
+  readonly value: Value;
+  readonly problem: string | undefined;
+}
+
+/** Options that a test may want otherwise. */
+export interface BackedUpOptions {
+  readonly settings?: Partial<SettingsInput>;
+  /** Of the server, `name=value`. */
+  readonly server?: readonly string[];
+  /** Docker network of the agent; default: none. */
+  readonly network?: string;
+}
+
+const sources = join(root, "infra/containers");
+const waitSeconds = 4;
+
+/** A Postgres and the backup agent beside it, as a letta stack has them, without the rest of the stack. */
+export class BackedUpPostgres {
+  readonly name: string;
+  readonly #images: BackupImages;
+  readonly #options: BackedUpOptions;
+  readonly settings: SettingsInput;
+
+  /** @param name of its containers and volumes begins with this */
+  constructor(name: string, images: BackupImages, options: BackedUpOptions = {}) {
+    this.name = name;
+    this.#images = images;
+    this.#options = options;
+    this.settings = {
+      engine: "core",
+      recoveryKey: "a-recovery-key-for-tests-of-44-letters-00000",
+      stack: name,
+      databases: ["letta"],
+      schedule: {},
+      retention: {},
+      rpoZeroWaitSeconds: waitSeconds,
+      configHash: "test",
+      keys: {},
+      ...options.settings,
+    };
+  }
+
+  get postgres(): string {
+    return `${this.name}-postgres`;
+  }
+
+  get agent(): string {
+    return `${this.name}-backup`;
+  }
+
+  /** From nothing. */
+  async start(): Promise<void> {
+    await this.remove();
+    await this.startPostgres();
+    await this.psql("create database letta", "postgres");
+    await this.startAgent();
+    await this.untilReady();
+  }
+
+  /** Starts Postgres on its volume, which may be one that was restored. */
+  async startPostgres(volume = `${this.name}-postgres`): Promise<void> {
+    await docker(["rm", "--force", "--volumes", this.postgres]);
+    const { engine, archiveSeconds = 60 } = this.settings;
+    const backup = { engine, archiveSeconds } as LettaConfig["backup"];
+    const sizes = { postgres: { maxConnections: 50, sharedBuffersMiB: 64 } };
+    const settings = postgresSettings({ sizes, backup } as Parameters<typeof postgresSettings>[0]);
+    const more = (this.#options.server ?? []).flatMap((setting) => ["-c", setting]);
+    const guard = ["guard", "watchdog"].flatMap((name) => [
+      "-v",
+      `${join(sources, `postgres-${name}.sh`)}:/usr/local/bin/postgres-${name}:ro`,
+    ]);
+    await dockerOutput([
+      ...["run", "--detach", "--init", "--name", this.postgres, "--network", "none", "--shm-size", "256m"],
+      ...["--env", `PGDATA=${postgresPaths.cluster}`, "--env", "POSTGRES_PASSWORD=not-used-by-anybody"],
+      ...["--env", "POSTGRES_INITDB_ARGS=--data-checksums"],
+      ...(this.settings.rpoZero === true ? ["--env", `POSTGRES_COMMIT_WAIT_SECONDS=${waitSeconds}`] : []),
+      ...(engine === "pgbackrest" ? await this.#archiving(backup) : []),
+      ...["-v", `${volume}:${postgresPaths.volume}`, ...guard, "--entrypoint", "bash", this.#images.postgres],
+      ...["/usr/local/bin/postgres-guard", "postgres", ...settings, ...more],
+    ]);
+    // A first start runs a server on the socket alone before the one that stays.
+    const probe = ["exec", this.postgres, "pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"];
+    await vi.waitFor(() => dockerOutput(probe), { timeout: 120_000, interval: 200 });
+  }
+
+  async startAgent(volume = `${this.name}-postgres`): Promise<void> {
+    await docker(["rm", "--force", "--volumes", this.agent]);
+    const folder = mkdtempSync(join(tmpdir(), "thoth-letta-test-"));
+    writeFileSync(join(folder, "backup.json"), JSON.stringify(this.settings), { mode: 0o400 });
+    await dockerOutput([
+      ...["create", "--name", this.agent, "--network", this.#options.network ?? "none"],
+      ...this.#agentMounts(`${this.name}-backup`),
+      ...["-v", `${volume}:${paths.volume}:ro`, this.#images.backup, "backup", "serve"],
+    ]);
+    await dockerOutput(["cp", folder, `${this.agent}:/run/thoth-letta`]);
+    rmSync(folder, { recursive: true });
+    await dockerOutput(["start", this.agent]);
+  }
+
+  /** Waits until the agent's repository takes backups. */
+  async untilReady(): Promise<void> {
+    await vi.waitFor(() => dockerOutput(["exec", this.agent, "backup", "health"]), { timeout: 60_000, interval: 500 });
+  }
+
+  /** Runs SQL as superuser. @throws with what Postgres said */
+  async psql(sql: string, database = "letta"): Promise<string> {
+    const args = [
+      "exec",
+      "-i",
+      this.postgres,
+      "psql",
+      "-U",
+      "postgres",
+      "-v",
+      "ON_ERROR_STOP=1",
+      "-qtA",
+      "-d",
+      database,
+    ];
+    return (await dockerOutput(args, { input: sql })).trim();
+  }
+
+  /** Runs a command of the serving agent. */
+  async command<Value>(...args: string[]): Promise<AgentAnswer<Value>> {
+    return lastEvent((await docker(["exec", this.agent, "backup", ...args])).stdout);
+  }
+
+  /** Like {@link command}. @throws with its problem */
+  async succeed<Value>(...args: string[]): Promise<Value> {
+    const { value, problem } = await this.command<Value>(...args);
+    if (problem !== undefined) throw new Error(problem);
+    return value;
+  }
+
+  /** Runs a script in a container of the agent's image, as root, on the repository or a copy of it. */
+  async shell(script: string, { volume = `${this.name}-backup` } = {}): Promise<string> {
+    const mounts = ["-v", `${volume}:${paths.repository}`, "-v", `${this.name}-postgres:${paths.volume}`];
+    return dockerOutput(["run", "--rm", "--network", "none", ...mounts, this.#images.backup, "bash", "-c", script]);
+  }
+
+  /** A copy of the repository to which something was done. @returns its volume */
+  async copyRepository(damage: string): Promise<string> {
+    const volume = `${this.name}-copy`;
+    await docker(["volume", "rm", "--force", volume]);
+    const mounts = ["-v", `${this.name}-backup:/from:ro`, "-v", `${volume}:/to`];
+    const script = `set -eu; cp -a /from/. /to/; cd /to/core; ${damage}`;
+    await dockerOutput(["run", "--rm", ...mounts, this.#images.backup, "bash", "-c", script]);
+    return volume;
+  }
+
+  /** Verifies a copy of the repository, which nobody serves. @returns what is wrong with it; undefined when nothing is */
+  async verifyCopy(volume: string): Promise<string | undefined> {
+    const script = `
+      const { coreEngine } = await import("/opt/backup/src/engines/core.ts");
+      const checks = await coreEngine(JSON.parse(process.argv[1])).verify(() => {});
+      console.log(checks.filter(({ ok }) => !ok).map(({ name, detail }) => name + ": " + detail).join("; "));`;
+    const node = ["node", "--input-type=module", "--eval", script, JSON.stringify(this.settings)];
+    const run = ["run", "--rm", "--network", "none", ...this.#agentMounts(volume, "ro"), this.#images.backup, ...node];
+    const said = (await dockerOutput(run)).trim();
+    return said === "" ? undefined : said;
+  }
+
+  /** Restores into a new volume, as a one-off without anything but the repository. */
+  async restore<Value>(
+    target: string,
+    { repository = `${this.name}-backup`, volume = this.restored, settings = {} as Partial<SettingsInput> } = {},
+  ): Promise<AgentAnswer<Value>> {
+    await docker(["volume", "rm", "--force", volume]);
+    const mounts = [...this.#agentMounts(repository, "ro"), "-v", `${volume}:${paths.volume}`];
+    const command = ["backup", "--settings", "-", "restore", "--target", target];
+    const run = ["run", "--rm", "-i", "--network", "none", ...mounts, this.#images.backup, ...command];
+    const { stdout } = await docker(run, { input: `${JSON.stringify({ ...this.settings, ...settings })}\n` });
+    return lastEvent(stdout);
+  }
+
+  /** Asks the restored cluster, on a server that nobody else reaches. */
+  async askRestored(sql: string, volume = this.restored): Promise<string> {
+    const options = "-c listen_addresses= -c unix_socket_directories=/tmp -c archive_mode=off";
+    const script = `exec 3>&1 >/dev/null; pg_ctl -D ${paths.cluster} -w -o "${options}" start || exit; psql -h /tmp -U postgres -d letta -qtA -c "$1" >&3; pg_ctl -D ${paths.cluster} -w -m fast stop`;
+    const mounts = ["-v", `${volume}:${paths.volume}`];
+    const run = ["run", "--rm", "--network", "none", "--user", "999:999", ...mounts, "--entrypoint", "bash"];
+    return (await dockerOutput([...run, this.#images.postgres, "-c", script, "ask", sql])).trim();
+  }
+
+  /** The volume that {@link restore} fills. */
+  get restored(): string {
+    return `${this.name}-restored`;
+  }
+
+  /** Kills both containers at once, as a machine does that loses its power. */
+  async kill(): Promise<void> {
+    await dockerOutput(["kill", this.postgres, this.agent]);
+  }
+
+  async remove(): Promise<void> {
+    await docker(["rm", "--force", "--volumes", this.postgres, this.agent]);
+    const volumes = ["postgres", "backup", "restored", "restored-again", "copy"].map((part) => `${this.name}-${part}`);
+    await docker(["volume", "rm", "--force", ...volumes]);
+  }
+
+  /** What lets Postgres archive into the repository itself. */
+  async #archiving(backup: LettaConfig["backup"]): Promise<string[]> {
+    // A new volume takes its owner from the agent's image.
+    await this.shell("true");
+    const environment = { ...archiveEnvironment(backup), PGBACKREST_REPO1_CIPHER_PASS: this.settings.recoveryKey };
+    const env = Object.entries(environment).flatMap(([key, value]) => ["--env", `${key}=${value}`]);
+    return ["-v", `${this.name}-backup:${paths.repository}`, ...env];
+  }
+
+  /** The checkout's own sources: a change is tested without building the image again. */
+  #agentMounts(repository: string, mode = "rw"): string[] {
+    const code = `${join(sources, "backup/src")}:/opt/backup/src:ro`;
+    return ["-v", `${repository}:${paths.repository}:${mode}`, "-v", code];
+  }
+}
+
+function lastEvent<Value>(stdout: string): AgentAnswer<Value> {
+  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "{}");
+}
+
+/** Clients that insert one row after the other and note each that Postgres has acknowledged. */
+export async function startWriting(database: BackedUpPostgres, clients: number) {
+  await database.psql("create table if not exists acknowledged (client int, n int, primary key (client, n))");
+  const acknowledged = new Set<string>();
+  const writers = Array.from({ length: clients }, (_, client) => {
+    const args = ["exec", "-i", database.postgres, "psql", "-U", "postgres", "-d", "letta", "-qtA", "-F", " "];
+    const child = spawn("docker", args, { stdio: ["pipe", "pipe", "ignore"] });
+    child.stdin.on("error", () => {});
+    let n = 0;
+    const next = () => {
+      n += 1;
+      child.stdin.write(`insert into acknowledged values (${client}, ${n}) returning client, n;\n`);
+    };
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      acknowledged.add(line);
+      next();
+    });
+    next();
+    return once(child, "exit");
+  });
+  return {
+    acknowledged,
+    /** Resolves when all of them have lost their connection. */
+    ended: Promise.all(writers),
+  };
+}
