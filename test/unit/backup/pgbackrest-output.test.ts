@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import {
+  choose,
   parseInfo,
   parseProgress,
+  parseTimelines,
   parseVerify,
 } from "../../../infra/containers/backup/src/engines/pgbackrest-output.ts";
 
@@ -11,6 +13,7 @@ const backup = {
   type: "full",
   error: false,
   timestamp: { start: 1795484264, stop: 1795484265 },
+  archive: { start: "000000010000000000000003", stop: "000000010000000000000003" },
   info: { size: 23421915, delta: 23421915, repository: { delta: 2822872, "delta-map": 24768 } },
 };
 const info = (changes: object = {}) =>
@@ -34,6 +37,7 @@ describe("info", () => {
   test("is read into this project's own terms", () => {
     expect(parseInfo(info())).toEqual({
       newestSegment: "000000010000000000000004",
+      archiveId: "17-1",
       backups: [
         {
           label: "20261124-013744F",
@@ -44,15 +48,20 @@ describe("info", () => {
           repositoryBytes: 2822872,
           databaseBytes: 23421915,
           error: false,
+          timeline: 1,
         },
       ],
     });
   });
 
   test("without a stanza or without backups is empty", () => {
-    expect(parseInfo("[]")).toEqual({ backups: [], newestSegment: null });
+    expect(parseInfo("[]")).toEqual({ backups: [], newestSegment: null, archiveId: null });
     const status = { code: 2, message: "no valid backups" };
-    expect(parseInfo(info({ backup: [], archive: [], status }))).toEqual({ backups: [], newestSegment: null });
+    expect(parseInfo(info({ backup: [], archive: [], status }))).toEqual({
+      backups: [],
+      newestSegment: null,
+      archiveId: null,
+    });
   });
 
   test("that cannot be decrypted is an error that names the key", () => {
@@ -93,5 +102,38 @@ describe("verify", () => {
     ["nothing at all", ""],
   ])("is bad with %s", (_, text) => {
     expect(parseVerify(text).ok).toBe(false);
+  });
+});
+
+describe("a restore", () => {
+  // At 10:05 the state of 09:00 was made the live one.
+  const files = { "00000002.history": { time: Date.parse("2026-11-24T10:05:00Z") / 1000 }, "0000000100000000": {} };
+  const timelines = parseTimelines(JSON.stringify(files));
+  const [info1] = parseInfo(info()).backups;
+  const record = (label: string, stoppedAt: string, timeline: number) => ({
+    ...(info1 as NonNullable<typeof info1>),
+    label,
+    stoppedAt: `2026-11-24T${stoppedAt}:00Z`,
+    timeline,
+  });
+  const backups = [record("early", "08:00", 1), record("left", "09:30", 1), record("new", "10:06", 2)];
+  const at = (time: string) => ({ type: "time", time: new Date(`2026-11-24T${time}:00Z`) }) as const;
+  const chosen = (time: string) => {
+    const { backup, timeline } = choose(at(time), backups, timelines) ?? {};
+    return [backup?.label, timeline];
+  };
+
+  test("goes along the timeline that was the live one at its target", () => {
+    expect(chosen("09:15")).toEqual(["early", 1]);
+    expect(chosen("10:00")).toEqual(["left", 1]);
+    expect(chosen("11:00")).toEqual(["new", 2]);
+  });
+
+  test("to the latest state is on the newest timeline", () => {
+    expect(choose({ type: "latest" }, backups, timelines)).toMatchObject({ backup: { label: "new" }, timeline: 2 });
+  });
+
+  test("has no backup before the oldest one", () => {
+    expect(choose(at("07:00"), backups, timelines)).toBeUndefined();
   });
 });

@@ -59,14 +59,22 @@ export class Heartbeats {
   /** One turn: writes a heartbeat when there is a reason to, and looks which ones are archived by now. */
   async beat(now = Date.now()): Promise<Recoverability> {
     return withPostgres(async (client) => {
-      if (!this.#isPrepared) await prepareHeartbeats(client);
-      this.#isPrepared = true;
+      if (!this.#isPrepared) await this.#prepare(client);
       const activity = await rowsWritten(client);
       if (this.#isDue(activity, now)) await this.#write(client, activity, now);
       await this.#look(client);
       await writeJson(file, this.#beats);
       return this.#recoverability(activity, now);
     });
+  }
+
+  /** After a restore to an earlier time the database has not the heartbeats that came later, and nothing leads to them. */
+  async #prepare(client: pg.Client): Promise<void> {
+    await prepareHeartbeats(client);
+    const { rows } = await client.query<{ id: string; at: Date }>("select id, at from backup.heartbeat");
+    const there = new Map(rows.map(({ id, at }) => [Number(id), at.toISOString()]));
+    this.#beats = this.#beats.filter(({ id, at }) => there.get(id) === at);
+    this.#isPrepared = true;
   }
 
   #isDue(activity: string, now: number): boolean {

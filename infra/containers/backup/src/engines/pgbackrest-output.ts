@@ -1,16 +1,17 @@
 import { z } from "zod";
 import { BackupError } from "../errors.ts";
-import type { BackupRecord, BackupType } from "./engine.ts";
+import { type BackupRecord, type BackupType, backupFor, type RestoreTarget } from "./engine.ts";
 
 /** What of `pgbackrest info --output=json` is used. */
 const infoSchema = z.array(
   z.object({
-    archive: z.array(z.object({ max: z.string().nullable() })).optional(),
+    archive: z.array(z.object({ id: z.string(), max: z.string().nullable() })).optional(),
     backup: z.array(
       z.object({
         label: z.string(),
         type: z.enum(["full", "diff", "incr"]),
         error: z.boolean().nullish(),
+        archive: z.object({ stop: z.string().nullable() }),
         timestamp: z.object({ start: z.number(), stop: z.number() }),
         info: z.object({
           size: z.number(),
@@ -23,11 +24,22 @@ const infoSchema = z.array(
   }),
 );
 
+/** A backup, and the timeline of the WAL that it ends in. */
+export type PgbackrestRecord = BackupRecord & { readonly timeline: number };
+
 /** What the repository has. */
 export interface Info {
   /** Oldest first. */
-  readonly backups: BackupRecord[];
+  readonly backups: PgbackrestRecord[];
   readonly newestSegment: string | null;
+  /** Folder of the WAL of this cluster, e.g. `17-1`. */
+  readonly archiveId: string | null;
+}
+
+/** A branch of the cluster's history: each restore that became the live cluster began one. */
+export interface Timeline {
+  readonly id: number;
+  readonly since: Date;
 }
 
 const types: Readonly<Record<"full" | "diff" | "incr", BackupType>> = {
@@ -41,11 +53,11 @@ const noBackups = 2;
 /** @throws BackupError when the repository cannot be read with this key */
 export function parseInfo(json: string): Info {
   const [stanza] = infoSchema.parse(readable(json));
-  if (stanza === undefined) return { backups: [], newestSegment: null };
+  if (stanza === undefined) return { backups: [], newestSegment: null, archiveId: null };
   if (stanza.status.code !== 0 && stanza.status.code !== noBackups) {
     throw unreadable(stanza.status.message);
   }
-  const backups = stanza.backup.map(({ label, type, error, timestamp, info }) => ({
+  const backups = stanza.backup.map(({ label, type, error, timestamp, info, archive }) => ({
     label,
     type: types[type],
     startedAt: new Date(timestamp.start * 1000).toISOString(),
@@ -54,8 +66,43 @@ export function parseInfo(json: string): Info {
     repositoryBytes: info.repository.delta ?? 0,
     databaseBytes: info.size,
     error: error ?? false,
+    timeline: Number.parseInt(archive.stop?.slice(0, 8) ?? "1", 16),
   }));
-  return { backups, newestSegment: stanza.archive?.at(-1)?.max ?? null };
+  const archive = stanza.archive?.at(-1);
+  return { backups, newestSegment: archive?.max ?? null, archiveId: archive?.id ?? null };
+}
+
+/** The timelines that `pgbackrest repo-ls --output=json` shows the history files of; the first has none. */
+export function parseTimelines(json: string): Timeline[] {
+  const files = JSON.parse(json) as Record<string, { time?: number }>;
+  const later = Object.entries(files).flatMap(([name, { time = 0 }]) => {
+    const id = /^([0-9A-F]{8})\.history/.exec(name)?.[1];
+    return id === undefined ? [] : [{ id: Number.parseInt(id, 16), since: new Date(time * 1000) }];
+  });
+  return [{ id: 1, since: new Date(0) }, ...later.sort((a, b) => a.id - b.id)];
+}
+
+/**
+ * The backup of a restore, and the timeline on which its target is.
+ *
+ * A time is on the timeline that was the live one then. What was backed up on an older timeline after another one branched
+ * off is of no use to that one; times are all that is known of that here, so it counts only up to the branch's beginning.
+ */
+export function choose(
+  target: RestoreTarget,
+  backups: readonly PgbackrestRecord[],
+  timelines: readonly Timeline[],
+): { backup: PgbackrestRecord; timeline: number } | undefined {
+  const at = target.type === "latest" ? undefined : target.type === "time" ? target.time : target.at;
+  const timeline = timelines.findLast(({ since }) => at === undefined || since <= at) ?? timelines[0];
+  if (timeline === undefined) return undefined;
+  const usable = backups.filter(
+    (backup) =>
+      backup.timeline === timeline.id ||
+      (backup.timeline < timeline.id && Date.parse(backup.stoppedAt) < timeline.since.getTime()),
+  );
+  const backup = backupFor(target, usable) as PgbackrestRecord | undefined;
+  return backup === undefined ? undefined : { backup, timeline: timeline.id };
 }
 
 /** What pgBackRest decrypted with another key is in its message as it is, and then this is no JSON. */

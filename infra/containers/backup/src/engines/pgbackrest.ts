@@ -4,16 +4,8 @@ import { paths } from "../paths.ts";
 import { failure, output, run } from "../run.ts";
 import type { Settings } from "../settings.ts";
 import { removeArchived, restoreCommand, sinkFiles, sinkName, WalSink } from "../wal-sink.ts";
-import {
-  type BackupRecord,
-  type BackupType,
-  backupFor,
-  type Engine,
-  type Fetched,
-  type Pace,
-  type RestoreTarget,
-} from "./engine.ts";
-import { type Info, parseInfo, parseProgress, parseVerify } from "./pgbackrest-output.ts";
+import type { BackupRecord, BackupType, Engine, Fetched, Pace, RestoreTarget } from "./engine.ts";
+import { choose, type Info, parseInfo, parseProgress, parseTimelines, parseVerify } from "./pgbackrest-output.ts";
 
 const typeNames = { full: "full", differential: "diff", incremental: "incr" } as const;
 
@@ -124,8 +116,12 @@ async function fetch(
   { only, env, info }: { only?: string | undefined; env: Record<string, string>; info: () => Promise<Info> },
   report: Report,
 ): Promise<Fetched> {
-  const { backups, newestSegment } = await info();
-  const backup = chosen(target, backups);
+  const { backups, newestSegment, archiveId } = await info();
+  const listing =
+    archiveId === null
+      ? "{}"
+      : await output("pgbackrest", ["repo-ls", "--output=json", `archive/main/${archiveId}`], { env });
+  const { backup, timeline } = choose(target, backups, parseTimelines(listing)) ?? refuse(backups);
   const progress = progressOf(report, "restore", backup.databaseBytes);
   const hasSink = (await sinkFiles()).length > 0;
   const args = [
@@ -136,7 +132,7 @@ async function fetch(
       "--archive-mode=off",
       "--log-level-console=detail",
     ],
-    ...targetArguments(target),
+    ...targetArguments(target, timeline),
     // What Postgres had not archived when it was lost may have been streamed.
     ...(hasSink ? [`--recovery-option=restore_command=${restoreCommand("pgbackrest archive-get %f %p")}`] : []),
     // Other databases become empty files of the right size.
@@ -151,24 +147,21 @@ async function fetch(
   return { label: backup.label, bytes: backup.databaseBytes, env, newestSegment };
 }
 
-/** @throws BackupError when no backup ends before the target */
-function chosen(target: RestoreTarget, backups: readonly BackupRecord[]): BackupRecord {
-  // pgBackRest itself takes another backup and ignores the target when none fits (its FAQ says so).
-  const backup = backupFor(target, backups);
-  if (backup !== undefined) return backup;
+/** @throws BackupError always: no backup ends before the target */
+function refuse(backups: readonly BackupRecord[]): never {
+  // pgBackRest itself would take another backup and ignore the target (its FAQ says so).
   const oldest = backups[0];
+  if (oldest === undefined) throw new BackupError("there is no backup yet", "make backup");
   throw new BackupError(
-    oldest === undefined
-      ? "there is no backup yet"
-      : `the oldest backup ended at ${oldest.stoppedAt}: nothing before that can be restored`,
-    oldest === undefined ? "make backup" : "make backup-list shows what there is",
+    `no backup ended before that on its timeline; the oldest of all ended at ${oldest.stoppedAt}`,
+    "make backup-list shows what there is",
   );
 }
 
-function targetArguments(target: RestoreTarget): string[] {
+function targetArguments(target: RestoreTarget, timeline: number): string[] {
   if (target.type === "latest") return ["--type=default"];
   const value = target.type === "time" ? target.time.toISOString().replace("T", " ").replace("Z", "+00") : target.name;
-  return [`--type=${target.type}`, `--target=${value}`, "--target-action=promote"];
+  return [`--type=${target.type}`, `--target=${value}`, `--target-timeline=${timeline}`, "--target-action=promote"];
 }
 
 /** The lines that tell what went wrong, of an output with a line for each file. */
