@@ -149,9 +149,9 @@ export class Agent {
     return this.queue.add("dumps and files", report, () =>
       this.#noted("extras", async () => {
         report({ event: "step", title: "dumping the databases" });
-        const dumps = await dumpDatabases(this.#store, this.settings);
+        const dumps = await this.#removing(() => dumpDatabases(this.#store, this.settings));
         report({ event: "step", title: "archiving Letta's files" });
-        await archiveFiles(this.#store, this.settings);
+        await this.#removing(() => archiveFiles(this.#store, this.settings));
         await savePoints(this.#store);
         return { dumps };
       }),

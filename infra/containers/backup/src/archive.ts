@@ -1,23 +1,33 @@
-import { readdir } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import type { Engine } from "./engines/engine.ts";
 import { BackupError } from "./errors.ts";
+import type { Report } from "./events.ts";
 import { readJson, writeJson } from "./json-file.ts";
+import { OffsiteCopy } from "./offsite.ts";
+import { contentOf, filesOf } from "./offsite-files.ts";
+import { statsReport } from "./offsite-remote.ts";
 import { paths } from "./paths.ts";
 import { chain, output } from "./run.ts";
+import type { Offsite } from "./settings.ts";
 import type { EncryptedStore } from "./store.ts";
 
 const pointsCopy = "points.json";
 const pointsFile = `${paths.status}/points.json`;
+/** Where a pull keeps what names the other files until all of these are there: without it there are no backups. */
+const pulling = join(paths.repository, "incomplete-pull");
 
 /** Keeps the names of restore points with the backups, as the status folder stays on this host. */
 export async function savePoints(store: EncryptedStore): Promise<void> {
-  const points = (await readJson(pointsFile)) ?? [];
-  await store.put(pointsCopy, [["cat", [], { input: JSON.stringify(points) }]]);
+  const points = JSON.stringify((await readJson(pointsFile)) ?? []);
+  if ((await store.has(pointsCopy)) && (await store.text(pointsCopy)) === points) return;
+  await store.put(pointsCopy, [["cat", [], { input: points }]]);
 }
 
 /** Writes the repository as one tar; all that it holds is encrypted already. */
 export async function exportRepository(sink: NodeJS.WritableStream, onBytes: (bytes: number) => void): Promise<void> {
-  const excluded = ["./wal-sink", "./status", "./lost+found", "*.pgbackrest.tmp", "*.new.bin"];
+  // Without its id: what is made of the archive is another repository, with a copy of its own on another host.
+  const excluded = ["./repository.json", "./wal-sink", "./status", "./lost+found", "*.pgbackrest.tmp", "*.new.bin"];
   const args = [...excluded.map((name) => `--exclude=${name}`), "--directory", paths.repository, "."];
   // 1 is "some files changed while they were read": Postgres goes on archiving.
   const script = 'tar --create --numeric-owner "$@" || [ $? -eq 1 ]';
@@ -39,8 +49,35 @@ export async function importRepository(source: NodeJS.ReadableStream, engine: En
   return finishRepository(engine, store);
 }
 
+/**
+ * Brings the whole copy from another host into an empty repository, also while it is being pushed to. A pull that was
+ * interrupted goes on.
+ *
+ * @throws BackupError when there is no copy, this repository is not empty, or the key is not that of the copy
+ */
+export async function pullRepository(offsite: Offsite, engine: Engine, store: EncryptedStore, report: Report) {
+  await requireEmptyRepository([basename(pulling)]);
+  const copy = new OffsiteCopy(offsite);
+  report({ event: "step", title: `copying from ${copy.name}` });
+  await output("chown", ["999:999", paths.repository], { asRoot: true });
+  await copy.fetchIndexes(pulling);
+  let before: string;
+  do {
+    before = await contentOf(pulling);
+    await copy.fetchFiles(statsReport(report));
+    await copy.fetchIndexes(pulling);
+    // Another backup was made or removed meanwhile: once more, for what is new.
+  } while (before !== (await contentOf(pulling)));
+  for (const name of await filesOf(pulling)) {
+    await mkdir(dirname(join(paths.repository, name)), { recursive: true });
+    await rename(join(pulling, name), join(paths.repository, name));
+  }
+  await rm(pulling, { recursive: true });
+  return finishRepository(engine, store);
+}
+
 /** What is to be done after a repository came from elsewhere: it proves that the key is the right one. */
-export async function finishRepository(engine: Engine, store: EncryptedStore) {
+async function finishRepository(engine: Engine, store: EncryptedStore) {
   await output("chown", ["--recursive", "999:999", paths.repository], { asRoot: true });
   await output("mkdir", ["-p", paths.status]);
   const backups = await engine.list();
@@ -48,10 +85,10 @@ export async function finishRepository(engine: Engine, store: EncryptedStore) {
   return { backups: backups.map(({ label }) => label) };
 }
 
-/** @throws BackupError when there is a repository already */
-export async function requireEmptyRepository(): Promise<void> {
+/** @throws BackupError when there is a repository already, and none that `resumed` names */
+async function requireEmptyRepository(resumed: readonly string[] = []): Promise<void> {
   const found = (await readdir(paths.repository)).filter((name) => !["lost+found", "status"].includes(name));
-  if (found.length === 0) return;
+  if (found.length === 0 || found.some((name) => resumed.includes(name))) return;
   throw new BackupError(
     `the repository is not empty (${found.join(", ")}): nothing is overwritten`,
     "use a new volume",

@@ -1,18 +1,11 @@
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
-import {
-  exportRepository,
-  finishRepository,
-  importRepository,
-  repositoryBytes,
-  requireEmptyRepository,
-} from "./archive.ts";
+import { exportRepository, importRepository, pullRepository, repositoryBytes } from "./archive.ts";
 import { errorEvent, sendControl } from "./control.ts";
 import { chooseEngine } from "./engines/choose.ts";
 import { BackupError } from "./errors.ts";
 import { type BackupEvent, progressOf, type Report } from "./events.ts";
-import { OffsiteCopy } from "./offsite.ts";
 import { paths } from "./paths.ts";
 import { parseTarget } from "./points.ts";
 import { startPrivately } from "./private-server.ts";
@@ -88,11 +81,9 @@ offsite.command("push").action(async () => {
 });
 
 local(offsite.command("pull"), toStdout, async (settings) => {
-  await requireEmptyRepository();
   if (settings.offsite === undefined)
-    throw new BackupError("no other host is configured", "thoth-letta:backup.offsite");
-  await new OffsiteCopy(settings.offsite).pull();
-  return finishRepository(await chooseEngine(settings), files(settings));
+    throw new BackupError("no other host is configured", "set thoth-letta:backup.offsite");
+  return pullRepository(settings.offsite, await chooseEngine(settings), files(settings), toStdout);
 });
 local(
   program.command("restore").requiredOption("--target <target>").option("--only <database>"),

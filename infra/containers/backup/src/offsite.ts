@@ -1,137 +1,124 @@
 import { randomUUID } from "node:crypto";
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BackupError } from "./errors.ts";
 import { readJson, writeJson } from "./json-file.ts";
+import { filters } from "./offsite-files.ts";
+import { Remote, type TransferStats } from "./offsite-remote.ts";
 import { paths } from "./paths.ts";
-import { output, run } from "./run.ts";
+import { output } from "./run.ts";
 import type { Offsite } from "./settings.ts";
 
 /** Names the repository, so that a new and empty one cannot take the place of the copy that is needed then. */
 const idFile = "repository.json";
-const knownHostsFile = "/run/letta-backup-known-hosts";
-const caFile = "/run/letta-backup-ca.pem";
+const ownIdFile = join(paths.repository, idFile);
+/** What the files that name others said before the copying of the others began. */
+const snapshot = "/tmp/offsite-indexes";
 
-/** What is not for another host: the state of this one, WAL in the clear, and files that are being written. */
-const excluded = ["/wal-sink/**", "/status/**", "*.pgbackrest.tmp", "*.new.bin", "*.new", "/lost+found/**"];
-/** These name what is there, so they follow it. */
-const indexes = ["*.info", "*.info.copy"];
+type OnStats = (stats: TransferStats) => void;
 
-/** The copy of the repository on another host, made by rclone. Postgres never waits for it. */
+/**
+ * The copy of the repository on another host, made by rclone. Postgres never waits for it.
+ *
+ * What names other files follows them, there as in the repository: at any moment the copy can be restored from.
+ */
 export class OffsiteCopy {
-  readonly #offsite: Offsite;
+  readonly #remote: Remote;
 
   constructor(offsite: Offsite) {
-    this.#offsite = offsite;
+    this.#remote = new Remote(offsite);
+  }
+
+  /** Where it is, as a person would write it. */
+  get name(): string {
+    return this.#remote.name;
   }
 
   /**
-   * Copies what is not there yet.
+   * Looks whose copy is there, and makes the place this repository's own where there is none.
    *
-   * @param since only files written after it; default: all
-   * @param mirror also removes what the repository no longer has
+   * @returns whether a copy of this repository was there already
    * @throws BackupError when the other host does not answer, or has the copy of another repository
    */
-  async push({ since, mirror = false }: { since?: Date; mirror?: boolean } = {}): Promise<void> {
-    await this.#requireSame();
-    const recent = since === undefined ? [] : ["--no-traverse", "--max-age", since.toISOString()];
-    const verb = mirror ? "sync" : "copy";
-    const skip = [...excluded, ...indexes].flatMap((pattern) => ["--exclude", pattern]);
-    await this.#rclone([verb, paths.repository, this.#place(), ...skip, ...(mirror ? [] : recent)]);
-    const only = indexes.flatMap((pattern) => ["--include", pattern]);
-    await this.#rclone(["copy", paths.repository, this.#place(), ...only]);
-  }
-
-  /** Brings the whole copy into an empty repository. @throws BackupError when there is none */
-  async pull(): Promise<void> {
-    await this.#rclone(["copy", this.#place(), paths.repository]);
-    if ((await readJson(join(paths.repository, idFile))) === undefined) {
-      throw new BackupError(`there is no copy of a repository at ${this.#name()}`, "check thoth-letta:backup.offsite");
+  async claim(): Promise<boolean> {
+    const found = await this.#remote.text(idFile);
+    if (found === undefined) {
+      await this.#remote.rclone(["copyto", "--ignore-existing", ownIdFile, this.#remote.at(idFile)]);
+      return false;
     }
-  }
-
-  async #requireSame(): Promise<void> {
-    const own = await repositoryId();
-    const found = await run("rclone", ["cat", `${this.#place()}/${idFile}`], { env: await this.#environment() });
-    if (found.exitCode !== 0) {
-      // Missing is fine; a host that does not answer is told by the copy itself.
-      await this.#rclone(["copyto", join(paths.repository, idFile), `${this.#place()}/${idFile}`]);
-      return;
-    }
-    const { id } = JSON.parse(found.stdout) as { id: string };
-    if (id === own) return;
+    const id = idIn(found);
+    if (id === (await repositoryId())) return true;
     throw new BackupError(
-      `${this.#name()} has the copy of another repository (${id}), which is left as it is`,
-      "set another path in thoth-letta:backup.offsite, or restore from that copy first",
+      `${this.name} has the copy of another repository (${id}), which is left as it is`,
+      "set another path in thoth-letta:backup.offsite",
     );
   }
 
-  async #rclone(args: readonly string[]): Promise<string> {
-    const flags = ["--retries", "2", "--low-level-retries", "3", "--contimeout", "15s", "--timeout", "60s"];
-    return output("rclone", [...args, ...flags, ...this.#tlsFlags()], { env: await this.#environment() });
+  /** Copies the WAL archived since then, in the order it was written, so that what is there has no gap. */
+  async pushWal(since: Date): Promise<void> {
+    const order = ["--check-first", "--order-by", "name,ascending", "--transfers", "1"];
+    await this.#push(filters.wal, [...order, "--no-traverse", "--max-age", since.toISOString()]);
   }
 
-  #tlsFlags(): string[] {
-    return this.#offsite.type === "s3" && this.#offsite.caCertificate !== undefined ? ["--ca-cert", caFile] : [];
+  /** Copies all WAL that is not there yet. `isOld`: not that of the last minutes, which {@link pushWal} may be at. */
+  async pushAllWal({ isOld, onStats }: { isOld: boolean; onStats: OnStats }): Promise<void> {
+    await this.#push(filters.wal, ["--transfers", "4", "--fast-list", ...(isOld ? ["--min-age", "10m"] : [])], onStats);
   }
 
-  #place(): string {
-    const offsite = this.#offsite;
-    return offsite.type === "sftp" ? `offsite:${offsite.path}` : `offsite:${join(offsite.bucket, offsite.path)}`;
+  /**
+   * Copies all else that is not there yet, and then what names it.
+   *
+   * @param between done before the copy presents what is new: its WAL is to be there too
+   */
+  async pushRest(between: () => Promise<void>, onStats: OnStats): Promise<void> {
+    await output("rclone", ["sync", paths.repository, snapshot, ...filters.indexes], {
+      env: { RCLONE_CONFIG: "/dev/null" },
+    });
+    await this.#push(filters.rest, ["--transfers", "4", "--fast-list"], onStats);
+    await between();
+    // One at a time: pgBackRest has each of them twice, and takes the other where a write was cut short.
+    await this.#remote.rclone(["copy", snapshot, this.#remote.at(), "--transfers", "1"]);
   }
 
-  #name(): string {
-    const offsite = this.#offsite;
-    return offsite.type === "sftp"
-      ? `${offsite.user}@${offsite.host}:${offsite.path}`
-      : `${offsite.endpoint}/${join(offsite.bucket, offsite.path)}`;
+  /** Removes files, and the folders of backups that are empty then. */
+  async remove(names: readonly string[]): Promise<void> {
+    const input = names.map((name) => `${name}\n`).join("");
+    await this.#remote.rclone(["delete", this.#remote.at(), "--files-from-raw", "-"], { input });
+    if (names.some((name) => name.startsWith("pgbackrest/backup/main/")))
+      await this.#remote.rclone(["rmdirs", this.#remote.at("pgbackrest/backup/main"), "--leave-root"]);
   }
 
-  /** rclone's configuration of the remote `offsite:`, by environment, so that its secrets are in no argument. */
-  async #environment(): Promise<Record<string, string>> {
-    const common = { RCLONE_CONFIG: "/dev/null" };
-    const offsite = this.#offsite;
-    if (offsite.type === "sftp") {
-      const known = offsite.knownHosts;
-      if (known !== undefined) await writeFile(knownHostsFile, `${known}\n`, { mode: 0o644 });
-      return {
-        ...common,
-        ...remote({ TYPE: "sftp", ...sftp(offsite), ...(known && { KNOWN_HOSTS_FILE: knownHostsFile }) }),
-      };
-    }
-    if (offsite.caCertificate !== undefined) await writeFile(caFile, offsite.caCertificate, { mode: 0o644 });
-    return { ...common, ...remote({ TYPE: "s3", ...s3(offsite) }) };
+  /** Copies what names the other files into a folder, and nothing else. @throws BackupError when there is no copy */
+  async fetchIndexes(folder: string): Promise<void> {
+    if ((await this.#remote.text(idFile)) === undefined)
+      throw new BackupError(`there is no copy of a repository at ${this.name}`, "check thoth-letta:backup.offsite");
+    await this.#remote.rclone(["sync", this.#remote.at(), folder, ...filters.indexes]);
+  }
+
+  /** Copies all files but those into the repository; what is there already is not copied again. */
+  async fetchFiles(onStats: OnStats): Promise<void> {
+    await this.#remote.rclone(["copy", this.#remote.at(), paths.repository, ...filters.files], { onStats });
+  }
+
+  #push(which: readonly string[], flags: readonly string[], onStats?: OnStats): Promise<void> {
+    // A backup that is being made is copied as far as it is: nothing names it yet, and the next push has the rest.
+    const args = ["copy", paths.repository, this.#remote.at(), ...which, ...flags, "--local-no-check-updated"];
+    return this.#remote.rclone(args, onStats === undefined ? {} : { onStats });
   }
 }
 
-function sftp({ host, port, user, privateKey }: Extract<Offsite, { type: "sftp" }>): Record<string, string> {
-  // rclone takes the key in one line.
-  const key = privateKey.trim().replaceAll("\n", "\\n");
-  return { HOST: host, PORT: String(port), USER: user, KEY_PEM: key, SHELL_TYPE: "unix" };
-}
-
-function s3({ endpoint, region, accessKey, secretKey }: Extract<Offsite, { type: "s3" }>): Record<string, string> {
-  return {
-    PROVIDER: "Other",
-    ENDPOINT: endpoint,
-    REGION: region,
-    ACCESS_KEY_ID: accessKey,
-    SECRET_ACCESS_KEY: secretKey,
-    // The key may be one that cannot list or make buckets.
-    NO_CHECK_BUCKET: "true",
-  };
-}
-
-function remote(options: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(options).map(([name, value]) => [`RCLONE_CONFIG_OFFSITE_${name}`, value]));
+function idIn(text: string): string {
+  try {
+    return String((JSON.parse(text) as { id?: unknown }).id);
+  } catch {
+    return "unreadable";
+  }
 }
 
 /** The id of this repository; made when it has none. */
 export async function repositoryId(): Promise<string> {
-  const path = join(paths.repository, idFile);
-  const known = await readJson<{ id: string }>(path);
+  const known = await readJson<{ id: string }>(ownIdFile);
   if (known !== undefined) return known.id;
   const id = randomUUID();
-  await writeJson(path, { id, createdAt: new Date().toISOString() });
+  await writeJson(ownIdFile, { id, createdAt: new Date().toISOString() });
   return id;
 }

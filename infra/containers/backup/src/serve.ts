@@ -25,6 +25,7 @@ export async function serve(settings: Settings, engine: Engine): Promise<void> {
   every(2, signal, () => agent.prepare());
   every(settings.heartbeatSeconds, signal, () => agent.beat());
   every(5, signal, () => agent.tick());
+  every(5, signal, () => agent.copyTick());
   await ended(signal);
   // A backup that is under way ends with the container, and the next one goes on where it was.
   await engine.stop();
