@@ -119,8 +119,16 @@ async function hold(client: pg.Client): Promise<void> {
   await client.query("select pg_reload_conf()");
 }
 
-/** Also wakes the commits that are waiting. */
-async function release(client: pg.Client): Promise<void> {
+/** Is Postgres told to let commits wait for the sink? */
+export async function isHeld(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ names: string }>(
+    "select current_setting('synchronous_standby_names') as names",
+  );
+  return rows[0]?.names === sinkName;
+}
+
+/** Lets commits go on, those that are waiting too. */
+export async function release(client: pg.Client): Promise<void> {
   await client.query("alter system reset synchronous_standby_names");
   await client.query("select pg_reload_conf()");
 }

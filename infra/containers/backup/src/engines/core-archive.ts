@@ -5,18 +5,10 @@ import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { BackupError } from "../errors.ts";
 import { chain, run } from "../run.ts";
+import type { ArchiverState } from "../status.ts";
 import type { EncryptedStore } from "../store.ts";
-import type { SinkFile } from "../wal-sink.ts";
+import type { SinkFile } from "../wal-sink-files.ts";
 import { decompress, piped } from "./core-pipe.ts";
-
-/** What the archive has done and has to do; as `pg_stat_archiver` tells it where Postgres archives. */
-export interface ArchiverState {
-  /** ISO 8601. */
-  readonly lastArchivedAt: string | null;
-  readonly failing: string | null;
-  /** Complete segments that are not in the archive yet. */
-  readonly queue: number;
-}
 
 /** A file of WAL in the archive. */
 export interface ArchivedFile {

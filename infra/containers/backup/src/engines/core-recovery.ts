@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { output } from "../run.ts";
-import { restoreCommand } from "../wal-sink.ts";
+import { restoreCommand } from "../wal-sink-files.ts";
 import { walFolder } from "./core-archive.ts";
 import type { RestoreTarget } from "./engine.ts";
 

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { EncryptedStore } from "../store.ts";
-import { type SinkFile, sinkFiles } from "../wal-sink.ts";
+import { type SinkFile, sinkFiles } from "../wal-sink-files.ts";
 import { type ArchivedFile, CoreArchive } from "./core-archive.ts";
 import { decompress, piped, textOf } from "./core-pipe.ts";
 import type { CoreRecord } from "./core-records.ts";

@@ -4,10 +4,10 @@ import type { Report } from "../events.ts";
 import { paths } from "../paths.ts";
 import { output } from "../run.ts";
 import type { Settings } from "../settings.ts";
-import type { RpoZeroState } from "../status.ts";
 import { EncryptedStore } from "../store.ts";
-import { isStreaming, sinkName, WalSink } from "../wal-sink.ts";
-import { type ArchiverState, CoreArchive } from "./core-archive.ts";
+import { isStreaming, WalSink } from "../wal-sink.ts";
+import { sinkName } from "../wal-sink-receiver.ts";
+import { CoreArchive } from "./core-archive.ts";
 import { type Cluster, clusterNow, type Taken, takeBackup } from "./core-backup.ts";
 import { expire } from "./core-expire.ts";
 import { fetchCluster } from "./core-fetch.ts";
@@ -22,18 +22,8 @@ const keyCheck = "key-check";
 /** The archive may take this long to get what a backup cannot do without, in milliseconds. */
 const archiveTimeout = 120_000;
 
-/** An engine that archives WAL itself, so that Postgres' own statistics of its archiver say nothing. */
-export interface CoreEngine extends Engine {
-  archiver(): ArchiverState;
-  /** Null unless commits are to wait for the repository. */
-  rpoZero(): RpoZeroState | null;
-}
-
 /** Postgres' own tools alone: pg_receivewal, pg_basebackup and pg_combinebackup, which every image of Postgres 17 has. */
-export function coreEngine(
-  settings: Settings,
-  log: (line: string) => void = (line) => console.error(line),
-): CoreEngine {
+export function coreEngine(settings: Settings, log: (line: string) => void = (line) => console.error(line)): Engine {
   const store = new EncryptedStore(paths.core, settings.recoveryKey);
   const archive = new CoreArchive(store);
   const sink = new WalSink(settings, { tidy: (files) => archive.take(files), log });
