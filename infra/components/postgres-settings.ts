@@ -38,7 +38,17 @@ function walSettings({ engine, archiveSeconds }: LettaConfig["backup"]): Record<
   };
 }
 
-/** What pgBackRest is told in Postgres' container, but for the key of its repository; the agent has the rest. */
+/** What the backup needs in the environment of Postgres' container, but for the key of the repository. */
+export function backupEnvironment(backup: LettaConfig["backup"]): Record<string, string> {
+  const { engine, rpoZero, rpoZeroWaitSeconds } = backup;
+  return {
+    ...archiveEnvironment(backup),
+    // Read by the guard: commits that wait for the repository wait no longer than this.
+    ...(engine !== "off" && rpoZero ? { POSTGRES_COMMIT_WAIT_SECONDS: String(rpoZeroWaitSeconds) } : {}),
+  };
+}
+
+/** What pgBackRest is told where Postgres runs it; the agent has the rest. */
 export function archiveEnvironment({ engine }: LettaConfig["backup"]): Record<string, string> {
   if (engine !== "pgbackrest") return {};
   return {

@@ -5,7 +5,7 @@ import { hostAddress } from "../lib/host.ts";
 import { aliases, lettaNames } from "../lib/names.ts";
 import type { BackupRepository } from "./backup-repository.ts";
 import { dataVolume } from "./data-volume.ts";
-import { archiveEnvironment, postgresPaths, postgresSettings } from "./postgres-settings.ts";
+import { backupEnvironment, postgresPaths, postgresSettings } from "./postgres-settings.ts";
 import { dataSecret } from "./secret.ts";
 import { Service } from "./service.ts";
 import { readContainerFile } from "./service-files.ts";
@@ -19,6 +19,8 @@ export interface PostgresEndpoint {
 }
 
 const guardPath = "/usr/local/bin/postgres-guard";
+/** Beside the guard, which starts it. */
+const watchdogPath = "/usr/local/bin/postgres-watchdog";
 /** The last of the scripts that the image runs at the end of a first start. */
 const initialisedPath = "/docker-entrypoint-initdb.d/zz-initialised.sh";
 
@@ -55,7 +57,7 @@ export class Postgres extends pulumi.ComponentResource {
           PGDATA: postgresPaths.cluster,
           // Postgres' own collation: an image with another C library cannot corrupt an index.
           POSTGRES_INITDB_ARGS: "--data-checksums --locale-provider=builtin --locale=C.UTF-8 --encoding=UTF8",
-          ...archiveEnvironment(config.backup),
+          ...backupEnvironment(config.backup),
         },
         secretEnv: {
           POSTGRES_PASSWORD: adminPassword.result,
@@ -63,6 +65,7 @@ export class Postgres extends pulumi.ComponentResource {
         },
         files: [
           { path: guardPath, content: readContainerFile("postgres-guard.sh") },
+          { path: watchdogPath, content: readContainerFile("postgres-watchdog.sh") },
           { path: initialisedPath, content: readContainerFile("postgres-initialised.sh") },
         ],
         mounts: [

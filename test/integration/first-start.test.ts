@@ -125,7 +125,7 @@ test("a cluster at the root of the volume, as compose files make one, is refused
   expect(stderr).toContain(`REFUSED: ${data} has a cluster at its root, made by something else`);
   expect(exitCode).toBe(76);
   expect(await inVolume(volume, "find . -type f -not -name .postgres.lock | sort | xargs sha256sum")).toBe(before);
-  expect(await inVolume(volume, "ls -A | xargs")).toBe(".postgres.lock PG_VERSION base");
+  expect(await inVolume(volume, "LC_ALL=C ls -A | xargs")).toBe(".postgres.lock PG_VERSION base");
 });
 
 test("the backup reaches Postgres through a volume that it cannot write, without a network", async () => {

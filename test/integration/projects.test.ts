@@ -13,7 +13,7 @@ let containers: Record<string, ContainerIdentity>;
 
 /** One project more is asked for, and one whose database and role were made by hand before, with data and another password. */
 beforeAll(async () => {
-  containers = { ...(await stacks.containers(stacks.letta)), ...(await stacks.containers(stacks.thoth)) };
+  containers = await serving();
   await stacks.psql(`create role adopted login superuser password 'made by hand'`);
   await stacks.psql("create database adopted");
   await stacks.psql("create table notes (text text); insert into notes values ('older than the stack')", "adopted");
@@ -40,13 +40,16 @@ const url = (project: string, database = project) => {
 const rows = <Row extends pg.QueryResultRow>(target: string, sql: string): Promise<Row[]> =>
   withPostgres(target, async (client) => (await client.query<Row>(sql)).rows);
 
-const expectNoRestart = async () =>
-  expect({ ...(await stacks.containers(stacks.letta)), ...(await stacks.containers(stacks.thoth)) }).toEqual(
-    containers,
-  );
+/** All containers but those of the backup, which is told of each project by another start. */
+async function serving(): Promise<Record<string, ContainerIdentity>> {
+  const all = { ...(await stacks.containers(stacks.letta)), ...(await stacks.containers(stacks.thoth)) };
+  return Object.fromEntries(Object.entries(all).filter(([name]) => !/-(backup|drill)$/.test(name)));
+}
+
+const expectNoRestart = async () => expect(await serving()).toEqual(containers);
 
 describe("a project that is added", () => {
-  test("restarts no container", expectNoRestart);
+  test("restarts no container that serves", expectNoRestart);
 
   test.each(["letta", "thoth", "adopted", "postgres", "template1"])("may not enter database %s", async (database) => {
     await expect(rows(url("second", database), "select 1")).rejects.toMatchObject({ code: "42501" });

@@ -16,8 +16,13 @@ const agents = async () => {
   const list = await lettaJson<{ id: string }[]>(await stacks.lettaEndpoint(), "GET", "/v1/agents/?limit=1000");
   return list.map(({ id }) => id).sort();
 };
+/** Those with data: the rehearsals' scratch space may go. */
 const volumes = async () =>
-  (await dockerOutput(["volume", "ls", "--quiet", "--filter", `name=${stacks.letta}-`])).trim().split("\n").sort();
+  (await dockerOutput(["volume", "ls", "--quiet", "--filter", `name=${stacks.letta}-`]))
+    .trim()
+    .split("\n")
+    .filter((name) => name !== `${stacks.letta}-scratch`)
+    .sort();
 const states = async (names: readonly string[]) =>
   new Set(await Promise.all(names.map(async (name) => (await inspectContainer(name))?.State.Status)));
 
@@ -26,7 +31,9 @@ let passwords: Record<string, string>;
 beforeAll(async () => {
   before = { containers: await stacks.containers(stacks.letta), agents: await agents(), volumes: await volumes() };
   passwords = await generatedPasswords(stacks, stacks.letta);
-  expect(before.volumes).toEqual(["data", "home", "postgres", "redis"].map((volume) => `${stacks.letta}-${volume}`));
+  expect(before.volumes).toEqual(
+    ["backup", "data", "home", "postgres", "redis"].map((volume) => `${stacks.letta}-${volume}`),
+  );
 });
 
 describe("while Thoth uses Letta", () => {
@@ -72,9 +79,12 @@ describe("status", () => {
         {
           name: stacks.letta,
           isHealthy: true,
-          services: services(["postgres", "redis", "server", "nginx"].map((role) => `${stacks.letta}-${role}`)),
+          services: services(
+            ["postgres", "backup", "drill", "redis", "server", "nginx"].map((role) => `${stacks.letta}-${role}`),
+          ),
           agents: before.agents.length,
           databaseBytes: { letta: expect.any(Number), thoth: expect.any(Number) },
+          backup: expect.objectContaining({ engine: "pgbackrest", serving: true, problems: [] }),
           notes: expect.any(Array),
         },
         { name: stacks.thoth, isHealthy: true, services: services(thothContainers), notes: expect.any(Array) },
@@ -91,7 +101,7 @@ describe("with Letta stopped", () => {
 
   test("its containers have ended by themselves, none was killed", async () => {
     const ended = await Promise.all(Object.keys(before.containers).map((name) => inspectContainer(name)));
-    expect(ended.map((container) => container?.State.Status)).toEqual(Array(4).fill("exited"));
+    expect(ended.map((container) => container?.State.Status)).toEqual(Array(6).fill("exited"));
     expect(ended.map((container) => container?.State.ExitCode)).not.toContain(137);
   });
 

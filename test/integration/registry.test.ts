@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
@@ -180,11 +180,14 @@ describe("what no registry has", () => {
     const project = await ownProject({ letta: { images: "registry", imageMirror: registry.address } });
     onTestFailed(async () => console.log(await project.recentLogs()));
     writeLock(readLock(), project.folder);
+    cpSync(join(folder, ".state"), join(project.folder, ".state"), { recursive: true });
     await project.up(project.letta);
     const { containers, images } = await project.lettaOutputs();
     expect(images).toBe("registry");
     const used = await Promise.all(containers.map(async (name) => (await inspectContainer(name))?.Config.Image));
-    expect(used).toEqual(["postgres", "redis", "letta", "nginx"].map(pinned));
+    const sidecar = reference("backup");
+    const others = ["redis", "letta", "nginx"].map(pinned);
+    expect(used).toEqual([reference("postgres-archiving"), sidecar, sidecar, ...others]);
     const preview = await project.pulumi(["preview", "--expect-no-changes", "--stack", project.letta]);
     expect(preview.output).not.toMatch(/[~+-] /);
     expect(preview.exitCode).toBe(0);

@@ -148,6 +148,19 @@ test("Postgres keeps its cluster on the volume and is asked to shut down fast", 
   expect(inputs).toMatchObject({ stopSignal: "SIGINT", destroyGraceSeconds: 120 });
 });
 
+test("Postgres is started by the guard, with what the guard and its first start need", () => {
+  const { entrypoints, command, uploads } = graph.resource("postgres-container").inputs as {
+    entrypoints: string[];
+    command: string[];
+    uploads: { file: string; permissions: string }[];
+  };
+  expect([...entrypoints, ...command].slice(2, 5)).toEqual(["bash", "/usr/local/bin/postgres-guard", "postgres"]);
+  const paths = ["/usr/local/bin/postgres-guard", "/usr/local/bin/postgres-watchdog"];
+  expect(uploads.map(({ file }) => file)).toEqual(
+    expect.arrayContaining([...paths, "/docker-entrypoint-initdb.d/zz-initialised.sh"]),
+  );
+});
+
 test("Letta's role may open what the pool may, and a project what the config grants it", async () => {
   const { resource } = await lettaGraph({
     sizes: { projectConnections: 7, server: { workers: 2, poolSize: 20, maxOverflow: 4 } },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { serverEnvironment } from "../../../infra/components/letta-server.ts";
-import { archiveEnvironment, postgresSettings } from "../../../infra/components/postgres-settings.ts";
+import { backupEnvironment, postgresSettings } from "../../../infra/components/postgres-settings.ts";
 import { redisSettings } from "../../../infra/components/redis.ts";
 import { parseLettaConfig } from "../../../infra/config/letta.ts";
 import type { RawConfig } from "../../../infra/config/read.ts";
@@ -90,14 +90,22 @@ describe("Postgres", () => {
 
   test("is told where its repository is, as the agent is, and in the open nothing of the key", async () => {
     const { environment } = await import("../../../infra/containers/backup/src/engines/pgbackrest.ts");
-    const own = archiveEnvironment(config().backup);
+    const own = backupEnvironment(config().backup);
     const agents = environment({ recoveryKey: "a-key" });
     for (const name of ["STANZA", "REPO1_PATH", "REPO1_CIPHER_TYPE", "PG1_PATH"].map((end) => `PGBACKREST_${end}`)) {
       expect(own[name], name).toBe(agents[name]);
     }
     expect(Object.keys(own)).not.toContain("PGBACKREST_REPO1_CIPHER_PASS");
-    for (const other of ["core", "off"])
-      expect(archiveEnvironment(config({ backup: { engine: other } }).backup)).toEqual({});
+    for (const other of ["core", "off"]) {
+      expect(backupEnvironment(config({ backup: { engine: other } }).backup)).toEqual({});
+    }
+  });
+
+  test.each(["pgbackrest", "core"])("lets no commit wait for ever for the repository, with engine %s", (name) => {
+    const environment = (engine: string) =>
+      backupEnvironment(config({ backup: { engine, rpoZero: true, rpoZeroWaitSeconds: 7 } }).backup);
+    expect(environment(name)).toMatchObject({ POSTGRES_COMMIT_WAIT_SECONDS: "7" });
+    expect(environment("off")).toEqual({});
   });
 });
 
