@@ -8,7 +8,7 @@ import { writeWholeJson } from "./whole-file.ts";
 
 /** A change of a stack in several steps, of which there is a record until it has ended: a killed one is gone on with. */
 export interface Operation {
-  /** What it is, e.g. `restore-server`; tells who can go on with it. */
+  /** What it is, e.g. `server-restore`; tells who can go on with it. */
   readonly kind: string;
   readonly stack: string;
   /** When it began: 14 digits, part of the names of what it makes. */
@@ -35,7 +35,7 @@ export async function requireNoOperation(deps: Deps, stack: string): Promise<voi
   if (unfinished === undefined) return;
   requireEnded(unfinished);
   throw new UserError(
-    `a ${unfinished.kind.replaceAll("-", " ")} of stack ${stack} was interrupted (${unfinished.phase})`,
+    `${title(unfinished)} was interrupted (${unfinished.phase})`,
     `${unfinished.resume ?? "make restore-resume"} goes on with it`,
   );
 }
@@ -51,12 +51,15 @@ export async function readOperation<Kind extends Operation>(deps: Deps, stack: s
 }
 
 /** @throws UserError when the process that does it lives */
-export function requireEnded({ kind, stack, process: { pid, program, hostname: host } }: Operation): void {
+export function requireEnded(operation: Operation): void {
+  const { pid, program, hostname: host } = operation.process;
   if (host === hostname() && (pid === process.pid || !isAlive(pid, program))) return;
-  throw new UserError(
-    `a ${kind.replaceAll("-", " ")} of stack ${stack} is at work (process ${pid} on ${host})`,
-    "wait for it",
-  );
+  throw new UserError(`${title(operation)} is at work (process ${pid} on ${host})`, "wait for it");
+}
+
+/** E.g. `server restore of stack letta`. */
+function title({ kind, stack }: Operation): string {
+  return `${kind.replaceAll("-", " ")} of stack ${stack}`;
 }
 
 /** Writes an operation down, whole or not at all, as done by this process. @returns what was written */

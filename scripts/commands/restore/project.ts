@@ -20,7 +20,7 @@ export interface ProjectOptions extends RestoreOptions {
 
 /** A restore of one database, or of some of its tables. */
 export interface ProjectRestore extends Operation {
-  readonly kind: "restore-project";
+  readonly kind: "project-restore";
   /** Until `swapping` the database in use is not touched. */
   readonly phase: "loading" | "swapping";
   readonly project: string;
@@ -45,7 +45,7 @@ export async function restoreProject(options: ProjectOptions, deps: Deps): Promi
   requireReachable(target, await callAgent<Repository>(deps, await reading(deps, site, ["list"])));
   const id = stamp();
   const names = { loaded: `${project}_restored_${id}`, kept: `${project}_before_${id}` };
-  const begun = { kind: "restore-project", phase: "loading", stack, id, project, target, tables, ...names } as const;
+  const begun = { kind: "project-restore", phase: "loading", stack, id, project, target, tables, ...names } as const;
   for (const line of plan(begun)) deps.print(line);
   if (dryRun) return 0;
   if (!(await mayGoOn(options, begun, deps))) return 1;

@@ -26,7 +26,7 @@ export async function resumeRestore({ stack }: { readonly stack: string }, deps:
  */
 export async function settleRestore(deps: Deps, stack: string): Promise<void> {
   const unfinished = await unfinishedRestore(deps, stack);
-  if (unfinished?.kind !== "restore-server") return;
+  if (unfinished?.kind !== "server-restore") return;
   deps.print(`a restore of stack ${stack} was interrupted (${unfinished.phase})`);
   const site = await readBackupStack(deps, stack);
   if (unfinished.phase === "restoring") await abandonServerRestore(deps, site, unfinished);
@@ -36,7 +36,7 @@ export async function settleRestore(deps: Deps, stack: string): Promise<void> {
 /** The same for the restore of one project, which needs a Postgres that is up: after the start. */
 export async function settleProjectRestore(deps: Deps, stack: string): Promise<void> {
   const unfinished = await unfinishedRestore(deps, stack);
-  if (unfinished?.kind !== "restore-project") return;
+  if (unfinished?.kind !== "project-restore") return;
   deps.print(`a restore of project ${unfinished.project} was interrupted (${unfinished.phase})`);
   const site = await readBackupStack(deps, stack);
   if (unfinished.phase === "loading") await abandonProjectRestore(deps, site, unfinished);
@@ -48,14 +48,14 @@ async function unfinishedRestore(deps: Deps, stack: string): Promise<Restore | u
   if (operation?.kind === "import") {
     throw new UserError(`an import into stack ${stack} was interrupted`, "run it again: it begins anew");
   }
-  if (operation === undefined || !operation.kind.startsWith("restore-")) return undefined;
+  if (operation === undefined || !operation.kind.endsWith("-restore")) return undefined;
   requireEnded(operation);
   return operation;
 }
 
 async function goOn(deps: Deps, unfinished: Restore): Promise<void> {
   const site = await readBackupStack(deps, unfinished.stack);
-  if (unfinished.kind === "restore-server") {
+  if (unfinished.kind === "server-restore") {
     await runServerRestore(deps, site, await saveOperation<ServerRestore>(deps, unfinished));
   } else await runProjectRestore(deps, site, await saveOperation<ProjectRestore>(deps, unfinished));
 }

@@ -21,7 +21,7 @@ export interface RestoreOptions extends TargetOptions {
 
 /** A restore of the whole server: a cluster in a new volume, which then takes the place of the old one. */
 export interface ServerRestore extends Operation {
-  readonly kind: "restore-server";
+  readonly kind: "server-restore";
   /** In `restoring` the old volume is still the one in use, from `switching` on it is the new one. */
   readonly phase: "restoring" | "switching" | "checking";
   /** Undefined when an old volume comes back. */
@@ -51,7 +51,7 @@ export async function restoreServer(options: RestoreOptions, deps: Deps): Promis
   if (dryRun) return 0;
   if (!(await mayGoOn(options, site, deps))) return 1;
   const rows = wasUp ? await countRows(deps, site.containers.postgres, ["letta", ...site.letta.projects]) : {};
-  const operation = { kind: "restore-server", phase: "restoring", stack, id, target, from, to, wasUp, rows } as const;
+  const operation = { kind: "server-restore", phase: "restoring", stack, id, target, from, to, wasUp, rows } as const;
   await runServerRestore(deps, site, await saveOperation<ServerRestore>(deps, operation));
   return 0;
 }

@@ -17,7 +17,7 @@ export async function undoProjectRestore(options: ProjectOptions, deps: Deps): P
   const loaded = await newestKept(deps, site.containers.postgres, project);
   const id = stamp();
   const kept = `${project}_before_${id}`;
-  const begun = { kind: "restore-project", phase: "swapping", stack, id, project, tables: [], loaded, kept } as const;
+  const begun = { kind: "project-restore", phase: "swapping", stack, id, project, tables: [], loaded, kept } as const;
   deps.print(`undo of the last restore of database ${project} of stack ${stack}:`);
   deps.print(`  back to    database ${loaded}`);
   deps.print(`  kept       the present database, as ${kept}`);

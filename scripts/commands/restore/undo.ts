@@ -26,7 +26,7 @@ export async function undoServerRestore(options: RestoreOptions, deps: Deps): Pr
   if (!(await mayGoOn(options, site, deps))) return 1;
   const wasUp = await isPostgresUp(deps, site.containers.postgres);
   const rows = wasUp ? await countRows(deps, site.containers.postgres, ["letta", ...site.letta.projects]) : {};
-  const operation = { kind: "restore-server", phase: "restoring", stack, id: stamp(), from, to, wasUp, rows } as const;
+  const operation = { kind: "server-restore", phase: "restoring", stack, id: stamp(), from, to, wasUp, rows } as const;
   await runServerRestore(deps, site, await saveOperation<ServerRestore>(deps, operation));
   return 0;
 }
@@ -34,7 +34,7 @@ export async function undoServerRestore(options: RestoreOptions, deps: Deps): Pr
 /** A restore that has come as far as the new volume and no further: it may be turned round. */
 async function unfinishedSwitch(deps: Deps, stack: string): Promise<ServerRestore | undefined> {
   const operation = await readOperation<ServerRestore>(deps, stack);
-  if (operation?.kind !== "restore-server" || operation.phase === "restoring") {
+  if (operation?.kind !== "server-restore" || operation.phase === "restoring") {
     await requireNoOperation(deps, stack);
     return undefined;
   }
