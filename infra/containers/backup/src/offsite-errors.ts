@@ -54,22 +54,28 @@ const known: readonly Known[] = [
 
 /** The error for what rclone printed before it failed with the folder of this name. */
 export function offsiteError(name: string, lines: readonly string[]): BackupError {
-  const reasons = lines.flatMap(reasonOf);
+  const reasons = messages(lines).flatMap(reasonOf);
   const text = reasons.at(-1) ?? "rclone failed and did not say why";
   const found = known.find(({ pattern }) => reasons.some((reason) => pattern.test(reason)));
   if (found === undefined) return new BackupError(`${name}: ${text}`);
   return new BackupError(`${name} ${found.problem} (${text})`, found.mend);
 }
 
-/** The messages of rclone's log, as JSON or, for those that end it, as text. */
-function reasonOf(line: string): string[] {
-  if (!line.startsWith("{")) {
-    const text = line.replace(/^\d{4}\/\d\d\/\d\d [\d:]+ /, "").trim();
-    // The lines that follow are of the same message, and the first one of the last error.
-    return /^(Failed|Fatal|NOTICE|ERROR)/.test(text) ? [shortened(text)] : [];
+/** Puts together the lines of each message: its log is JSON, but what ends it is text of several lines with a date. */
+function messages(lines: readonly string[]): string[] {
+  const found: string[] = [];
+  for (const line of lines) {
+    const isNew = line.startsWith("{") || /^\d{4}\/\d\d\/\d\d /.test(line) || found.length === 0;
+    if (isNew) found.push(line);
+    else found.push(`${found.pop()} ${line.trim()}`);
   }
+  return found;
+}
+
+function reasonOf(message: string): string[] {
+  if (!message.startsWith("{")) return [shortened(message.replace(/^[\d/]+ [\d:]+ /, ""))];
   try {
-    const { level, msg } = JSON.parse(line) as { level?: string; msg?: string };
+    const { level, msg } = JSON.parse(message) as { level?: string; msg?: string };
     return level === "error" && msg !== undefined ? [shortened(msg)] : [];
   } catch {
     return [];
@@ -79,13 +85,11 @@ function reasonOf(line: string): string[] {
 /** Without rclone's own words around what the system or the server said. */
 function shortened(message: string): string {
   return message
-    .split("\n")
-    .map((part) => part.trim())
-    .filter((part) => part !== "")
-    .slice(0, 2)
-    .join(" ")
-    .replace(/^Failed to .*?: (?=\S)/, "")
-    .replace(/^(Attempt \d+\/\d+ failed with \d+ errors? and|NewFs|couldn't connect SSH): /, "")
-    .replace(/^couldn't connect SSH: /, "")
-    .replace(/\s*status code: (\d+), request id: .*$/, " ($1)");
+    .replaceAll(/\s+/g, " ")
+    .replace(/^Failed to create file system for "[^"]*": /, "")
+    .replace(/^Failed to .*?: (last error was: )?/, "")
+    .replace(/^Attempt \d+\/\d+ failed with \d+ errors? and: /, "")
+    .replace(/^(NewFs: )?(couldn't connect SSH: )?/, "")
+    .replace(/ ?status code: (\d+), request id: .*$/, " ($1)")
+    .trim();
 }
