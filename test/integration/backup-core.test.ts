@@ -159,6 +159,26 @@ describe("backups by Postgres' own tools", () => {
     const { problem } = await database.restore("latest", { settings });
     expect(problem).toMatch(/cannot be read with this recovery key/);
   });
+
+  test("expiry removes the chain that no day of the window needs, and the WAL before the oldest backup that stays", async () => {
+    const { backups } = await database.succeed<{ backups: Backup[] }>("list");
+    const [oldest, ...younger] = backups as [Backup, ...Backup[]];
+    await database.age([oldest.label], 40);
+    await database.age(
+      younger.map(({ label }) => label),
+      20,
+    );
+    await database.succeed("now", "--type", "full");
+    const left = await database.succeed<{ backups: Backup[] }>("list");
+    expect(left.backups.map(({ label }) => label)).toEqual([
+      ...younger.map(({ label }) => label),
+      expect.stringMatching(/^\d{8}-\d{6}F$/),
+    ]);
+    expect(await database.succeed("verify")).toMatchObject({ ok: true });
+    const names = await database.shell("cd /var/lib/backup/core && ls base && ls wal/*/00000001 | sort | head -1");
+    expect(names).not.toContain(oldest.label);
+    expect(names.trim().split("\n").at(-1)).toContain(await database.startSegment(younger[0]?.label ?? ""));
+  });
 });
 
 const commitsWait =

@@ -182,6 +182,34 @@ export class BackedUpPostgres {
     return said === "" ? undefined : said;
   }
 
+  /** Makes backups older than they are. */
+  async age(labels: readonly string[], days: number): Promise<void> {
+    await this.#eachRecord(
+      labels,
+      `for (const name of ["startedAt", "stoppedAt"])
+         record[name] = new Date(Date.parse(record[name]) - ${days} * 86400000).toISOString();
+       await store.put(file, [["cat", [], { input: JSON.stringify(record) + "\\n" }]]);`,
+    );
+  }
+
+  /** The first segment of WAL that a restore of this backup reads. */
+  async startSegment(label: string): Promise<string> {
+    return this.#eachRecord([label], "console.log(record.startSegment);");
+  }
+
+  async #eachRecord(labels: readonly string[], work: string): Promise<string> {
+    const script = `
+      const { EncryptedStore } = await import("/opt/backup/src/store.ts");
+      const store = new EncryptedStore("${paths.core}", ${JSON.stringify(this.settings.recoveryKey)});
+      for (const label of ${JSON.stringify(labels)}) {
+        const file = "base/" + label + ".json";
+        const record = JSON.parse(await store.text(file));
+        ${work}
+      }`;
+    const node = ["node", "--input-type=module", "--eval", script];
+    return (await dockerOutput(["exec", this.agent, ...node])).trim();
+  }
+
   /** Restores into a new volume, as a one-off without anything but the repository. */
   async restore<Value>(
     target: string,
