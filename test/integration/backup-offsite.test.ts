@@ -39,7 +39,7 @@ async function offsiteOf(database: BackedUpPostgres) {
   return offsite;
 }
 
-const patience = { timeout: 60_000, interval: 300 };
+const patience = { timeout: 120_000, interval: 300 };
 
 /** Waits until the copy has all that was there when this was called. */
 async function untilCopied(database: BackedUpPostgres): Promise<void> {
@@ -256,11 +256,5 @@ describe("by S3, of the core engine's repository", () => {
     await trusting.startAgent();
     await untilCopied(trusting);
     expect((await statusOf(trusting)).problems).toEqual([]);
-  });
-
-  test("a bucket that is not there is told", async () => {
-    const other = copied("s3", "core", { ...(await host.s3("backups", "http")), bucket: "none" });
-    await other.startAgent();
-    await untilProblem(other, "has no such bucket");
   });
 });

@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { chooseEngine } from "./engines/choose.ts";
 import type { Engine } from "./engines/engine.ts";
 import { BackupError } from "./errors.ts";
 import type { Report } from "./events.ts";
@@ -9,8 +11,8 @@ import { contentOf, filesOf } from "./offsite-files.ts";
 import { statsReport } from "./offsite-remote.ts";
 import { paths } from "./paths.ts";
 import { chain, output } from "./run.ts";
-import type { Offsite } from "./settings.ts";
-import type { EncryptedStore } from "./store.ts";
+import type { Settings } from "./settings.ts";
+import { EncryptedStore } from "./store.ts";
 
 const pointsCopy = "points.json";
 const pointsFile = `${paths.status}/points.json`;
@@ -41,12 +43,12 @@ export async function repositoryBytes(): Promise<number> {
 }
 
 /** Unpacks an exported repository. @throws BackupError when this one is not empty, or the key is not the archive's */
-export async function importRepository(source: NodeJS.ReadableStream, engine: Engine, store: EncryptedStore) {
+export async function importRepository(source: NodeJS.ReadableStream, settings: Settings): Promise<Arrived> {
   await requireEmptyRepository();
   await chain([["tar", ["--extract", "--preserve-permissions", "--directory", paths.repository], { asRoot: true }]], {
     input: source as NodeJS.ReadStream,
   });
-  return finishRepository(engine, store);
+  return finishRepository(settings);
 }
 
 /**
@@ -55,9 +57,11 @@ export async function importRepository(source: NodeJS.ReadableStream, engine: En
  *
  * @throws BackupError when there is no copy, this repository is not empty, or the key is not that of the copy
  */
-export async function pullRepository(offsite: Offsite, engine: Engine, store: EncryptedStore, report: Report) {
+export async function pullRepository(settings: Settings, report: Report): Promise<Arrived> {
+  if (settings.offsite === undefined)
+    throw new BackupError("no other host is configured", "set thoth-letta:backup.offsite");
   await requireEmptyRepository([basename(pulling)]);
-  const copy = new OffsiteCopy(offsite);
+  const copy = new OffsiteCopy(settings.offsite);
   report({ event: "step", title: `copying from ${copy.name}` });
   await output("chown", ["999:999", paths.repository], { asRoot: true });
   await copy.fetchIndexes(pulling);
@@ -73,16 +77,29 @@ export async function pullRepository(offsite: Offsite, engine: Engine, store: En
     await rename(join(pulling, name), join(paths.repository, name));
   }
   await rm(pulling, { recursive: true });
-  return finishRepository(engine, store);
+  return finishRepository(settings);
+}
+
+/** A repository that came from elsewhere. */
+export interface Arrived {
+  /** Who made its backups; the settings are of a new stack, which may have another engine. */
+  readonly engine: Engine["name"];
+  /** Labels. */
+  readonly backups: readonly string[];
 }
 
 /** What is to be done after a repository came from elsewhere: it proves that the key is the right one. */
-async function finishRepository(engine: Engine, store: EncryptedStore) {
+async function finishRepository(settings: Settings): Promise<Arrived> {
   await output("chown", ["--recursive", "999:999", paths.repository], { asRoot: true });
   await output("mkdir", ["-p", paths.status]);
+  const wanted = { pgbackrest: paths.pgbackrest, core: paths.core };
+  const isThere = existsSync(wanted[settings.engine]);
+  const other = settings.engine === "core" ? "pgbackrest" : "core";
+  const engine = await chooseEngine({ ...settings, engine: isThere ? settings.engine : other });
   const backups = await engine.list();
+  const store = new EncryptedStore(paths.files, settings.recoveryKey);
   if (await store.has(pointsCopy)) await writeJson(pointsFile, JSON.parse(await store.text(pointsCopy)));
-  return { backups: backups.map(({ label }) => label) };
+  return { engine: engine.name, backups: backups.map(({ label }) => label) };
 }
 
 /** @throws BackupError when there is a repository already, and none that `resumed` names */

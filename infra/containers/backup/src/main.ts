@@ -9,6 +9,7 @@ import { type BackupEvent, progressOf, type Report } from "./events.ts";
 import { paths } from "./paths.ts";
 import { parseTarget } from "./points.ts";
 import { startPrivately } from "./private-server.ts";
+import { rejoin } from "./recovery.ts";
 import { restore } from "./restore.ts";
 import { chain } from "./run.ts";
 import { serve, serveDrill } from "./serve.ts";
@@ -80,11 +81,7 @@ offsite.command("push").action(async () => {
   process.exitCode = last.event === "result" ? 0 : 1;
 });
 
-local(offsite.command("pull"), toStdout, async (settings) => {
-  if (settings.offsite === undefined)
-    throw new BackupError("no other host is configured", "set thoth-letta:backup.offsite");
-  return pullRepository(settings.offsite, await chooseEngine(settings), files(settings), toStdout);
-});
+local(offsite.command("pull"), toStdout, async (settings) => pullRepository(settings, toStdout));
 local(
   program.command("restore").requiredOption("--target <target>").option("--only <database>"),
   toStdout,
@@ -92,6 +89,9 @@ local(
     const options = { target: await parseTarget(target ?? ""), cluster: paths.cluster, only };
     return restore(await chooseEngine(settings), options, toStdout);
   },
+);
+local(program.command("rejoin"), toStdout, async (settings) =>
+  rejoin(await chooseEngine(settings), paths.cluster, toStdout),
 );
 local(
   program.command("extract").requiredOption("--database <name>").option("--tables <names>"),
@@ -107,9 +107,7 @@ local(program.command("get").argument("<name>"), toStderr, async (settings, _, [
 });
 local(program.command("ls"), toStdout, (settings) => files(settings).list());
 local(program.command("export"), toStderr, exportAll);
-local(program.command("import"), toStdout, async (settings) =>
-  importRepository(process.stdin, await chooseEngine(settings), files(settings)),
-);
+local(program.command("import"), toStdout, async (settings) => importRepository(process.stdin, settings));
 program.command("serve").action(async () => serving(serve));
 program.command("serve-drill").action(async () => serving(serveDrill));
 

@@ -13,6 +13,8 @@ const idFile = "repository.json";
 const ownIdFile = join(paths.repository, idFile);
 /** What the files that name others said before the copying of the others began. */
 const snapshot = "/tmp/offsite-indexes";
+/** Somebody waits for a pull, and would have to begin anew. */
+const patience = ["--retries", "10", "--retries-sleep", "10s"];
 
 type OnStats = (stats: TransferStats) => void;
 
@@ -91,12 +93,14 @@ export class OffsiteCopy {
   async fetchIndexes(folder: string): Promise<void> {
     if ((await this.#remote.text(idFile)) === undefined)
       throw new BackupError(`there is no copy of a repository at ${this.name}`, "check thoth-letta:backup.offsite");
-    await this.#remote.rclone(["sync", this.#remote.at(), folder, ...filters.indexes]);
+    await this.#remote.rclone(["sync", this.#remote.at(), folder, ...filters.indexes, ...patience]);
   }
 
   /** Copies all files but those into the repository; what is there already is not copied again. */
   async fetchFiles(onStats: OnStats): Promise<void> {
-    await this.#remote.rclone(["copy", this.#remote.at(), paths.repository, ...filters.files], { onStats });
+    await this.#remote.rclone(["copy", this.#remote.at(), paths.repository, ...filters.files, ...patience], {
+      onStats,
+    });
   }
 
   #push(which: readonly string[], flags: readonly string[], onStats?: OnStats): Promise<void> {
