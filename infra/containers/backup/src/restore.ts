@@ -6,6 +6,7 @@ import { BackupError } from "./errors.ts";
 import type { Report } from "./events.ts";
 import { withPostgres } from "./postgres.ts";
 import { type PrivateServer, startPrivately } from "./private-server.ts";
+import { announceTimeline, forgetRecovery } from "./recovery.ts";
 import { output } from "./run.ts";
 
 /** What a restore brought back. */
@@ -46,6 +47,7 @@ export async function restore(engine: Engine, options: RestoreOptions, report: R
   const server = await startPrivately(cluster, { env: fetched.env });
   const replayedAt = Date.now();
   const inspected = await inspect(server, fetched, options, report);
+  await announceTimeline(cluster);
   report({ event: "step", title: "checking every page" });
   const pages = await checkPages(cluster);
   return {
@@ -69,6 +71,8 @@ async function inspect(server: PrivateServer, fetched: Fetched, options: Restore
       checks.push(await checkIndexes(server.socket), await checkLetta(server.socket));
     }
     checks.push(...((await options.inspect?.(server)) ?? []));
+    // Where one database was wanted, the files of the others are empty, and nobody can connect to them.
+    if (options.only === undefined) await removeCheckExtension(server.socket);
     await forgetRecovery(server);
     return { recoveredTo: { lsn: recoveredTo.lsn, at: recoveredTo.at }, checks };
   } finally {
@@ -108,21 +112,6 @@ function checkEnd(segment: string, newest: string | null): Check {
 function distance(from: string, to: string): number {
   const index = (name: string) => Number.parseInt(name.slice(0, 8), 16) * 256 + Number.parseInt(name.slice(8), 16);
   return index(to) - index(from);
-}
-
-/** Takes out of the cluster's settings what was only for its recovery. */
-async function forgetRecovery(server: PrivateServer): Promise<void> {
-  await removeCheckExtension(server.socket);
-  await withPostgres(
-    async (client) => {
-      const { rows } = await client.query<{ name: string }>(
-        `select distinct name from pg_file_settings
-         where sourcefile like '%postgresql.auto.conf' and (name like 'recovery%' or name in ('restore_command', 'archive_mode'))`,
-      );
-      for (const { name } of rows) await client.query(`alter system reset ${name}`);
-    },
-    { socket: server.socket },
-  );
 }
 
 async function requireEmpty(cluster: string): Promise<void> {

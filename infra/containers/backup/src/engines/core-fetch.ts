@@ -5,7 +5,7 @@ import { chain, output, type Stage } from "../run.ts";
 import type { EncryptedStore } from "../store.ts";
 import { decompress, piped } from "./core-pipe.ts";
 import { type CoreRecord, chainOf, namesOf } from "./core-records.ts";
-import { writeRecovery } from "./core-recovery.ts";
+import { recoverTo } from "./core-recovery.ts";
 import { segmentIndex, segmentName } from "./core-segments.ts";
 import { isOn, missingIn, rangesFrom, readWal, type Timeline, timelineAt, type Wal } from "./core-wal.ts";
 import { backupFor, type Fetched, type RestoreTarget } from "./engine.ts";
@@ -29,7 +29,7 @@ export async function fetchCluster(
   const { links, wal, timeline } = await plan(store, records, target, report);
   const last = links.at(-1) as CoreRecord;
   await extractChain(store, links, cluster, report);
-  await writeRecovery(cluster, target, { systemId: last.systemId, timeline: timeline.timeline });
+  await recoverTo(cluster, target, { systemId: last.systemId, timeline: timeline.timeline });
   return {
     label: last.label,
     bytes: last.databaseBytes,

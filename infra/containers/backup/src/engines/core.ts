@@ -12,6 +12,7 @@ import { type Cluster, clusterNow, type Taken, takeBackup } from "./core-backup.
 import { expire } from "./core-expire.ts";
 import { fetchCluster } from "./core-fetch.ts";
 import { type CoreRecord, chainOf, keyError, readRecords } from "./core-records.ts";
+import { recoverOwnTimeline } from "./core-recovery.ts";
 import { WalSwitch } from "./core-switch.ts";
 import { checkBackup, checkContinuity, checkWalFiles, missingOf } from "./core-verify.ts";
 import { readWal } from "./core-wal.ts";
@@ -70,6 +71,10 @@ export function coreEngine(settings: Settings, log: (line: string) => void = (li
     expire: async () => expire(store, await records(), settings.retention),
     // Physical files of one database are of no use without the others here, so `only` restores all of them.
     fetch: async (target, cluster, _, report) => fetchCluster(store, await records(), target, cluster, report),
+    async prepareRejoin(cluster) {
+      await recoverOwnTimeline(cluster);
+      return store.environment();
+    },
   };
 }
 

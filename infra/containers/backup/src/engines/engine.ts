@@ -75,6 +75,12 @@ export interface Engine {
     options: { only?: string | undefined },
     report: Report,
   ): Promise<Fetched>;
+  /**
+   * Has a cluster that is there follow its own timeline in the archive to its end, and begin a new one.
+   *
+   * @returns the environment of the server that does so
+   */
+  prepareRejoin(cluster: string): Promise<Readonly<Record<string, string>>>;
 }
 
 /** What {@link Engine.fetch} has put there. */

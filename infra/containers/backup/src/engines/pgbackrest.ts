@@ -1,6 +1,7 @@
 import { BackupError } from "../errors.ts";
 import { progressOf, type Report } from "../events.ts";
 import { paths } from "../paths.ts";
+import { writeRecovery } from "../recovery.ts";
 import { failure, output, run } from "../run.ts";
 import type { Settings } from "../settings.ts";
 import { removeArchived, restoreCommand, sinkFiles, sinkName, WalSink } from "../wal-sink.ts";
@@ -54,6 +55,11 @@ export function pgbackrestEngine(settings: Settings): Engine {
       return before.map(({ label }) => label).filter((label) => !after.has(label));
     },
     fetch: (target, cluster, options, report) => fetch(target, cluster, { ...options, env, info }, report),
+    async prepareRejoin(cluster) {
+      const restore_command = restoreCommand("pgbackrest archive-get %f %p");
+      await writeRecovery(cluster, { restore_command, recovery_target_timeline: "current" });
+      return env;
+    },
   };
 }
 
