@@ -91,8 +91,8 @@ backup-key: node_modules/.package-lock.json ## the key that opens every backup; 
 	@$(RUN) backup key $(if $(SHOW),--show-secrets)
 backup-export: node_modules/.package-lock.json ## all backups as one encrypted archive (FOLDER=path)
 	@$(RUN) backup export '$(FOLDER)' $(JSON_FLAG)
-backup-import: node_modules/.package-lock.json ## a letta stack from such an archive (FOLDER=path KEY_FILE=path)
-	@$(RUN) backup import '$(FOLDER)' $(if $(KEY_FILE),--key-file '$(KEY_FILE)')
+backup-import: node_modules/.package-lock.json ## a letta stack from such an archive, or from the copy on another host (FOLDER=path KEY_FILE=path)
+	@$(RUN) backup import $(if $(FOLDER),'$(FOLDER)') $(if $(KEY_FILE),--key-file '$(KEY_FILE)')
 
 restore: node_modules/.package-lock.json ## bring data back (TO=time, NAME=point or LATEST=1; PROJECT=name TABLES=a,b; DRY_RUN=1 YES=1)
 	@$(RUN) restore $(if $(LATEST),latest) $(RESTORE_FLAGS)

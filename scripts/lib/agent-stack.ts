@@ -84,7 +84,7 @@ export async function waitForAgent(deps: Deps, container: string): Promise<void>
   }
 }
 
-/** A command in a container of its own, without a network. */
+/** A command in a container of its own. */
 export interface OneOff {
   /** The container's name is the stack's prefix and this. */
   readonly name: string;
@@ -93,6 +93,8 @@ export interface OneOff {
   readonly cluster?: string;
   /** Default: read-only. */
   readonly writesRepository?: boolean;
+  /** Whether it reaches other hosts, and this one as the stack's containers do. */
+  readonly hasNetwork?: boolean;
   /** What it reads after its settings. */
   readonly input?: string;
   readonly inputFile?: string;
@@ -101,13 +103,13 @@ export interface OneOff {
 /** A command of the agent in a container that goes when it ends; nothing secret is in what Docker tells of it. */
 export function oneOff(
   site: AgentSite,
-  { name, args, cluster, writesRepository, input, inputFile }: OneOff,
+  { name, args, cluster, writesRepository, hasNetwork, input, inputFile }: OneOff,
 ): AgentCall {
   const mode = writesRepository === true ? "" : ":ro";
   return {
     name: args[0] ?? "",
     docker: [
-      ...["run", "--rm", "-i", "--network", "none", "--log-driver", "none"],
+      ...["run", "--rm", "-i", ...network(hasNetwork === true), "--log-driver", "none"],
       ...["--name", `${site.prefix}-${name}`, "--label", `${labels.prefix}=${site.prefix}`],
       ...["--volume", `${site.repository}:${agentPaths.repository}${mode}`],
       ...(cluster === undefined ? [] : ["--volume", `${cluster}:${agentPaths.cluster}`]),
@@ -116,6 +118,10 @@ export function oneOff(
     input: `${site.settings}\n${input ?? ""}`,
     ...(inputFile === undefined ? {} : { inputFile }),
   };
+}
+
+function network(isWanted: boolean): string[] {
+  return isWanted ? ["--add-host", "host.docker.internal:host-gateway"] : ["--network", "none"];
 }
 
 /** The command in the serving container where that runs, else in a container of its own: reading needs only the repository. */

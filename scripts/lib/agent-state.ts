@@ -62,8 +62,8 @@ function withoutSecure(value: unknown): unknown {
   return Object.fromEntries(kept.map(([key, child]) => [key, withoutSecure(child)]));
 }
 
-/** Key -> value, or for what has parts, the parts. */
-async function openConfig(deps: Deps, stack: string): Promise<Tree> {
+/** A stack's config with its secrets in the open: key -> value, or for what has parts, the parts. */
+export async function openConfig(deps: Deps, stack: string): Promise<Tree> {
   const text = await pulumiOutput(deps, ["config", "--json", "--show-secrets", "--stack", stack]);
   const entries = Object.entries(JSON.parse(text) as Record<string, { value?: string; objectValue?: unknown }>);
   return Object.fromEntries(entries.map(([key, { value, objectValue }]) => [key, objectValue ?? value]));

@@ -45,10 +45,10 @@ export function addBackupCommands(program: Command, add: Add, deps: Deps): void 
   );
   add<{ keyFile?: string }>(
     backup,
-    "import <folder>",
-    "bring a letta stack back from such an archive and its recovery key, on a machine that has neither",
+    "import [folder]",
+    "bring a letta stack back from such an archive, or without a folder from the copy on another host",
     [lettaStack, new Option("--key-file <file>", "file with the recovery key").env("RECOVERY_KEY_FILE")],
-    async ({ lettaStack: stack, keyFile }, folder = "") =>
+    async ({ lettaStack: stack, keyFile }, folder) =>
       (await import("./import.ts")).importBackups({ stack, folder, keyFile }, deps),
   );
 }

@@ -9,24 +9,37 @@ import { type StoredConfig, stateFiles } from "../../lib/agent-state.ts";
 import type { Deps } from "../../lib/deps.ts";
 import { writeWhole } from "../../lib/whole-file.ts";
 
-/** Gives a new stack the config of the old one, and its passwords and keys as resources of its own. */
-export async function takeOverState(deps: Deps, site: AgentSite, oldStack: string): Promise<void> {
+const backupKey = `${projectName}:backup`;
+
+/**
+ * Gives a new stack the config of the old one, and its passwords and keys as resources of its own.
+ *
+ * @returns the old one's name
+ */
+export async function takeOverState(deps: Deps, site: AgentSite): Promise<string> {
   const get = (name: string) => readAgent(deps, oneOff(site, { name: "files", args: ["get", name] }));
   const config = JSON.parse(await get(stateFiles.config)) as StoredConfig;
   const state = JSON.parse(await get(stateFiles.state)) as StackState;
   await takeOverConfig(deps, site.stack, config);
-  const text = JSON.stringify(withSecretsAlone(state, oldStack, site.stack, secretsProvider(deps, site.stack)));
+  const text = JSON.stringify(withSecretsAlone(state, config.stack, site.stack, secretsProvider(deps, site.stack)));
   const { exitCode, stderr } = await deps.$({ nothrow: true, input: text })`pulumi stack import --stack ${site.stack}`;
   if (exitCode !== 0) throw new UserError(`the old secrets could not be taken over: ${stderr.trim()}`);
+  return config.stack;
 }
 
-/** What the new stack's own file says stays: it is of this machine. The volume is a new one in any case. */
+/**
+ * What the new stack's own file says stays: it is of this machine. The volume is a new one in any case. Of the backups' config
+ * it may say where the copy is, and no more: the old retention keeps what there is.
+ */
 async function takeOverConfig(deps: Deps, stack: string, { config, secrets }: StoredConfig): Promise<void> {
   const path = join(deps.projectDirectory, `Pulumi.${stack}.yaml`);
   const document = parseDocument(readFileSync(path, "utf8"));
   const known = (parse(document.toString()) as { config?: Record<string, unknown> } | null)?.config ?? {};
   const isNew = (key: string) => !(key in known) && key !== `${projectName}:postgresVolume`;
-  for (const [key, value] of Object.entries(config)) if (isNew(key)) document.setIn(["config", key], value);
+  for (const [key, value] of Object.entries(config)) {
+    if (isNew(key)) document.setIn(["config", key], value);
+    else if (key === backupKey) document.setIn(["config", key], { ...(value as object), ...(known[key] as object) });
+  }
   await writeWhole(path, document.toString({ lineWidth: 0 }));
   for (const [key, value] of Object.entries(secrets)) {
     if (!isNew(key.replace(/\[.*$/, ""))) continue;

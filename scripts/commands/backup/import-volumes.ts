@@ -1,3 +1,4 @@
+import type { Arrived } from "../../../infra/containers/backup/src/archive.ts";
 import type { Restored } from "../../../infra/containers/backup/src/restore.ts";
 import type { lettaNames } from "../../../infra/lib/names.ts";
 import { callAgent } from "../../lib/agent.ts";
@@ -5,21 +6,32 @@ import { withProgress } from "../../lib/agent-progress.ts";
 import { type AgentSite, oneOff } from "../../lib/agent-stack.ts";
 import type { Deps } from "../../lib/deps.ts";
 import { requireSound } from "../restore/sound.ts";
+import type { ImportSource } from "./import-source.ts";
 
 type Volumes = ReturnType<typeof lettaNames>["volumes"];
 
-/** Makes the new stack's volumes, and fills them from the archive: backups, then the cluster, then Letta's files. */
-export async function fillVolumes(deps: Deps, site: AgentSite, names: Volumes, archive: string): Promise<void> {
+/**
+ * Makes the new stack's volumes, and fills them: backups, then the cluster, then Letta's files.
+ *
+ * @returns the site with the engine that made the backups
+ */
+export async function fillVolumes(
+  deps: Deps,
+  newSite: AgentSite,
+  names: Volumes,
+  { title, fetching }: Pick<ImportSource, "title" | "fetching">,
+): Promise<AgentSite> {
   for (const container of ["import", "restore", "files"]) {
-    await deps.engine.docker(["rm", "--force", `${site.prefix}-${container}`]);
+    await deps.engine.docker(["rm", "--force", `${newSite.prefix}-${container}`]);
   }
   for (const volume of [names.backup, names.postgres, names.home, names.data]) {
     await deps.engine.dockerOutput(["volume", "create", volume]);
   }
-  const unpacking = oneOff(site, { name: "import", args: ["import"], writesRepository: true, inputFile: archive });
-  await withProgress(deps, { id: "import", title: "Unpacking the backups" }, (report) =>
-    callAgent(deps, unpacking, report),
+  const filling = oneOff(newSite, { name: "import", writesRepository: true, ...fetching });
+  const { engine } = await withProgress(deps, { id: "import", title }, (report) =>
+    callAgent<Arrived>(deps, filling, report),
   );
+  const site = { ...newSite, settings: JSON.stringify({ ...JSON.parse(newSite.settings), engine }) };
   const restoring = oneOff(site, { name: "restore", args: ["restore", "--target", "latest"], cluster: names.postgres });
   const restored = await withProgress(
     deps,
@@ -39,6 +51,7 @@ export async function fillVolumes(deps: Deps, site: AgentSite, names: Volumes, a
       .at(-1);
     if (newest !== undefined) await unpackFiles(deps, site, newest, volume);
   }
+  return site;
 }
 
 async function unpackFiles(deps: Deps, site: AgentSite, name: string, volume: string): Promise<void> {

@@ -1,8 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { UserError } from "../../../infra/lib/errors.ts";
 import { lettaNames } from "../../../infra/lib/names.ts";
-import { withProgress } from "../../lib/agent-progress.ts";
 import { type AgentSite, agentImage } from "../../lib/agent-stack.ts";
 import type { Deps } from "../../lib/deps.ts";
 import {
@@ -17,14 +16,14 @@ import { up } from "../../lib/pulumi.ts";
 import { prefixOf } from "../../lib/stack-file.ts";
 import { requireSetup } from "../../setup/check.ts";
 import { backUpFully } from "../restore/full-backup.ts";
+import { type ImportSource, importSource } from "./import-source.ts";
 import { takeOverState } from "./import-state.ts";
 import { fillVolumes } from "./import-volumes.ts";
-import { type Manifest, readManifest, sha256 } from "./manifest.ts";
 
 export interface ImportOptions {
   readonly stack: string;
-  /** Made by `backup export`. */
-  readonly folder: string;
+  /** Made by `backup export`; default: the copy on another host that the new stack's config names. */
+  readonly folder?: string | undefined;
   readonly keyFile?: string | undefined;
 }
 
@@ -36,24 +35,26 @@ export interface Import extends Operation {
   readonly volumes: readonly string[];
 }
 
-/** Brings a letta stack back from an archive and its recovery key: backups, data, files, config, passwords. */
-export async function importBackups({ stack, folder: given, keyFile }: ImportOptions, deps: Deps): Promise<number> {
-  const folder = resolve(given);
+/**
+ * Brings a letta stack back from an archive, or a copy on another host, and its recovery key: backups, data, files, config,
+ * passwords.
+ */
+export async function importBackups({ stack, folder, keyFile }: ImportOptions, deps: Deps): Promise<number> {
   await requireSetup(deps, stack);
-  const manifest = readManifest(folder);
+  const source = await importSource(deps, stack, folder);
   const recoveryKey = readKey(keyFile);
   await requireNewStack(deps, stack);
   const names = lettaNames(prefixOf(deps, stack)).volumes;
   const volumes = [names.backup, names.postgres, names.home, names.data];
   await clearAway(deps, stack);
   await requireNoVolumes(deps, volumes);
-  const archive = await requireWhole(deps, folder, manifest);
-  const site = await newSite(deps, stack, manifest, recoveryKey);
+  await source.check();
+  const site = await newSite(deps, stack, source, recoveryKey);
   const operation = { kind: "import", phase: "filling", stack, id: stamp(), volumes } as const;
   await saveOperation<Import>(deps, operation);
+  let oldStack: string;
   try {
-    await fillVolumes(deps, site, names, archive);
-    await takeOverState(deps, site, manifest.stack);
+    oldStack = await takeOverState(deps, await fillVolumes(deps, site, names, source));
   } catch (error) {
     await removeVolumes(deps, volumes);
     await endOperation(deps, operation);
@@ -62,7 +63,7 @@ export async function importBackups({ stack, folder: given, keyFile }: ImportOpt
   await endOperation(deps, operation);
   await up(deps, stack);
   await backUpFully(deps, lettaNames(site.prefix).backup);
-  deps.print(`stack ${stack} is what stack ${manifest.stack} was; its passwords and keys are the old ones`);
+  deps.print(`stack ${stack} is what stack ${oldStack} was; its passwords and keys are the old ones`);
   return 0;
 }
 
@@ -117,19 +118,11 @@ async function requireNoVolumes(deps: Deps, volumes: readonly string[]): Promise
   }
 }
 
-/** @returns the archive's path @throws UserError when it is not what was exported */
-async function requireWhole(deps: Deps, folder: string, { archive }: Manifest): Promise<string> {
-  const path = join(folder, archive.file);
-  const found = await withProgress(deps, { id: "sha256", title: `Checksum of ${archive.file}` }, () => sha256(path));
-  if (found === archive.sha256) return path;
-  throw new UserError(`${path} is damaged: its SHA-256 is ${found} instead of ${archive.sha256}`, "copy it again");
-}
-
-async function newSite(deps: Deps, stack: string, manifest: Manifest, recoveryKey: string): Promise<AgentSite> {
+async function newSite(deps: Deps, stack: string, source: ImportSource, recoveryKey: string): Promise<AgentSite> {
   const prefix = prefixOf(deps, stack);
   const { backup: container, volumes } = lettaNames(prefix);
-  const { engine, databases } = manifest;
-  const settings = { engine, recoveryKey, stack, databases, schedule: {}, retention: {}, configHash: "", keys: {} };
+  const unused = { databases: [], schedule: {}, retention: {}, configHash: "", keys: {} };
+  const settings = { engine: "pgbackrest", recoveryKey, stack, ...unused, ...source.settings };
   return {
     stack,
     prefix,

@@ -72,20 +72,33 @@ const manifest: Manifest = {
 const key = "recovery0key0of0the0old0stack0recovery0key0x";
 
 /** An export, and a new stack to import it into. */
-async function newStack(docker: FakeAnswers = {}, pulumi: FakeAnswers = {}, more: Partial<Manifest> = {}) {
+async function newStack(
+  docker: FakeAnswers = {},
+  pulumi: FakeAnswers = {},
+  more: Partial<Manifest> = {},
+  oldConfig: Readonly<Record<string, unknown>> = {},
+) {
   const folder = temporaryFiles({ "old.backup": "the archive", key: `${key}\n` });
   const archive = { ...manifest.archive, sha256: await sha256(join(folder, "old.backup")) };
   writeFileSync(join(folder, "manifest.json"), JSON.stringify({ ...manifest, archive, ...more }));
   const config = {
     stack: "old",
-    config: { "thoth-letta:images": "registry", "thoth-letta:postgresVolume": "x", "thoth-letta:projects": ["shop"] },
+    config: {
+      "thoth-letta:images": "registry",
+      "thoth-letta:postgresVolume": "x",
+      "thoth-letta:projects": ["shop"],
+      ...oldConfig,
+    },
     secrets: { 'thoth-letta:secretEnv["KEY"]': "value" },
   };
   const stack = backedUpStack({
     docker: {
       ...docker,
       "volume inspect": { exitCode: 1 },
-      "run --rm -i --network none --log-driver none --name letta-import": agentResult({ backups: [] }),
+      "run --rm -i --network none --log-driver none --name letta-import": agentResult({
+        engine: "pgbackrest",
+        backups: [],
+      }),
       "run --rm -i --network none --log-driver none --name letta-restore": agentResult(restored),
       "run --rm -i --network none --log-driver none --name letta-files": [
         agentResult([
@@ -136,6 +149,37 @@ describe("backup import", () => {
     expect(calls.join("\n")).not.toContain(key);
     expect(readConfigFile(deps, "letta")).toEqual({ images: "local", projects: ["shop"] });
     expect(deps.printed.at(-1)).toBe("stack letta is what stack old was; its passwords and keys are the old ones");
+  });
+
+  test("without a folder takes the copy that the new stack's config names, and of the old config all that it does not say", async () => {
+    const offsite = { type: "sftp", host: "nas", user: "keeper", path: "letta", privateKey: "the private key" };
+    const open = { "thoth-letta:backup": { objectValue: { offsite } } };
+    const { programs, deps, options } = await newStack(
+      {
+        "run --rm -i --add-host host.docker.internal:host-gateway --log-driver none --name letta-import": agentResult({
+          engine: "core",
+          backups: [],
+        }),
+      },
+      { "config --json --show-secrets": { stdout: JSON.stringify(open) } },
+      {},
+      { "thoth-letta:backup": { retention: { days: 90 }, offsite: { path: "old" } } },
+    );
+    const own = `config:\n  thoth-letta:backup:\n    offsite:\n      path: letta\nencryptionsalt: v1:new\n`;
+    writeFileSync(join(deps.projectDirectory, "Pulumi.letta.yaml"), own);
+    expect(await importBackups({ ...options, folder: undefined }, deps)).toBe(0);
+    const calls = programs.calls().join("\n");
+    expect(calls).toMatch(/letta-import .*--settings - offsite pull/);
+    expect(calls).not.toContain("the private key");
+    expect(readConfigFile(deps, "letta")).toMatchObject({
+      backup: { retention: { days: 90 }, offsite: { path: "letta" } },
+      projects: ["shop"],
+    });
+  });
+
+  test("without a folder or a copy in the config is refused", async () => {
+    const { deps, options } = await newStack({}, { "config --json --show-secrets": { stdout: "{}" } });
+    await expect(importBackups({ ...options, folder: undefined }, deps)).rejects.toThrow("names no host with a copy");
   });
 
   test("into a stack that came up before is refused", async () => {
