@@ -47,7 +47,12 @@ start() {
     touch "$volume/.initialising"
     sync "$volume/.initialising" "$volume"
   fi
-  if [[ -n ${POSTGRES_COMMIT_WAIT_SECONDS:-} ]]; then start_watchdog "$POSTGRES_COMMIT_WAIT_SECONDS"; fi
+  if [[ -n ${POSTGRES_COMMIT_WAIT_SECONDS:-} ]]; then
+    start_watchdog "$POSTGRES_COMMIT_WAIT_SECONDS"
+  else
+    # Left on in the cluster by a time when it was wanted, commits would wait for nobody, and for ever.
+    set -- "$@" -c synchronous_standby_names=
+  fi
   exec docker-entrypoint.sh "$@"
 }
 
