@@ -133,6 +133,10 @@ describe("a restore", () => {
     expect(choose({ type: "latest" }, backups, timelines)).toMatchObject({ backup: { label: "new" }, timeline: 2 });
   });
 
+  test("knows a timeline without a history from its first backup", () => {
+    expect(parseTimelines("{}", backups).map(({ id }) => id)).toEqual([1, 2]);
+  });
+
   test("has no backup before the oldest one", () => {
     expect(choose(at("07:00"), backups, timelines)).toBeUndefined();
   });

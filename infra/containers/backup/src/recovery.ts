@@ -34,15 +34,19 @@ export async function forgetRecovery({ socket }: PrivateServer): Promise<void> {
 }
 
 /**
- * Has the archive take the history of the cluster's timeline when Postgres next starts. The promotion was without an
- * archive, so nothing else would; and without it nobody finds the way from an older backup to what is written from now on.
+ * Has the archive take the history of each timeline that it has not: a promotion without an archive, as after a restore,
+ * leaves it where it is, and without it nobody finds the way from an older backup to what is written now.
  */
-export async function announceTimeline(cluster: string): Promise<void> {
-  const newest = (await readdir(join(cluster, "pg_wal")))
-    .filter((name) => /^[0-9A-F]{8}\.history$/.test(name))
-    .sort()
-    .at(-1);
-  if (newest !== undefined) await output("touch", [join(cluster, "pg_wal/archive_status", `${newest}.ready`)]);
+export async function archiveHistories(): Promise<void> {
+  await withPostgres(async (client) => {
+    const { rows } = await client.query<{ name: string }>(
+      `select name from pg_ls_waldir() where name ~ '^[0-9A-F]{8}[.]history$'
+       except select regexp_replace(name, '[.](ready|done)$', '') from pg_ls_archive_statusdir()`,
+    );
+    // As Postgres itself asks its archiver; the volume is read-only here.
+    for (const { name } of rows)
+      await client.query(`copy (select) to program 'touch pg_wal/archive_status/${name}.ready'`);
+  });
 }
 
 /**
@@ -70,6 +74,5 @@ export async function rejoin(engine: Engine, cluster: string, report: Report): P
     );
   } finally {
     await server.stop();
-    await announceTimeline(cluster);
   }
 }

@@ -6,7 +6,7 @@ import { BackupError } from "./errors.ts";
 import type { Report } from "./events.ts";
 import { withPostgres } from "./postgres.ts";
 import { type PrivateServer, startPrivately } from "./private-server.ts";
-import { announceTimeline, forgetRecovery } from "./recovery.ts";
+import { forgetRecovery } from "./recovery.ts";
 import { output } from "./run.ts";
 
 /** What a restore brought back. */
@@ -47,7 +47,6 @@ export async function restore(engine: Engine, options: RestoreOptions, report: R
   const server = await startPrivately(cluster, { env: fetched.env });
   const replayedAt = Date.now();
   const inspected = await inspect(server, fetched, options, report);
-  await announceTimeline(cluster);
   report({ event: "step", title: "checking every page" });
   const pages = await checkPages(cluster);
   return {

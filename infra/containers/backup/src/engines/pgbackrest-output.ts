@@ -72,14 +72,19 @@ export function parseInfo(json: string): Info {
   return { backups, newestSegment: archive?.max ?? null, archiveId: archive?.id ?? null };
 }
 
-/** The timelines that `pgbackrest repo-ls --output=json` shows the history files of; the first has none. */
-export function parseTimelines(json: string): Timeline[] {
+/**
+ * The timelines that `pgbackrest repo-ls --output=json` shows the history files of; the first has none. One whose history
+ * is missing is known from its first backup.
+ */
+export function parseTimelines(json: string, backups: readonly PgbackrestRecord[] = []): Timeline[] {
   const files = JSON.parse(json) as Record<string, { time?: number }>;
-  const later = Object.entries(files).flatMap(([name, { time = 0 }]) => {
+  const since = new Map([[1, new Date(0)]]);
+  for (const [name, { time = 0 }] of Object.entries(files)) {
     const id = /^([0-9A-F]{8})\.history/.exec(name)?.[1];
-    return id === undefined ? [] : [{ id: Number.parseInt(id, 16), since: new Date(time * 1000) }];
-  });
-  return [{ id: 1, since: new Date(0) }, ...later.sort((a, b) => a.id - b.id)];
+    if (id !== undefined) since.set(Number.parseInt(id, 16), new Date(time * 1000));
+  }
+  for (const { timeline, startedAt } of backups) if (!since.has(timeline)) since.set(timeline, new Date(startedAt));
+  return [...since].map(([id, date]) => ({ id, since: date })).sort((a, b) => a.id - b.id);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { BackupError } from "../errors.ts";
 import { progressOf, type Report } from "../events.ts";
 import { paths } from "../paths.ts";
-import { writeRecovery } from "../recovery.ts";
+import { archiveHistories, writeRecovery } from "../recovery.ts";
 import { failure, output, run } from "../run.ts";
 import type { Settings } from "../settings.ts";
 import { removeArchived, restoreCommand, sinkFiles, sinkName, WalSink } from "../wal-sink.ts";
@@ -31,6 +31,7 @@ export function pgbackrestEngine(settings: Settings): Engine {
       await output("mkdir", ["-p", paths.pgbackrest]);
       // Idempotent; after a major upgrade of Postgres it refuses, and says what to do.
       await pgbackrest(["stanza-create"]);
+      await archiveHistories();
       sink?.start();
     },
     async stop() {
@@ -127,7 +128,7 @@ async function fetch(
     archiveId === null
       ? "{}"
       : await output("pgbackrest", ["repo-ls", "--output=json", `archive/main/${archiveId}`], { env });
-  const { backup, timeline } = choose(target, backups, parseTimelines(listing)) ?? refuse(backups);
+  const { backup, timeline } = choose(target, backups, parseTimelines(listing, backups)) ?? refuse(backups);
   const progress = progressOf(report, "restore", backup.databaseBytes);
   const hasSink = (await sinkFiles()).length > 0;
   const args = [
