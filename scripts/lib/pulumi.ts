@@ -14,6 +14,27 @@ export async function up(deps: Deps, stack: string): Promise<void> {
   await storeState(deps, stack);
 }
 
+/** Like {@link up}, for one who reads only the error: it has Pulumi's diagnostics. */
+export async function upTellingWhy(deps: Deps, stack: string): Promise<void> {
+  const flags = updateFlags({ ...deps, isTerminal: false });
+  const running = deps.$({ nothrow: true })`pulumi up --stack ${stack} ${flags} 2>&1`;
+  const lines: string[] = [];
+  for await (const line of running) {
+    deps.print(line);
+    lines.push(line);
+  }
+  if ((await running).exitCode !== 0) throw new UserError(`stack ${stack} did not come up\n${diagnostics(lines)}`);
+  await storeState(deps, stack);
+}
+
+/** What Pulumi says between what it did and what it counts. */
+function diagnostics(lines: readonly string[]): string {
+  const start = lines.findIndex((line) => line.startsWith("Diagnostics:"));
+  const end = lines.findIndex((line) => /^(Resources|Duration):/.test(line));
+  const said = start === -1 ? lines.slice(-15) : lines.slice(start + 1, end === -1 ? undefined : end);
+  return said.filter((line) => line.trim() !== "").join("\n");
+}
+
 /** Removes a stack's containers and networks; what is protected, such as data, stays. */
 export async function destroy(deps: Deps, stack: string): Promise<void> {
   await show(

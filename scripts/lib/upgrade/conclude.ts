@@ -1,3 +1,4 @@
+import { UserError } from "../../../infra/lib/errors.ts";
 import type { Deps } from "../deps.ts";
 import { readOperation } from "../operation.ts";
 import type { UpgradeOperation } from "./operation.ts";
@@ -32,10 +33,17 @@ export async function attempt<Value extends object>(
   }
 }
 
-/** Does all that is left from the switch on, and writes the page on it. */
+/** Does all that is left from the switch on, and writes the page on it. @throws UserError when the way back fails too */
 export async function conclude(run: Run, begun: UpgradeOperation): Promise<UpgradeResult> {
-  const { operation, outcome } = await finish(run, begun);
-  return report(run.deps, operation, outcome);
+  try {
+    const { operation, outcome } = await finish(run, begun);
+    return await report(run.deps, operation, outcome);
+  } catch (error) {
+    throw new UserError(
+      `the upgrade of stack ${begun.stack} has not come to its end: ${(error as Error).message}`,
+      "make letta-upgrade RESUME=1, once what it names is mended; clients are told to wait until then",
+    );
+  }
 }
 
 /** Shows and keeps the page on an upgrade that has ended. */

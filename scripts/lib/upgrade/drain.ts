@@ -59,7 +59,7 @@ from runs where status in ('created', 'running') and created_at > ${literal(sinc
 function stillAtWork(runs: readonly ActiveRun[], timeoutSeconds: number): UserError {
   const lines = runs.map(({ id, agent, seconds }) => `    ${id} of ${agent}, for ${formatDuration(seconds)}`);
   return new UserError(
-    `${runs.length} runs are still at work after ${timeoutSeconds} s:\n${lines.join("\n")}`,
+    `${runs.length === 1 ? "1 run is" : `${runs.length} runs are`} still at work after ${timeoutSeconds} s:\n${lines.join("\n")}`,
     "cancel them, or wait longer: --drain-seconds 1800; with 0 they get the 120 s of a stop",
   );
 }

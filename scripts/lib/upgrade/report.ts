@@ -24,7 +24,7 @@ export function renderPlan(plan: UpgradePlan): string[] {
     ...notes.map((note) => `  ${note}`),
     revisions.length === 0
       ? "no migration: the schema stays as it is"
-      : `${revisions.length} migrations, with what each keeps waiting:`,
+      : `${revisions.length === 1 ? "1 migration" : `${revisions.length} migrations`}, with what each keeps waiting:`,
     ...migrations,
   ];
 }

@@ -109,11 +109,11 @@ def main():
     current = sys.argv[1]
     script = ScriptDirectory.from_config(Config("alembic.ini"))
     try:
-        revisions = [] if current == script.get_current_head() else list(script.walk_revisions(current, "heads"))
+        script.get_revision(current)
     except CommandError:
         print(json.dumps({"unknown": current}))
         return
-    pending = [revision for revision in reversed(revisions) if revision.revision != current]
+    pending = [one for one in reversed(list(script.walk_revisions(current, "heads"))) if one.revision != current]
     print(json.dumps([
         {"revision": one.revision, "title": one.doc, "operations": operations(open(one.path).read())} for one in pending
     ]))

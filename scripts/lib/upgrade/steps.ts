@@ -2,7 +2,7 @@ import { UserError } from "../../../infra/lib/errors.ts";
 import { callAgent, inContainer } from "../agent.ts";
 import type { Deps } from "../deps.ts";
 import { endOperation, saveOperation } from "../operation.ts";
-import { up } from "../pulumi.ts";
+import { upTellingWhy } from "../pulumi.ts";
 import { changeConfigFile } from "../stack-file.ts";
 import { stopContainers } from "../stacks.ts";
 import { differences } from "./compare.ts";
@@ -88,7 +88,7 @@ export async function finish(
     try {
       operation = await enter(run, await switchOver(run, operation), "open");
     } catch (error) {
-      run.deps.print(`the new version fails: ${(error as Error).message}`);
+      run.deps.print(`the new version fails: ${(error as Error).message.split("\n", 1)[0]}`);
       operation = await enter(run, operation, "return", { problem: (error as Error).message });
     }
   }
@@ -105,7 +105,7 @@ export async function finish(
 async function switchOver({ deps, site }: Run, operation: UpgradeOperation): Promise<UpgradeOperation> {
   return timed(operation, "switch", async () => {
     await changeConfigFile(deps, site.stack, { [versionConfig[operation.what]]: operation.to.version });
-    await up(deps, site.stack);
+    await upTellingWhy(deps, site.stack);
     if (operation.before === undefined) throw new Error("the upgrade has no inventory from before it");
     const found = differences(operation.before, await takeInventory(deps, site.place), { exact: false });
     if (found.length > 0) throw new UserError(`not all is as it was:\n    ${found.slice(0, 20).join("\n    ")}`);
