@@ -1,10 +1,16 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import { docker, dockerOutput, inspectContainer } from "../../infra/lib/docker.ts";
-import { type ImageLock, imageReference, lettaImages, localReference, lockFile } from "../../infra/lib/images.ts";
-import { registryImageSteps } from "../../offline/images/on-registry.ts";
+import {
+  type ImageLock,
+  imageReference,
+  lettaImages,
+  localFile,
+  localReference,
+  lockFile,
+} from "../../infra/lib/images.ts";
 import { planImages, planOnRegistry } from "../../offline/images/plan.ts";
 import { root } from "../../scripts/lib/project.ts";
 import { readConfigFile } from "../../scripts/lib/stack-file.ts";
@@ -14,6 +20,7 @@ import { fakeDeps } from "../support/fake-deps.ts";
 import { type Registry, startRegistry } from "../support/registry.ts";
 import { runMain } from "../support/run-main.ts";
 import { ownProject } from "../support/shared-stacks.ts";
+import { succeeded, type TestProject } from "../support/stacks.ts";
 
 /**
  * Registry mode without an outside registry: one on loopback, as the mirror, serves the images that are here under
@@ -144,16 +151,21 @@ describe("the step that pulls", () => {
 });
 
 describe("what no registry has", () => {
-  const bases = () => ({ base: pinned("base"), postgres: pinned("postgres") });
-  const reference = (key: string) => localReference(key, folder);
+  let project: TestProject;
+  const reference = (key: string) => localReference(key, project.folder);
 
+  beforeAll(async () => {
+    project = await ownProject({ letta: { images: "registry", imageMirror: registry.address } });
+    writeLock(readLock(), project.folder);
+  });
   afterAll(removeBuilt);
 
-  test("is built on the registry's images, with the certificates and mirrors of this host", async () => {
-    const wanted = ["thoth", "backup"] as const;
-    const steps = registryImageSteps({ root, stateRoot: folder, bases: bases(), wanted, needs: [] });
-    for (const step of steps) if (!(await step.isDone())) await step.run(() => {});
-    expect(await Promise.all(steps.map((step) => step.isDone()))).toEqual(steps.map(() => true));
+  test("is built by setup on the registry's images, with the certificates and mirrors of this host", async () => {
+    const { stdout } = succeeded(await project.command(["setup"]));
+    expect(stdout).toContain("images: registry");
+    const built = JSON.parse(readFileSync(join(project.folder, localFile), "utf8")) as Record<string, string>;
+    expect(Object.keys(built).sort()).toEqual(["backup", "postgres-archiving", "thoth"]);
+    expect(succeeded(await project.command(["setup"])).stdout).toContain("setup: all there");
   });
 
   test("the stand-in for Thoth runs", async () => {
@@ -165,6 +177,7 @@ describe("what no registry has", () => {
   test.each([
     ["Postgres with pgBackRest", "postgres-archiving", ["pgbackrest", "version"], /^pgBackRest 2\./],
     ["the backup agent's programs", "backup", ["rclone", "version"], /^rclone v1\./],
+    ["the backup agent's look for gaps", "backup", ["check_pgbackrest", "--version"], /^check_pgbackrest version /],
     ["the backup agent's Node", "backup", ["node", "--version"], /^v24\./],
   ])("%s runs", async (_, key, command, expected) => {
     expect(await dockerOutput(["run", "--rm", reference(key), ...command])).toMatch(expected);
@@ -176,27 +189,27 @@ describe("what no registry has", () => {
     expect(await version(reference("backup"))).toBe(await version(pinned("postgres")));
   });
 
-  test("a letta stack runs the images of the lock file by digest, and a second preview is empty", async () => {
-    const project = await ownProject({ letta: { images: "registry", imageMirror: registry.address } });
+  test("and a letta stack runs it beside the images of the lock file by digest, and a second preview is empty", async () => {
     onTestFailed(async () => console.log(await project.recentLogs()));
-    writeLock(readLock(), project.folder);
-    cpSync(join(folder, ".state"), join(project.folder, ".state"), { recursive: true });
     await project.up(project.letta);
     const { containers, images } = await project.lettaOutputs();
     expect(images).toBe("registry");
     const used = await Promise.all(containers.map(async (name) => (await inspectContainer(name))?.Config.Image));
     const sidecar = reference("backup");
-    const others = ["redis", "letta", "nginx"].map(pinned);
-    expect(used).toEqual([reference("postgres-archiving"), sidecar, sidecar, ...others]);
+    expect(used).toEqual([
+      ...[reference("postgres-archiving"), sidecar, sidecar],
+      ...["redis", "letta", "nginx"].map(pinned),
+    ]);
     const preview = await project.pulumi(["preview", "--expect-no-changes", "--stack", project.letta]);
     expect(preview.output).not.toMatch(/[~+-] /);
     expect(preview.exitCode).toBe(0);
-    removeProject(project.suffix);
   });
 
   /** Removes these images and what their stages left: they are of no use without the registry. */
   async function removeBuilt(): Promise<void> {
-    const plans = planOnRegistry(root, bases(), ["thoth", "backup"]);
+    removeProject(project.suffix);
+    const bases = { base: pinned("base"), postgres: pinned("postgres") };
+    const plans = planOnRegistry(root, bases, ["thoth", "backup"]);
     const ids = (await Promise.all(plans.map(({ reference }) => imageId(reference)))).filter((id) => id !== "");
     for (const { reference } of plans.filter(({ needs }) => needs.length > 0)) await docker(["rmi", reference]);
     const dangling = (await dockerOutput(["images", "--quiet", "--no-trunc", "--filter", "dangling=true"])).split("\n");
