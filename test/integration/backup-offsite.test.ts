@@ -14,9 +14,6 @@ const image = localReference("backup", root);
 const host = new OtherHost(name);
 const marker = "what-nobody-may-read-there";
 
-beforeAll(() => host.start());
-afterAll(() => host.remove());
-
 /** A Postgres whose backups are copied to the other host, with the times of a test. */
 function copied(part: string, engine: "pgbackrest" | "core", offsite: Offsite): BackedUpPostgres {
   const times = { archiveSeconds: 2, heartbeatSeconds: 1 };
@@ -47,8 +44,9 @@ async function untilCopied(database: BackedUpPostgres): Promise<void> {
   await vi.waitFor(async () => expect(((await offsiteOf(database)).lastPushAt ?? "") > now).toBe(true), patience);
 }
 
-async function untilProblem(database: BackedUpPostgres, text: string): Promise<void> {
-  await vi.waitFor(async () => expect((await offsiteOf(database)).problem).toContain(text), patience);
+/** What is wrong with a copy that is made now; undefined where nothing is. */
+async function problemNow(database: BackedUpPostgres): Promise<string | undefined> {
+  return (await database.command("offsite", "push")).problem;
 }
 
 /** Pulls into a new volume with nothing at hand but the recovery key and the way to the copy. @returns the volume */
@@ -90,171 +88,159 @@ async function rowsIn(database: BackedUpPostgres, repository: string): Promise<n
   return Number(await database.askRestored("select count(*) from kept"));
 }
 
+let sftp: BackedUpPostgres;
+let s3: BackedUpPostgres;
+let account: Awaited<ReturnType<OtherHost["sftp"]>>;
+
+beforeAll(async () => {
+  await host.start();
+  account = await host.sftp("sftp/letta");
+  sftp = copied("sftp", "pgbackrest", account);
+  s3 = copied("s3", "core", await host.s3("backups", "http"));
+  for (const database of [sftp, s3]) await database.remove();
+  await Promise.all([sftp.start(), s3.start()]);
+  for (const database of [sftp, s3]) {
+    await database.psql("create table kept (note text)");
+    await write(database, 1000);
+  }
+  await Promise.all([untilCopied(sftp), untilCopied(s3)]);
+});
+afterAll(async () => {
+  for (const database of [sftp, s3]) await database?.remove();
+  await host.remove();
+});
+
+const write = (database: BackedUpPostgres, rows: number) =>
+  database.psql(`insert into kept select '${marker}' from generate_series(1, ${rows})`);
+
 describe("by SFTP, of pgBackRest's repository", () => {
-  let database: BackedUpPostgres;
-  let offsite: Awaited<ReturnType<OtherHost["sftp"]>>;
-
-  beforeAll(async () => {
-    offsite = await host.sftp("sftp/letta");
-    database = copied("sftp", "pgbackrest", offsite);
-    await database.remove();
-    await database.start();
-    await database.psql(
-      `create table kept (note text); insert into kept select '${marker}' from generate_series(1, 1000)`,
-    );
-    await untilCopied(database);
-  });
-  afterAll(() => database.remove());
-
-  const write = (rows: number) => database.psql(`insert into kept select '${marker}' from generate_series(1, ${rows})`);
-  /** Everything there, with content. */
-  const there = () => host.shell("find sftp/letta -type f ! -path '*/archive/*' -exec sha256sum {} + | sort");
+  const info = "sftp/letta/pgbackrest/backup/main/backup.info";
+  const idFile = "sftp/letta/repository.json";
+  /** Everything there but WAL and the id, with content. */
+  const there = () =>
+    host.shell(`find sftp/letta -type f ! -path '*/archive/*' ! -path ${idFile} -exec sha256sum {} + | sort`);
 
   test("WAL follows the backups without being asked", async () => {
-    const segment = await database.psql("select pg_walfile_name(pg_switch_wal())");
-    await expect
-      .poll(() => host.shell(`find sftp/letta/pgbackrest/archive -name '${segment}-*'`), patience)
-      .toContain(segment);
-    expect((await statusOf(database)).problems).toEqual([]);
+    const segment = await sftp.psql("select pg_walfile_name(pg_switch_wal())");
+    const find = `find sftp/letta/pgbackrest/archive -name '${segment}-*'`;
+    await expect.poll(() => host.shell(find), patience).toContain(segment);
+    expect((await statusOf(sftp)).problems).toEqual([]);
   });
 
   test("a new host restores everything from it with the recovery key alone, also while it is being pushed to", async () => {
-    await write(500);
-    await database.psql("select pg_switch_wal()");
-    await untilCopied(database);
-    const backups = Promise.all([database.succeed("now", "--type", "full"), database.succeed("now")]);
-    const pulled = await pull(database);
+    await write(sftp, 500);
+    await sftp.psql("select pg_switch_wal()");
+    await sftp.succeed("offsite", "push");
+    const backups = Promise.all([sftp.succeed("now", "--type", "full"), sftp.succeed("now")]);
+    const pulled = await pull(sftp);
     await backups;
     expect(pulled.problem).toBeUndefined();
     expect(pulled.backups).not.toEqual([]);
-    expect(await rowsIn(database, pulled.volume)).toBe(1500);
+    expect(await rowsIn(sftp, pulled.volume)).toBe(1500);
   });
 
   test("names no backup before all of it is there", async () => {
-    const info = "sftp/letta/pgbackrest/backup/main/backup.info";
+    await sftp.succeed("offsite", "push");
     const before = await host.shell(`sha256sum ${info}`);
     await host.shell("chown root sftp/letta/pgbackrest/backup/main");
     try {
-      await database.succeed("now", "--type", "full");
-      await untilProblem(database, "refuses access");
+      await sftp.succeed("now", "--type", "full");
+      expect(await problemNow(sftp)).toContain("refuses access");
       expect(await host.shell(`sha256sum ${info}`)).toBe(before);
     } finally {
       await host.shell("chown keeper sftp/letta/pgbackrest/backup/main");
     }
-    await expect.poll(() => host.shell(`sha256sum ${info}`), patience).not.toBe(before);
-    await expect.poll(async () => (await offsiteOf(database)).problem, patience).toBeNull();
+    expect(await problemNow(sftp)).toBeUndefined();
+    expect(await host.shell(`sha256sum ${info}`)).not.toBe(before);
     // The change time is the other host's own.
-    const youngest = await host.shell(
-      "find sftp/letta/pgbackrest/backup sftp/letta/core -type f -printf '%C@ %f\\n' 2>/dev/null | sort -n | tail -1",
+    const newest = await host.shell(
+      "find sftp/letta/pgbackrest/backup -type f -printf '%C@ %f\\n' | sort -n | tail -1",
     );
-    expect(youngest).toMatch(/ backup\.info(\.copy)?$/m);
+    expect(newest).toMatch(/ backup\.info(\.copy)?$/m);
   });
 
   test("loses what retention removes here, and nothing else", async () => {
     const dumps = () => host.shell("cd sftp/letta/files; find dumps -type f | sort");
-    await database.succeed("dump");
-    await database.succeed("offsite", "push");
-    const [first = ""] = (await dumps()).trim().split("\n");
-    await database.shell(`rm ${paths.files}/${first}`);
-    await database.succeed("offsite", "push");
-    expect(await dumps()).toContain(first);
-    await database.succeed("dump");
-    await database.succeed("dump");
-    await database.succeed("offsite", "push");
-    const here = await database.shell(`cd ${paths.files}; find dumps -type f | sort`);
-    expect((await dumps()).replace(`${first}\n`, "")).toBe(here);
+    await sftp.succeed("dump");
+    await sftp.succeed("offsite", "push");
+    const [lost = ""] = (await dumps()).trim().split("\n");
+    await sftp.shell(`rm ${paths.files}/${lost}`);
+    await sftp.succeed("dump");
+    await sftp.succeed("dump");
+    await sftp.succeed("offsite", "push");
+    const here = await sftp.shell(`cd ${paths.files}; find dumps -type f`);
+    expect((await dumps()).trim().split("\n")).toEqual([lost, ...here.trim().split("\n")].sort());
   });
 
   test("nothing there can be read, and no secret of it is an argument of a process or told by Docker", async () => {
-    expect(await database.shell(`grep -rlF ${marker} ${paths.volume} | head -1`)).not.toBe("");
+    expect(await sftp.shell(`grep -rlF ${marker} ${paths.volume} | head -1`)).not.toBe("");
     expect((await docker(["exec", host.name, "grep", "-raF", marker, "/srv/copies"])).exitCode).toBe(1);
-    const watching = dockerOutput([
-      ...["exec", database.agent, "sh", "-c"],
-      "for i in $(seq 200); do cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; sleep 0.02; done",
-    ]);
-    await database.succeed("offsite", "push");
-    const seen = `${await watching}${await dockerOutput(["inspect", database.agent])}`;
+    const watch = "for i in $(seq 200); do cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; sleep 0.02; done";
+    const watching = dockerOutput(["exec", sftp.agent, "sh", "-c", watch]);
+    await sftp.succeed("offsite", "push");
+    const seen = `${await watching}${await dockerOutput(["inspect", sftp.agent])}`;
     expect(seen).toContain("rclone");
-    const keyLines = offsite.privateKey.split("\n").filter((line) => line.length > 20 && !line.startsWith("-----"));
-    for (const secret of [...keyLines, database.settings.recoveryKey]) expect(seen).not.toContain(secret);
+    const keyLines = account.privateKey.split("\n").filter((line) => line.length > 20 && !line.startsWith("-----"));
+    for (const secret of [...keyLines, sftp.settings.recoveryKey]) expect(seen).not.toContain(secret);
   });
 
-  test("a host that is away is a problem of the status alone, and what it missed follows when it is back", async () => {
-    await dockerOutput(["stop", "--time", "0", host.name]);
-    await untilProblem(database, "does not answer");
-    const { problems, archive } = await statusOf(database);
-    expect(problems).toEqual([expect.stringContaining("the copy off this host is behind")]);
-    expect(archive.ok).toBe(true);
-    await write(250);
-    await database.succeed("now");
-    await dockerOutput(["start", host.name]);
-    await host.untilUp();
-    await untilCopied(database);
-    expect((await statusOf(database)).problems).toEqual([]);
+  test("a copy of another repository is left as it is", async () => {
+    await sftp.succeed("offsite", "push");
+    const before = await there();
+    const own = await host.shell(`cat ${idFile}; echo '{"id": "of another"}' > ${idFile}`);
+    await sftp.succeed("dump");
+    expect(await problemNow(sftp)).toContain("has the copy of another repository (of another)");
+    expect(await there()).toBe(before);
+    await host.shell(`echo '${own}' > ${idFile}`);
+    expect(await problemNow(sftp)).toBeUndefined();
   });
 
   test("a host with another host key is not the one that is meant", async () => {
-    await database.succeed("offsite", "push");
-    const before = await there();
-    const other = copied("sftp", "pgbackrest", { ...offsite, knownHosts: `${host.name} ${await strangeKey()}` });
-    await other.startAgent();
-    await untilProblem(other, "shows a host key that knownHosts does not have");
-    expect(await there()).toBe(before);
+    const renew = "rm /etc/ssh/ssh_host_*; ssh-keygen -A; pkill -HUP -o -x sshd";
+    await host.shell(`cp /etc/ssh/ssh_host_* /tmp; ${renew}`);
+    expect(await problemNow(sftp)).toContain("shows a host key that knownHosts does not have");
+    await host.shell("cp /tmp/ssh_host_* /etc/ssh; pkill -HUP -o -x sshd");
+    await vi.waitFor(async () => expect(await problemNow(sftp)).toBeUndefined(), patience);
   });
 
-  test("another repository does not take the copy's place", async () => {
-    const before = await there();
-    const other = copied("stranger", "core", offsite);
-    await other.remove();
-    try {
-      await other.start();
-      await untilProblem(other, "has the copy of another repository");
-      expect(await there()).toBe(before);
-    } finally {
-      await other.remove();
-    }
+  test("a host that is away is a problem of the status alone, and what it missed follows when it is back", async () => {
+    await dockerOutput(["network", "disconnect", host.network, host.name]);
+    await vi.waitFor(async () => expect((await offsiteOf(sftp)).problem).toContain("does not answer"), patience);
+    const { problems, archive } = await statusOf(sftp);
+    expect(problems).toEqual([expect.stringContaining("the copy off this host is behind")]);
+    expect(archive.ok).toBe(true);
+    await write(sftp, 250);
+    await sftp.succeed("now");
+    await dockerOutput(["network", "connect", host.network, host.name]);
+    await untilCopied(sftp);
+    await vi.waitFor(async () => expect((await statusOf(sftp)).problems).toEqual([]), patience);
   });
-
-  async function strangeKey(): Promise<string> {
-    return (await host.shell("ssh-keygen -q -t ed25519 -N '' -f /tmp/strange; cat /tmp/strange.pub")).trim();
-  }
 });
 
 describe("by S3, of the core engine's repository", () => {
-  let database: BackedUpPostgres;
-
-  beforeAll(async () => {
-    database = copied("s3", "core", await host.s3("backups", "http"));
-    await database.remove();
-    await database.start();
-    await database.psql(
-      "create table kept (note text); insert into kept select 'a note' from generate_series(1, 1000)",
-    );
-    await untilCopied(database);
-  });
-  afterAll(() => database.remove());
-
   test("a new host restores everything from it with the recovery key alone", async () => {
-    await database.psql("insert into kept values ('only in the WAL'); select pg_switch_wal()");
-    await untilCopied(database);
-    const { volume, problem } = await pull(database);
+    await write(s3, 1);
+    await s3.psql("select pg_switch_wal()");
+    await untilCopied(s3);
+    const { volume, problem } = await pull(s3);
     expect(problem).toBeUndefined();
-    expect(await rowsIn(database, volume)).toBe(1001);
+    expect(await rowsIn(s3, volume)).toBe(1001);
   });
 
   test("another key does not open it", async () => {
-    const { problem } = await pull(database, "x".repeat(44));
-    expect(problem).toContain("cannot be read with this recovery key");
+    expect((await pull(s3, "x".repeat(44))).problem).toContain("cannot be read with this recovery key");
   });
 
   test("https is refused without the authority's certificate, and used with it", async () => {
     const { caCertificate, ...offsite } = await host.s3("backups", "https");
     const untrusting = copied("s3", "core", offsite);
     await untrusting.startAgent();
-    await untilProblem(untrusting, "has a certificate that is not trusted here");
+    await untrusting.untilReady();
+    expect(await problemNow(untrusting)).toContain("has a certificate that is not trusted here");
     const trusting = copied("s3", "core", { ...offsite, caCertificate });
     await trusting.startAgent();
-    await untilCopied(trusting);
-    expect((await statusOf(trusting)).problems).toEqual([]);
+    await trusting.untilReady();
+    expect(await problemNow(trusting)).toBeUndefined();
+    expect((await offsiteOf(trusting)).problem).toBeNull();
   });
 });

@@ -34,6 +34,7 @@ export interface RcloneOptions {
 /** A folder on another host, as rclone reaches it. */
 export class Remote {
   readonly #offsite: Offsite;
+  #env: Promise<Record<string, string>> | undefined;
 
   constructor(offsite: Offsite) {
     this.#offsite = offsite;
@@ -86,16 +87,21 @@ export class Remote {
     ];
   }
 
-  /** rclone's configuration of the remote `offsite:`, by environment, so that its secrets are in no argument. */
-  async #environment(): Promise<Record<string, string>> {
-    const offsite = this.#offsite;
-    const options = offsite.type === "sftp" ? await sftp(offsite) : await s3(offsite);
-    const entries = Object.entries({ TYPE: offsite.type, ...options });
-    return {
-      RCLONE_CONFIG: "/dev/null",
-      ...Object.fromEntries(entries.map(([name, value]) => [`RCLONE_CONFIG_OFFSITE_${name}`, value])),
-    };
+  /** Made once: another rclone may be reading the files that it names. */
+  #environment(): Promise<Record<string, string>> {
+    this.#env ??= environmentOf(this.#offsite);
+    return this.#env;
   }
+}
+
+/** rclone's configuration of the remote `offsite:`, by environment, so that its secrets are in no argument. */
+async function environmentOf(offsite: Offsite): Promise<Record<string, string>> {
+  const options = offsite.type === "sftp" ? await sftp(offsite) : await s3(offsite);
+  const entries = Object.entries({ TYPE: offsite.type, ...options });
+  return {
+    RCLONE_CONFIG: "/dev/null",
+    ...Object.fromEntries(entries.map(([name, value]) => [`RCLONE_CONFIG_OFFSITE_${name}`, value])),
+  };
 }
 
 async function sftp(offsite: Extract<Offsite, { type: "sftp" }>): Promise<Record<string, string>> {
