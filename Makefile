@@ -9,6 +9,9 @@ FOLLOW_FLAG := $(if $(FOLLOW),--follow)
 # What `letta upgrade` takes.
 UPGRADE_FLAGS = $(if $(TO),--to '$(TO)') $(if $(POSTGRES),--postgres '$(POSTGRES)') $(if $(DRY_RUN),--dry-run) \
 	$(if $(RESUME),--resume)
+# What `letta adopt` takes.
+ADOPT_FLAGS = $(if $(VOLUME),--from-volume '$(VOLUME)') $(if $(IMAGE),--image '$(IMAGE)') $(if $(DRY_RUN),--dry-run) \
+	$(if $(RESUME),--resume)
 # The moment, the database, and how: what `restore` takes. Single quotes: a time has spaces.
 RESTORE_FLAGS = $(if $(TO),--to '$(TO)') $(if $(NAME),--name '$(NAME)') $(if $(PROJECT),--project '$(PROJECT)') \
 	$(if $(TABLES),--tables '$(TABLES)') $(if $(DRY_RUN),--dry-run)
@@ -16,7 +19,7 @@ RESTORE_FLAGS = $(if $(TO),--to '$(TO)') $(if $(NAME),--name '$(NAME)') $(if $(P
 $(foreach name,YES LETTA_STACK THOTH_STACK,$(if $($(name)),$(eval export $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test check chaos bench images-lock letta-start letta-stop letta-restart letta-upgrade letta-status letta-logs \
+.PHONY: help setup up down status test check chaos bench images-lock letta-start letta-stop letta-restart letta-upgrade letta-adopt letta-status letta-logs \
 	letta-logs-pg letta-reinit thoth-start thoth-stop thoth-restart thoth-status thoth-logs \
 	backup backup-list backup-verify backup-expire backup-point backup-key backup-export backup-import \
 	restore restore-undo restore-resume drill
@@ -59,6 +62,8 @@ letta-upgrade: node_modules/.package-lock.json ## another version of Letta, with
 	@$(RUN) letta upgrade $(UPGRADE_FLAGS) $(JSON_FLAG)
 letta-reinit: node_modules/.package-lock.json ## put a database aside whose first start was interrupted; never a finished one
 	@$(RUN) letta reinit
+letta-adopt: node_modules/.package-lock.json ## take over the databases of another Postgres (VOLUME=name IMAGE=reference; DRY_RUN=1 RESUME=1 YES=1)
+	@$(RUN) letta adopt $(ADOPT_FLAGS)
 letta-status: node_modules/.package-lock.json ## its services, agents and database sizes (JSON=1)
 	@$(RUN) letta status $(JSON_FLAG)
 letta-logs: node_modules/.package-lock.json ## its logs (FOLLOW=1)

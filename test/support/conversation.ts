@@ -36,16 +36,16 @@ export async function say(endpoint: LettaEndpoint, agent: string, content: strin
   await lettaJson(endpoint, "POST", `/v1/agents/${agent}/messages`, { messages: [{ role: "user", content }] });
 }
 
-/** Sends a message; the answer's events come as Letta sends them. */
+/** Sends a message; the answer's events come as Letta sends them. The whole answer may take `timeoutSeconds`, by default 60. */
 export async function* stream(
   endpoint: LettaEndpoint,
   agent: string,
   content: string,
-  options: { readonly background?: boolean } = {},
+  { timeoutSeconds = 60, ...options }: { readonly background?: boolean; readonly timeoutSeconds?: number } = {},
 ): AsyncGenerator<LettaEvent> {
   const body = { messages: [{ role: "user", content }], stream_tokens: true, include_pings: true, ...options };
   const path = `/v1/agents/${agent}/messages/stream`;
-  const response = await lettaFetch(endpoint, "POST", path, { body, timeoutSeconds: 60 });
+  const response = await lettaFetch(endpoint, "POST", path, { body, timeoutSeconds });
   let rest = "";
   for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     const events = (rest + Buffer.from(chunk).toString()).split("\n\n");

@@ -2,6 +2,14 @@ import { type Command, Option } from "commander";
 import { type Add, json, lettaStack, yes } from "../../lib/cli.ts";
 import type { Deps } from "../../lib/deps.ts";
 
+interface AdoptOptions {
+  readonly fromVolume?: string;
+  readonly image?: string;
+  readonly without: string[];
+  readonly dryRun: boolean;
+  readonly resume: boolean;
+}
+
 interface Options {
   readonly to?: string;
   readonly postgres?: string;
@@ -10,7 +18,7 @@ interface Options {
   readonly drainSeconds: number;
 }
 
-/** Adds `letta upgrade`. */
+/** Adds `letta upgrade` and `letta adopt`. */
 export function addUpgradeCommands(letta: Command, add: Add, deps: Deps): void {
   add<Options>(
     letta,
@@ -29,4 +37,23 @@ export function addUpgradeCommands(letta: Command, add: Add, deps: Deps): void {
     async ({ lettaStack: stack, ...options }) =>
       (await import("./upgrade-run.ts")).runUpgrade({ stack, ...options }, deps),
   );
+  add<AdoptOptions>(
+    letta,
+    "adopt",
+    "take over the databases of another installation's Postgres, of any major version; it stays as it is",
+    [
+      lettaStack,
+      new Option("--from-volume <volume>", "Docker volume with its cluster"),
+      new Option("--image <reference>", "image with its Postgres; default: the stack's own"),
+      new Option("--without <database>", "leave this database").default([]).argParser(collect),
+      new Option("--dry-run", "look, and change nothing").default(false),
+      new Option("--resume", "go on with an adoption that was interrupted").default(false),
+      yes,
+    ],
+    async ({ lettaStack: stack, ...options }) => (await import("./adopt.ts")).runAdopt({ stack, ...options }, deps),
+  );
+}
+
+function collect(value: string, others: string[]): string[] {
+  return [...others, value];
 }

@@ -7,10 +7,11 @@ import { removeRehearsal } from "../../lib/upgrade/rehearsal-containers.ts";
 import { abandon, mend } from "../../lib/upgrade/resume.ts";
 import { readSite } from "../../lib/upgrade/site.ts";
 
-/** What `letta start` does with an upgrade that was interrupted: the same as its `--resume`. */
+/** What `letta start` does with an upgrade or an adoption that was interrupted: the same as its `--resume`. */
 export async function settleUpgrade(deps: Deps, stack: string): Promise<void> {
   const unfinished = await readOperation(deps, stack);
   if (unfinished?.kind === "letta-upgrade") await resumeUpgrade({ stack }, deps);
+  if (unfinished?.kind === "letta-adopt") await (await import("./adopt.ts")).resumeAdoption({ stack }, deps);
 }
 
 /**

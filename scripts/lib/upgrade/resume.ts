@@ -3,12 +3,12 @@ import { UserError } from "../../../infra/lib/errors.ts";
 import type { Deps } from "../deps.ts";
 import { endOperation } from "../operation.ts";
 import { literal, psql } from "../psql.ts";
-import { up } from "../pulumi.ts";
 import { repair } from "../repair.ts";
 import { dropDatabase } from "./database-copy.ts";
 import { letIn } from "./drain.ts";
 import { databaseNames, type UpgradeOperation } from "./operation.ts";
 import { removeRehearsal } from "./rehearsal-containers.ts";
+import { upPatiently } from "./return.ts";
 import type { Run } from "./steps.ts";
 
 /** How long a Pulumi that outlived the upgrade that had started it is waited for. */
@@ -19,7 +19,7 @@ export async function abandon({ deps, site }: Run, operation: UpgradeOperation):
   await removeRehearsal(deps, site.prefix);
   if (operation.phase !== "rehearse") {
     await mend(deps, site.stack);
-    await up(deps, site.stack);
+    await upPatiently(deps, site.stack);
     await endSessions({ deps, site }, operation);
     await dropDatabase(deps, site.names.postgres, databaseNames(operation).copy);
     await letIn(deps, site.names.nginx);

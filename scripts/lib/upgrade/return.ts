@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../../infra/lib/errors.ts";
+import type { Deps } from "../deps.ts";
 import { isPostgresUp } from "../psql.ts";
 import { up } from "../pulumi.ts";
 import { repair } from "../repair.ts";
@@ -12,6 +13,8 @@ import { databaseNames, type UpgradeOperation, versionConfig } from "./operation
 import type { Run } from "./steps.ts";
 
 const postgresSeconds = 60;
+/** The old version is known to work: when it does not answer in time, the machine is busy, or what ended was not its fault. */
+const upAttempts = 3;
 
 /**
  * Brings the old version back, and where the attempt changed Letta's database, the copy from before it. Other databases of
@@ -25,7 +28,7 @@ export async function goBack(run: Run, operation: UpgradeOperation): Promise<Upg
   await changeConfigFile(deps, site.stack, { [versionConfig[operation.what]]: operation.from.configured ?? undefined });
   await repair(deps, site.stack);
   const kept = operation.what === "letta" ? await takeBackData(run, operation) : undefined;
-  await up(deps, site.stack);
+  await upPatiently(deps, site.stack);
   const found = operation.before === undefined ? [] : await changes(run, operation.before);
   if (found.length > 0) {
     throw new UserError(
@@ -34,6 +37,20 @@ export async function goBack(run: Run, operation: UpgradeOperation): Promise<Upg
     );
   }
   return { ...operation, ...(kept === undefined ? {} : { kept }) };
+}
+
+/** Brings up what has worked before, with more than one try. @throws what the last one said */
+export async function upPatiently(deps: Deps, stack: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await up(deps, stack);
+      return;
+    } catch (error) {
+      if (attempt === upAttempts) throw error;
+      deps.print("once more");
+      await repair(deps, stack);
+    }
+  }
 }
 
 /** @returns the database that was put aside, or undefined when none had to be */

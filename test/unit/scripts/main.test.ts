@@ -44,6 +44,7 @@ describe("everyday commands", () => {
       "letta-stop",
       "letta-restart",
       "letta-upgrade",
+      "letta-adopt",
       "letta-reinit",
       "letta-status",
       "letta-logs",

@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { docker, dockerOutput } from "../../infra/lib/docker.ts";
+import type { LettaEndpoint } from "../../infra/lib/letta-api.ts";
+import { freePorts } from "./free-places.ts";
+import { populateLetta } from "./letta-agents.ts";
+
+/** Images of an installation as upstream's compose file makes one. */
+export interface OldImages {
+  readonly postgres: string;
+  readonly letta: string;
+}
+
+/**
+ * Makes a volume as upstream's compose file leaves one: a cluster at its root, whose superuser is `letta`, with Letta's
+ * database, and one of Thoth. Agents in it are made by the real server; nothing runs when this returns.
+ *
+ * @returns the ids of the agents
+ */
+export async function oldInstallation(volume: string, images: OldImages, modelPort: number): Promise<string[]> {
+  const [port] = (await freePorts(1)) as [number];
+  const [postgres, letta] = [`${volume}-old`, `${volume}-old-letta`];
+  const uri = "postgresql://letta:letta@127.0.0.1:5432/letta";
+  try {
+    await dockerOutput([
+      ...["run", "--detach", "--name", postgres, "--publish", `127.0.0.1:${port}:8283`, "--shm-size", "256m"],
+      ...["--add-host", "host.docker.internal:host-gateway", "--volume", `${volume}:/var/lib/postgresql/data`],
+      ...[
+        "--env",
+        "POSTGRES_USER=letta",
+        "--env",
+        "POSTGRES_PASSWORD=letta",
+        "--env",
+        "POSTGRES_DB=letta",
+        images.postgres,
+      ],
+    ]);
+    await until(() => answers(["exec", postgres, "pg_isready", "-q", "-h", "127.0.0.1", "-U", "letta"]));
+    await sql(
+      postgres,
+      "create extension vector; create role thoth login password 'thoth'; create database thoth owner thoth",
+    );
+    await sql(postgres, thothTables, "thoth");
+    const run = [
+      "run",
+      "--network",
+      `container:${postgres}`,
+      "--env",
+      `LETTA_PG_URI=${uri}`,
+      "--env",
+      "LETTA_SERVER_PASSWORD=old",
+    ];
+    await dockerOutput([...run, "--rm", "--entrypoint", "alembic", images.letta, "upgrade", "head"]);
+    await dockerOutput([
+      ...run,
+      "--detach",
+      "--name",
+      letta,
+      images.letta,
+      "letta",
+      "server",
+      "--host",
+      "0.0.0.0",
+      "--secure",
+    ]);
+    const endpoint: LettaEndpoint = { url: `http://127.0.0.1:${port}`, password: "old" };
+    await until(async () => (await fetch(`${endpoint.url}/v1/health/`)).ok);
+    return await populateLetta(endpoint, modelPort, 2);
+  } finally {
+    await docker(["stop", letta, postgres]);
+    await docker(["rm", "--force", letta, postgres]);
+  }
+}
+
+const thothTables = `
+create extension vector;
+create table papers (id bigserial primary key, title text not null, embedding vector(3));
+insert into papers (title, embedding) select 'paper ' || n, '[1,2,3]' from generate_series(1, 50) n;
+alter table papers owner to thoth`;
+
+async function sql(container: string, text: string, database = "letta"): Promise<void> {
+  await dockerOutput(["exec", "-i", container, "psql", "-U", "letta", "-d", database, "-v", "ON_ERROR_STOP=1", "-q"], {
+    input: text,
+  });
+}
+
+async function answers(args: readonly string[]): Promise<boolean> {
+  return (await docker(args)).exitCode === 0;
+}
+
+async function until(isReady: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 600_000;
+  while (!(await isReady().catch(() => false))) {
+    if (Date.now() > deadline) throw new Error("the old installation does not come up");
+    await sleep(300);
+  }
+}
