@@ -4,7 +4,7 @@ import { localFile, versionKey } from "../../infra/lib/images.ts";
 import type { Step } from "../../scripts/setup/step.ts";
 import { type HostSettings, hostSettings, settingsFor } from "./host-settings.ts";
 import { LocalImages } from "./local-images.ts";
-import { type ImagePlan, planImages } from "./plan.ts";
+import { type ImagePlan, planBackup, planImages } from "./plan.ts";
 import { run } from "./run.ts";
 
 const defaultLettaVersion = "0.16.8";
@@ -34,6 +34,17 @@ export function lettaImageSteps(options: { root: string; version: string; env?: 
   const { root, version, env } = options;
   const [base] = planImages(root, version);
   return buildSteps(root, base, [planLetta(root, version)], hostOf(env));
+}
+
+/** The steps that build the backup agent on another Postgres than the default one, which is on this machine. */
+export function backupImageSteps(options: {
+  root: string;
+  postgres: { version: string; reference: string };
+  env?: NodeJS.ProcessEnv;
+}): Step[] {
+  const { root, postgres, env } = options;
+  const [base] = planImages(root, defaultLettaVersion);
+  return buildSteps(root, base, [planBackup(root, postgres)], hostOf(env));
 }
 
 function planLetta(root: string, version: string): ImagePlan {

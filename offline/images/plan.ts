@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../infra/lib/errors.ts";
-import { imageVersion } from "../../infra/lib/images.ts";
+import { imageVersion, versionKey } from "../../infra/lib/images.ts";
 import { contentHash } from "./content-hash.ts";
 import { hostCertificates } from "./host-settings.ts";
 import { archivingPostgres, backup, folderOf, type Recipe, recipes, standIn } from "./recipes.ts";
@@ -49,6 +49,20 @@ export function planOnRegistry(root: string, bases: RegistryBases, wanted: reado
   const archiving = archivingPostgres(imageVersion(bases.postgres) ?? "latest");
   const own = [...(wanted.includes("thoth") ? [standIn] : []), archiving, backup(archiving)];
   return [base, postgres, ...planAll(root, own, references)];
+}
+
+/** The backup agent on a Postgres that is there already, under a key of its own. */
+export function planBackup(
+  root: string,
+  postgres: { readonly version: string; readonly reference: string },
+): ImagePlan {
+  const base = planBase(join(root, "offline/images/base"));
+  const references = new Map([
+    ["base", base.reference],
+    ["postgres", postgres.reference],
+  ]);
+  const [plan] = planAll(root, [backup({ name: "postgres", version: postgres.version })], references) as [ImagePlan];
+  return { ...plan, name: versionKey(plan.name, postgres.version), needs: ["base"] };
 }
 
 function planBase(directory: string): ImagePlan {

@@ -18,6 +18,11 @@ export interface OfflineSteps {
   imageSteps(options: { readonly root: string; readonly alsoLetta?: string | undefined }): Step[];
   /** The image of one release of Letta alone. */
   lettaImageSteps(options: { readonly root: string; readonly version: string }): Step[];
+  /** The backup agent on another Postgres, which is on this machine. */
+  backupImageSteps(options: {
+    readonly root: string;
+    readonly postgres: { readonly version: string; readonly reference: string };
+  }): Step[];
   /** What no registry has, on a registry's images, which are there once the steps in `needs` are done. */
   registryImageSteps(options: {
     readonly root: string;

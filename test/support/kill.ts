@@ -13,6 +13,8 @@ export function startKillable(file: string, args: readonly string[], options: { 
     });
   }
   return {
+    /** Settles when it has ended, by itself or not. */
+    ended,
     /** @throws with all that it said when it has ended by itself */
     requireRunning(): void {
       if (child.exitCode !== null) throw new Error(`it ended with exit code ${child.exitCode}:\n${output}`);

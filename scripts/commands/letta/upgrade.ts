@@ -5,7 +5,7 @@ import { readConfigFile } from "../../lib/stack-file.ts";
 import { attempt, conclude, type UpgradeResult } from "../../lib/upgrade/conclude.ts";
 import { defaultVersion, requireImage, runningImage } from "../../lib/upgrade/images.ts";
 import { type UpgradeOperation, versionConfig } from "../../lib/upgrade/operation.ts";
-import { prepareLetta } from "../../lib/upgrade/prepare.ts";
+import { prepare } from "../../lib/upgrade/prepare.ts";
 import { abandon } from "../../lib/upgrade/resume.ts";
 import { readSite, type UpgradeSite } from "../../lib/upgrade/site.ts";
 import { requireSpace } from "../../lib/upgrade/space.ts";
@@ -40,7 +40,7 @@ export async function upgrade(options: UpgradeOptions, deps: Deps): Promise<Upgr
   }
   await requireSpace(deps, run.site);
   const begun = await saveOperation<UpgradeOperation>(deps, choice);
-  const prepared = await attempt(run, begun, () => prepareLetta(deps, run.site, begun));
+  const prepared = await attempt(run, begun, () => prepare(deps, run.site, begun));
   if ("result" in prepared) return prepared;
   if (dryRun || !(await mayGoOn(options, run.site, deps))) {
     await abandon(run, begun);

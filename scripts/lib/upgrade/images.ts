@@ -16,6 +16,7 @@ import type { Deps } from "../deps.ts";
 import { root } from "../project.ts";
 import { readConfigFile } from "../stack-file.ts";
 import { writeWholeJson } from "../whole-file.ts";
+import { companionSteps, postgresReference } from "./postgres-images.ts";
 
 /** The images whose versions a stack's config names. */
 export type VersionedImage = "letta" | "postgres";
@@ -58,7 +59,9 @@ export async function requireImage(
 ): Promise<ImageChoice> {
   const source = sourceOf(deps, stack);
   const version = await (source.images === "local" ? buildImage : pullImage)(deps, stack, key, wanted);
-  const reference = imageReference(key, source, version);
+  if (key === "postgres") await runSteps(deps, await companionSteps(deps, stack, source, version));
+  const reference =
+    key === "postgres" ? postgresReference(deps, stack, source, version) : imageReference(key, source, version);
   if (!(await isHere(deps, reference))) throw new UserError(`image ${reference} is not on this machine`, "make setup");
   return { version, reference };
 }
@@ -67,9 +70,7 @@ async function buildImage(deps: Deps, _stack: string, key: VersionedImage, wante
   if (/[:/]/.test(wanted)) return registerImage(deps, key, wanted);
   if (await isKnown(deps, key, wanted)) return wanted;
   if (key === "letta" && existsSync(join(root, "offline"))) {
-    const steps = (await loadOffline()).lettaImageSteps({ root, version: wanted });
-    // One after the other: each is printed as any other line, also where that is not to be on standard output.
-    for (const step of steps) if (!(await step.isDone())) await runStep(deps, step);
+    await runSteps(deps, (await loadOffline()).lettaImageSteps({ root, version: wanted }));
     return wanted;
   }
   throw new UserError(
@@ -78,9 +79,13 @@ async function buildImage(deps: Deps, _stack: string, key: VersionedImage, wante
   );
 }
 
-async function runStep(deps: Deps, { title, run }: Step): Promise<void> {
-  deps.print(title);
-  await run(() => {});
+/** One after the other: each is printed as any other line, also where that is not to be on standard output. */
+async function runSteps(deps: Deps, steps: readonly Step[]): Promise<void> {
+  for (const { title, isDone, run } of steps) {
+    if (await isDone()) continue;
+    deps.print(title);
+    await run(() => {});
+  }
 }
 
 /** Gives an image that somebody has built here its place in the list. */

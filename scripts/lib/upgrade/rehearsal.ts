@@ -71,7 +71,12 @@ async function rehearseOnCopy(deps: Deps, site: UpgradeSite, options: RehearsalO
   };
 }
 
-async function makeCopy(deps: Deps, site: UpgradeSite, { point, postgres }: RehearsalOptions): Promise<void> {
+/** Fills the rehearsal's volume and starts a Postgres on it. @throws UserError when the backup is not sound */
+export async function makeCopy(
+  deps: Deps,
+  site: UpgradeSite,
+  { point, postgres }: Omit<RehearsalOptions, "letta">,
+): Promise<void> {
   const names = rehearsalNames(site.prefix);
   await deps.engine.dockerOutput(["volume", "create", names.volume]);
   if (point !== undefined && site.backups !== undefined) {
