@@ -45,7 +45,9 @@ export async function repositoryBytes(): Promise<number> {
 /** Unpacks an exported repository. @throws BackupError when this one is not empty, or the key is not the archive's */
 export async function importRepository(source: NodeJS.ReadableStream, settings: Settings): Promise<Arrived> {
   await requireEmptyRepository();
-  await chain([["tar", ["--extract", "--preserve-permissions", "--directory", paths.repository], { asRoot: true }]], {
+  // tar ends at the end mark, and whoever still writes the rest of the last block would take that for a failure.
+  const script = 'tar --extract --preserve-permissions --directory "$1" && cat >/dev/null';
+  await chain([["sh", ["-c", script, "import", paths.repository], { asRoot: true }]], {
     input: source as NodeJS.ReadStream,
   });
   return finishRepository(settings);

@@ -39,26 +39,28 @@ export async function checkPages(cluster: string): Promise<Check> {
 /** Counts the rows of every table but Postgres' own and this agent's. */
 export async function countRows(socket?: string): Promise<RowCounts> {
   const counts: Record<string, Record<string, number>> = {};
-  const where = socket === undefined ? {} : { socket };
-  for (const database of await databaseNames(socket)) {
-    counts[database] = await withPostgres(
-      async (client) => {
-        await client.query("set statement_timeout = '60s'");
-        const { rows } = await client.query<{ name: string }>(
-          `select format('%I.%I', schemaname, tablename) as name from pg_tables
-           where schemaname not in ('pg_catalog', 'information_schema', 'backup') order by 1`,
-        );
-        const found: Record<string, number> = {};
-        for (const { name } of rows) {
-          const result = await client.query<{ count: string }>(`select count(*) from ${name}`);
-          found[name] = Number(result.rows[0]?.count);
-        }
-        return found;
-      },
-      { ...where, database },
-    );
-  }
+  for (const database of await databaseNames(socket)) counts[database] = await countDatabase(database, socket);
   return counts;
+}
+
+/** Rows of each table of one database: schema.table -> count. */
+export async function countDatabase(database: string, socket?: string): Promise<Record<string, number>> {
+  return withPostgres(
+    async (client) => {
+      await client.query("set statement_timeout = '60s'");
+      const { rows } = await client.query<{ name: string }>(
+        `select format('%I.%I', schemaname, tablename) as name from pg_tables
+         where schemaname not in ('pg_catalog', 'information_schema', 'backup') order by 1`,
+      );
+      const found: Record<string, number> = {};
+      for (const { name } of rows) {
+        const result = await client.query<{ count: string }>(`select count(*) from ${name}`);
+        found[name] = Number(result.rows[0]?.count);
+      }
+      return found;
+    },
+    { database, ...(socket === undefined ? {} : { socket }) },
+  );
 }
 
 /** Are there as many rows as there were? `before` and `after` were counted around the moment that was restored. */

@@ -69,6 +69,8 @@ export function sendControl(
         last = JSON.parse(line) as BackupEvent;
         if (last.event !== "result" && last.event !== "error") report(last);
       });
+      // A connection that is given up ends the reader too.
+      lines.on("error", () => reject(notServing()));
       lines.on("close", () => (last === undefined ? reject(notServing()) : resolve(last)));
       incoming.on("error", () => reject(notServing()));
     });

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { exportRepository, importRepository, pullRepository, repositoryBytes } from "./archive.ts";
+import { countDatabase } from "./checks.ts";
 import { errorEvent, sendControl } from "./control.ts";
 import { chooseEngine } from "./engines/choose.ts";
 import { BackupError } from "./errors.ts";
@@ -12,7 +13,7 @@ import { startPrivately } from "./private-server.ts";
 import { rejoin } from "./recovery.ts";
 import { restore } from "./restore.ts";
 import { chain } from "./run.ts";
-import { serve, serveDrill } from "./serve.ts";
+import { listing, serve, serveDrill } from "./serve.ts";
 import { type Settings, settingsSchema } from "./settings.ts";
 import { EncryptedStore } from "./store.ts";
 
@@ -66,7 +67,16 @@ function local(
 }
 
 remote("now", "make a backup", ["--type <type>", "--pace <fast|gentle>"]);
-remote("list", "what the repository has");
+program
+  .command("list")
+  .description("what the repository has")
+  .action(async () => {
+    // The repository alone tells it, where nobody serves.
+    const isServed = program.opts<Options>().settings === paths.settings;
+    const last = isServed ? await sendControl({ command: "list", options: {} }, toStdout) : await listAlone();
+    toStdout(last);
+    process.exitCode = last.event === "result" ? 0 : 1;
+  });
 remote("verify", "read the whole repository");
 remote("expire", "remove what retention does not keep");
 remote("point", "make a named restore point", [], "name");
@@ -116,6 +126,14 @@ async function serving(run: typeof serve): Promise<void> {
   await run(settings, await chooseEngine(settings));
 }
 
+async function listAlone(): Promise<BackupEvent> {
+  try {
+    return { event: "result", value: await listing(await chooseEngine(await readSettings(program.opts<Options>()))) };
+  } catch (error) {
+    return errorEvent(error);
+  }
+}
+
 function files({ recoveryKey }: Settings): EncryptedStore {
   return new EncryptedStore(paths.files, recoveryKey);
 }
@@ -127,7 +145,7 @@ async function extract(database: string, tables: readonly string[]): Promise<obj
     const wanted = tables.flatMap((table) => ["--table", table]);
     const args = ["--format=custom", "--host", server.socket, "--username=postgres", ...wanted, "--dbname", database];
     await chain([["pg_dump", args]], { sink: process.stdout });
-    return { database, tables };
+    return { database, tables, rows: await countDatabase(database, server.socket) };
   } finally {
     await server.stop();
   }

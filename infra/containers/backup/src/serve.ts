@@ -67,7 +67,7 @@ function handlers(agent: Agent): Handlers {
   return {
     now: async ({ type = "incremental", pace }, report) =>
       agent.backup(backupType(type), pace === "gentle" ? "gentle" : "fast", report),
-    list: async () => listing(agent),
+    list: async () => listing(agent.engine),
     verify: async (_, report) => agent.verify(report),
     expire: async (_, report) => agent.expire(report),
     point: async ({ name = "" }) => createPoint(name, agent.engine),
@@ -88,7 +88,8 @@ function handlers(agent: Agent): Handlers {
   };
 }
 
-async function listing({ engine }: Agent) {
+/** What the repository has; it alone tells. */
+export async function listing(engine: Engine) {
   const backups = await engine.list();
   const first = backups[0];
   const pointInTime = first === undefined ? null : { from: first.stoppedAt, to: new Date().toISOString() };
