@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { dockerOutput } from "../../infra/lib/docker.ts";
+import { docker, dockerOutput } from "../../infra/lib/docker.ts";
 import { imageReference, localFile, versionKey } from "../../infra/lib/images.ts";
 import { root } from "../../scripts/lib/project.ts";
 import { writeWhole } from "../../scripts/lib/whole-file.ts";
@@ -74,7 +74,8 @@ export async function removeDerived(): Promise<void> {
   );
   await writeWhole(path, `${JSON.stringify(Object.fromEntries(others), undefined, 2)}\n`, 0o644);
   const ids = (await dockerOutput(["images", "--quiet", "--filter", `label=${label}`])).split("\n").filter(Boolean);
-  if (ids.length > 0) await dockerOutput(["rmi", "--force", ...new Set(ids)]);
+  // One that a stack still runs stays: the next run removes it.
+  if (ids.length > 0) await docker(["rmi", "--force", ...new Set(ids)]);
 }
 
 async function headOf(image: string): Promise<string> {

@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { inspectContainer } from "../../infra/lib/docker.ts";
+import type { LettaEndpoint } from "../../infra/lib/letta-api.ts";
+import type { UpgradeResult } from "../../scripts/lib/upgrade/conclude.ts";
+import { createAgent, stream } from "../support/conversation.ts";
+import { removeProject } from "../support/engine-objects.ts";
+import { agentIds, populateLetta } from "../support/letta-agents.ts";
+import { deriveLetta, failingMigration, outsideRehearsal, removeDerived } from "../support/letta-images.ts";
+import { headerValues, rawRequest } from "../support/raw-request.ts";
+import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts";
+import { ownProject } from "../support/shared-stacks.ts";
+import { succeeded, type TestProject } from "../support/stacks.ts";
+
+/**
+ * Between images that are built here on the local Letta, each with one migration more. The real releases are for the
+ * suite "chaos": building one takes minutes.
+ */
+let project: TestProject;
+let model: ScriptedModel;
+let endpoint: LettaEndpoint;
+let agents: string[];
+let speak: (() => void) | undefined;
+let images: { works: string; fails: string };
+
+beforeAll(async () => {
+  model = await startScriptedModel({
+    host: "0.0.0.0",
+    beforeWord: (word) =>
+      word.includes("held") ? new Promise<void>((resolve) => (speak = resolve)) : Promise.resolve(),
+  });
+  project = await ownProject();
+  const up = project.up(project.letta);
+  images = {
+    works: await deriveLetta({ name: "works", migration: `op.execute("alter table agents add column test text")` }),
+    fails: await deriveLetta({ name: "fails", migration: outsideRehearsal(failingMigration) }),
+  };
+  await up;
+  endpoint = await project.lettaEndpoint();
+  agents = await populateLetta(endpoint, model.port, 2);
+});
+afterAll(async () => {
+  await model.close();
+  removeProject(project.suffix);
+  await removeDerived();
+});
+
+const upgrade = async (...args: string[]): Promise<UpgradeResult> => {
+  const { stdout, output } = await project.command(["letta", "upgrade", "--yes", "--json", ...args]);
+  try {
+    return JSON.parse(stdout) as UpgradeResult;
+  } catch {
+    throw new Error(`letta upgrade told no result:\n${output}`);
+  }
+};
+const ask = async (method: string, path: string) => {
+  const { urls, serverPassword } = await project.lettaOutputs();
+  return rawRequest(urls.sse, path, { method, headers: { authorization: `Bearer ${serverPassword}` } });
+};
+const columns = () =>
+  project.psql("select column_name from information_schema.columns where column_name like 'test%'", "letta");
+const serverImage = async () => (await inspectContainer(`${project.letta}-server`))?.Config.Image;
+
+describe("a migration that fails", () => {
+  let result: UpgradeResult;
+  let before: string | undefined;
+  beforeAll(async () => {
+    before = await serverImage();
+    result = await upgrade("--to", images.fails);
+  });
+
+  test("leads back to the old version by itself, and the page on it says why", () => {
+    expect(result).toMatchObject({
+      result: "returned",
+      problem: expect.stringContaining("the test's migration fails"),
+      operation: { kept: expect.stringMatching(/^letta_failed_\d{14}$/) },
+    });
+  });
+
+  test("leaves nothing of what it had done: neither in the schema nor in an agent", async () => {
+    expect(await columns()).toBe("");
+    expect(await project.psql("select count(*) from agents where system = 'overwritten'", "letta")).toBe("0");
+    expect(await agentIds(endpoint)).toEqual(agents);
+  });
+
+  test("leaves the config, the image and the proxy as they were", async () => {
+    expect(project.configured(project.letta, "lettaVersion")).toBeUndefined();
+    expect(await serverImage()).toBe(before);
+    expect((await ask("POST", "/v1/agents/none/messages")).status).toBe(422);
+  });
+});
+
+describe("an upgrade while a run is at work", () => {
+  let running: Promise<string>;
+  let result: Promise<UpgradeResult>;
+  beforeAll(async () => {
+    running = collect(await createAgent(endpoint, model.port));
+    await vi.waitFor(() => expect(speak).toBeDefined(), { timeout: 30_000 });
+    result = upgrade("--to", images.works);
+    const isDrained = async () => expect((await ask("POST", "/v1/agents/none/messages")).status).toBe(503);
+    await vi.waitFor(isDrained, { timeout: 300_000, interval: 200 });
+  });
+
+  test("keeps new runs out and tells them when to come again, while reads go on", async () => {
+    const refused = await ask("POST", `/v1/agents/${agents[0]}/messages/stream`);
+    expect(refused.status).toBe(503);
+    expect(headerValues(refused, "retry-after")).toEqual(["15"]);
+    expect((await ask("GET", "/v1/agents/count")).status).toBe(200);
+  });
+
+  test("lets that run say all it has to say", async () => {
+    speak?.();
+    expect(await running).toContain("held");
+  });
+
+  test("ends with the new version, every agent in it, and clients let in", async () => {
+    expect(await result).toMatchObject({ result: "upgraded", operation: { to: { reference: images.works } } });
+    expect(await serverImage()).toBe(images.works);
+    expect(await columns()).toBe("test");
+    expect(await agentIds(endpoint)).toEqual(expect.arrayContaining(agents));
+    expect((await ask("POST", "/v1/agents/none/messages")).status).toBe(422);
+  });
+
+  test("leaves nothing behind, and a stack that a preview finds as it is to be", async () => {
+    expect(await project.psql("select datname from pg_database where datname like 'letta_before%'")).toBe("");
+    expect(
+      (await project.engine(["ps", "--all", "--filter", `name=${project.letta}-rehearsal`, "--quiet"])).stdout,
+    ).toBe("");
+    succeeded(await project.pulumi(["preview", "--expect-no-changes", "--stack", project.letta]));
+  });
+
+  /** A conversation whose answer the model holds back at its second word. */
+  async function collect(agent: string): Promise<string> {
+    const said: string[] = [];
+    for await (const { content } of stream(endpoint, agent, "held", { timeoutSeconds: 900 })) said.push(content ?? "");
+    return said.join("");
+  }
+});
