@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { docker, dockerOutput, inspectContainer } from "../../infra/lib/docker.ts";
 import { probeLetta } from "../../infra/lib/letta-probe.ts";
-import { sharedStacks } from "../support/shared-stacks.ts";
+import { ownProject } from "../support/shared-stacks.ts";
 import { succeeded } from "../support/stacks.ts";
 
 /** What a restore ends with: Postgres runs on another volume, and the one that it had is there for the way back. */
 
-const stacks = sharedStacks();
+const stacks = await ownProject();
 const container = `${stacks.letta}-postgres`;
 const [usual, other] = [`${stacks.letta}-postgres`, `${stacks.letta}-postgres-other`];
 
@@ -37,6 +37,7 @@ const mounted = () =>
 const failedProbes = async () => (await probeLetta(await stacks.lettaEndpoint())).filter(({ ok }) => !ok);
 
 beforeAll(async () => {
+  await stacks.up(stacks.letta);
   const image = (await inspectContainer(container))?.Config.Image ?? "";
   await dockerOutput(["stop", container]);
   const mounts = ["--volume", `${usual}:/from:ro`, "--volume", `${other}:/to`];
