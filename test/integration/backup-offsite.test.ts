@@ -231,6 +231,21 @@ describe("by S3, of the core engine's repository", () => {
     expect((await pull(s3, "x".repeat(44))).problem).toContain("cannot be read with this recovery key");
   });
 
+  test("WAL that was being written when its host died counts as not there", async () => {
+    await s3.psql("insert into kept values ('late'); select pg_switch_wal()");
+    await untilCopied(s3);
+    await dockerOutput(["kill", s3.agent]);
+    const bucket = "http://localhost:9000/backups";
+    // The server takes any signature, and needs one to hand out what is private.
+    const curl = "curl -sSf -H 'Authorization: AWS anybody:anything'";
+    const list = `${curl} '${bucket}?list-type=2&prefix=letta/core/wal'`;
+    const name = (await host.shell(`${list} | grep -o '<Key>[^<]*' | cut -c 6- | sort | tail -1`)).trim();
+    await host.shell(`${curl} -o /tmp/torn -r 0-999 ${bucket}/${name} && ${curl} -T /tmp/torn ${bucket}/${name}`);
+    const { volume, problem } = await pull(s3);
+    expect(problem).toBeUndefined();
+    expect(await rowsIn(s3, volume)).toBeGreaterThanOrEqual(1001);
+  });
+
   test("https is refused without the authority's certificate, and used with it", async () => {
     const { caCertificate, ...offsite } = await host.s3("backups", "https");
     const untrusting = copied("s3", "core", offsite);

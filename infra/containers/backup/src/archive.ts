@@ -9,6 +9,7 @@ import { readJson, writeJson } from "./json-file.ts";
 import { OffsiteCopy } from "./offsite.ts";
 import { contentOf, filesOf } from "./offsite-files.ts";
 import { statsReport } from "./offsite-remote.ts";
+import { removeTornWal } from "./offsite-torn.ts";
 import { paths } from "./paths.ts";
 import { chain, output } from "./run.ts";
 import type { Settings } from "./settings.ts";
@@ -79,7 +80,11 @@ export async function pullRepository(settings: Settings, report: Report): Promis
     await rename(join(pulling, name), join(paths.repository, name));
   }
   await rm(pulling, { recursive: true });
-  return finishRepository(settings);
+  const arrived = await finishRepository(settings);
+  // Not before the key has opened something: with another one, nothing can be told from what is torn.
+  for (const name of await removeTornWal(new EncryptedStore(paths.core, settings.recoveryKey)))
+    report({ event: "log", line: `${name} was cut short when its host died, and counts as not there` });
+  return arrived;
 }
 
 /** A repository that came from elsewhere. */
