@@ -295,14 +295,17 @@ describe("after a disaster", () => {
     await database.startAgent(database.restored);
     await database.untilReady();
     await database.psql("insert into notes values ('on the second timeline')");
+    const volume = `${database.restored}-again`;
+    const notes = () => database.askRestored("select string_agg(note, ', ') from notes", volume);
+    // As long as there is no backup of the second timeline, a restore goes through the first one to it.
+    expect((await database.restore("latest", { volume })).problem).toBeUndefined();
+    expect(await notes()).toBe("before, on the second timeline");
     expect(await database.succeed<Backup>("now", "--type", "incremental")).toMatchObject({ type: "full" });
     await database.psql("insert into notes values ('after its backup')");
     expect(await database.succeed<Backup>("now", "--type", "incremental")).toMatchObject({ type: "incremental" });
     await database.psql("insert into notes values ('only in the WAL')");
     expect(await database.succeed("verify")).toMatchObject({ ok: true });
     await database.kill();
-    const volume = `${database.restored}-again`;
-    const notes = () => database.askRestored("select string_agg(note, ', ') from notes", volume);
     expect((await database.restore("latest", { volume })).problem).toBeUndefined();
     expect(await notes()).toBe("before, on the second timeline, after its backup, only in the WAL");
     expect((await database.restore("name:before", { volume })).problem).toBeUndefined();
@@ -320,8 +323,16 @@ describe("after a disaster", () => {
     expect(await database.psql("select wal_status from pg_replication_slots")).toBe("lost");
     await database.startAgent();
     await database.untilReady();
-    expect((await database.command("verify")).problem).toMatch(/WAL without a gap: \d+ segments missing/);
+    const archive = async () => (await database.succeed<{ archive: object }>("status")).archive;
+    const isTold = async () =>
+      expect(await archive()).toMatchObject({ ok: false, failing: expect.stringMatching(/lost/) });
+    await vi.waitFor(isTold, { timeout: 60_000, interval: 500 });
+    await database.psql("insert into notes values ('in the gap'); select pg_switch_wal()");
+    const isNamed = async () =>
+      expect((await database.command("verify")).problem).toMatch(/WAL without a gap: \d+ segments missing/);
+    await vi.waitFor(isNamed, { timeout: 60_000, interval: 500 });
     expect(await database.succeed<Backup>("now", "--type", "incremental")).toMatchObject({ type: "full" });
+    expect(await archive()).toMatchObject({ ok: true, failing: null });
     await database.psql("insert into notes values ('after it')");
     await dockerOutput(["exec", database.agent, "sleep", "2"]);
     expect((await database.restore("latest")).problem).toBeUndefined();

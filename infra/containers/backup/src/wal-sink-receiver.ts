@@ -12,8 +12,17 @@ import { ended, failure, output, start } from "./run.ts";
 /** Name of the replication slot, and of the sink where Postgres lists who streams from it. */
 export const sinkName = "walsink";
 
-/** Longest rest between two attempts, in milliseconds. */
-const longestRest = 10_000;
+/** Rest between two attempts, in milliseconds: with rpoZero, commits wait meanwhile. */
+const rest = 1000;
+
+/** What a receiver tells while it runs. */
+export interface ReceiverEvents {
+  /** A segment is complete, or another folder is the current one. */
+  readonly onChange: () => void;
+  /** WAL is missing that nobody has any more. */
+  readonly onGap: () => void;
+  readonly log: (line: string) => void;
+}
 
 /**
  * Keeps `pg_receivewal` running: what Postgres writes to its WAL is on the repository's disk at once. Each cluster and each
@@ -21,18 +30,15 @@ const longestRest = 10_000;
  * it finds, and after a restore that one belongs to another history.
  */
 export class WalReceiver {
-  readonly #onChange: () => void;
-  readonly #log: (line: string) => void;
+  readonly #events: ReceiverEvents;
   #child: ChildProcess | undefined;
   #loop: Promise<void> | undefined;
   #stopping = new AbortController();
   #folder: string | undefined;
   #problem: string | null = null;
 
-  /** @param onChange called when a segment is complete, and when another folder is the current one */
-  constructor(onChange: () => void, log: (line: string) => void) {
-    this.#onChange = onChange;
-    this.#log = log;
+  constructor(events: ReceiverEvents) {
+    this.#events = events;
   }
 
   /** Where the WAL of this moment goes; undefined before Postgres has answered for the first time. */
@@ -59,23 +65,22 @@ export class WalReceiver {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
-    let rest = 1000;
     while (!signal.aborted) {
-      const started = Date.now();
       try {
         await this.#receive();
       } catch (error) {
         this.#tell((error as Error).message);
       }
-      rest = Date.now() - started > 60_000 ? 1000 : Math.min(rest * 2, longestRest);
       await sleep(rest, undefined, { signal }).catch(() => {});
     }
   }
 
   /** One life of pg_receivewal. */
   async #receive(): Promise<void> {
-    this.#folder = await prepare();
-    this.#onChange();
+    const { folder, isLost } = await prepare();
+    this.#folder = folder;
+    this.#events.onChange();
+    if (isLost) this.#events.onGap();
     const target = `host=${paths.socket} user=postgres application_name=${sinkName}`;
     const options = ["--synchronous", "--no-loop", "--no-password", "--verbose", "--status-interval=1"];
     const args = [...options, `--slot=${sinkName}`, `--directory=${this.#folder}`, `--dbname=${target}`];
@@ -95,7 +100,7 @@ export class WalReceiver {
   }
 
   #read(line: string, lines: string[]): void {
-    if (/finished segment/.test(line)) this.#onChange();
+    if (/finished segment/.test(line)) this.#events.onChange();
     else if (/starting log streaming/.test(line)) this.#problem = null;
     else lines.push(line);
     if (lines.length > 20) lines.shift();
@@ -105,19 +110,19 @@ export class WalReceiver {
   async #putAside(): Promise<void> {
     const folder = this.#folder as string;
     await rename(folder, `${folder}.${Date.now()}`);
-    this.#log(`WAL after the newest file in ${folder} is gone: until the next full backup, restores end there`);
-    this.#onChange();
+    this.#events.log(`WAL after the newest file in ${folder} is gone: until the next full backup, restores end there`);
+    this.#events.onGap();
   }
 
   #tell(problem: string): void {
-    if (problem !== this.#problem) this.#log(`the WAL is not streamed: ${problem}`);
+    if (problem !== this.#problem) this.#events.log(`the WAL is not streamed: ${problem}`);
     this.#problem = problem;
   }
 }
 
-/** Makes the slot and the folder for the cluster and timeline that Postgres is on. @returns the folder */
-async function prepare(): Promise<string> {
-  const { systemId, timeline } = await withPostgres(async (client) => {
+/** Makes the slot and the folder for the cluster and timeline that Postgres is on; true when WAL since the last time is lost. */
+async function prepare(): Promise<{ folder: string; isLost: boolean }> {
+  const { systemId, timeline, isLost } = await withPostgres(async (client) => {
     const { rows } = await client.query<{ status: string | null }>(
       "select wal_status as status from pg_replication_slots where slot_name = $1",
       [sinkName],
@@ -131,10 +136,10 @@ async function prepare(): Promise<string> {
       `select system_identifier::text as "systemId", left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) as timeline
        from pg_control_system()`,
     );
-    return found.rows[0] as { systemId: string; timeline: string };
+    return { ...(found.rows[0] as { systemId: string; timeline: string }), isLost: rows[0]?.status === "lost" };
   });
   if (!/^\d+$/.test(systemId)) throw new BackupError(`Postgres has no system identifier but "${systemId}"`);
   const folder = join(paths.walSink, systemId, timeline);
   await output("mkdir", ["-p", folder]);
-  return folder;
+  return { folder, isLost };
 }

@@ -15,6 +15,8 @@ const tidyEvery = 5000;
 export interface WalSinkOptions {
   /** Not called twice at the same time. */
   readonly tidy: Tidy;
+  /** Called when WAL is missing that nobody has any more: restores end there until the next full backup. */
+  readonly onGap?: () => void;
   /** Default: standard error. */
   readonly log?: (line: string) => void;
 }
@@ -31,10 +33,10 @@ export class WalSink {
 
   constructor(
     settings: Pick<Settings, "rpoZero" | "rpoZeroWaitSeconds">,
-    { tidy, log = (line) => console.error(line) }: WalSinkOptions,
+    { tidy, onGap, log = (line) => console.error(line) }: WalSinkOptions,
   ) {
     this.#tidy = tidy;
-    this.#receiver = new WalReceiver(() => this.tidy(), log);
+    this.#receiver = new WalReceiver({ onChange: () => this.tidy(), onGap: () => onGap?.(), log });
     this.#commits = new CommitWait(settings.rpoZero, settings.rpoZeroWaitSeconds, log);
   }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { rm } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { BackupError } from "../errors.ts";
@@ -9,6 +9,7 @@ import type { ArchiverState } from "../status.ts";
 import type { EncryptedStore } from "../store.ts";
 import type { SinkFile } from "../wal-sink-files.ts";
 import { decompress, piped } from "./core-pipe.ts";
+import { segmentIndex, timelineOf } from "./core-segments.ts";
 
 /** A file of WAL in the archive. */
 export interface ArchivedFile {
@@ -29,10 +30,15 @@ export const walFolder = (systemId: string) => `wal/${systemId}`;
 /** Moves complete files from the sink into the archive: `wal/<system identifier>/<timeline>/<file>.zst`. */
 export class CoreArchive {
   readonly #store: EncryptedStore;
+  readonly #onGap: () => void;
+  /** The newest segment of each timeline by its number; undefined until it is asked for. */
+  #newest: Map<string, number> | undefined;
   #state: ArchiverState = { lastArchivedAt: null, failing: null, queue: 0 };
 
-  constructor(store: EncryptedStore) {
+  /** @param onGap called when a segment comes that does not follow the one before it */
+  constructor(store: EncryptedStore, onGap: () => void = () => {}) {
     this.#store = store;
+    this.#onGap = onGap;
   }
 
   get state(): ArchiverState {
@@ -46,6 +52,7 @@ export class CoreArchive {
     this.#state = { ...this.#state, queue: due.length };
     for (const [index, file] of due.entries()) {
       try {
+        await this.#follow(file);
         await this.#take(file);
         this.#state = { lastArchivedAt: new Date().toISOString(), failing: null, queue: due.length - index - 1 };
       } catch (error) {
@@ -82,6 +89,18 @@ export class CoreArchive {
     await rm(path, { force: true });
   }
 
+  /** Is it the one after the newest of its timeline? */
+  async #follow({ systemId, name, path }: SinkFile): Promise<void> {
+    if (name.endsWith(".history")) return;
+    const { size } = await stat(path);
+    const key = `${systemId}/${timelineOf(name)}`;
+    this.#newest ??= newestOf(await this.list(), size);
+    const index = segmentIndex(name, size);
+    const newest = this.#newest.get(key) ?? index - 1;
+    if (index > newest + 1) this.#onGap();
+    this.#newest.set(key, Math.max(index, newest));
+  }
+
   /** A segment that is streamed a second time is the same, and replaces one that cannot be read. */
   async #hasSame(stored: string, path: string): Promise<boolean> {
     if (!(await this.#store.has(stored))) return false;
@@ -100,6 +119,14 @@ export class CoreArchive {
       "restore one of them into a new volume, which gives it a timeline of its own",
     );
   }
+}
+
+function newestOf(files: readonly ArchivedFile[], segmentBytes: number): Map<string, number> {
+  const segments = files.filter(({ name, isPartial }) => !isPartial && !name.endsWith(".history"));
+  // By name, so that the last one of each timeline is the newest.
+  return new Map(
+    segments.map(({ systemId, name }) => [`${systemId}/${timelineOf(name)}`, segmentIndex(name, segmentBytes)]),
+  );
 }
 
 /** Name in the store of a file of WAL. */

@@ -11,7 +11,8 @@ export const decompress: Stage = ["zstd", ["--quiet", "--decompress", "--stdout"
  */
 export function piped(...stages: readonly Stage[]): Stage {
   const script = stages.map(([file, args]) => [file, ...args].map(quoted).join(" ")).join(" | ");
-  const env = Object.assign({}, ...stages.map(([, , options]) => options?.env));
+  // The repository is on a disk of this host: rclone's own reading ahead would double what reading costs.
+  const env = Object.assign({ RCLONE_BUFFER_SIZE: "0" }, ...stages.map(([, , options]) => options?.env));
   return ["bash", ["-o", "pipefail", "-c", script], { env }];
 }
 

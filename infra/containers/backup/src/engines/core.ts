@@ -11,11 +11,11 @@ import { CoreArchive } from "./core-archive.ts";
 import { type Cluster, clusterNow, type Taken, takeBackup } from "./core-backup.ts";
 import { expire } from "./core-expire.ts";
 import { fetchCluster } from "./core-fetch.ts";
+import { Gap, missingAfter } from "./core-gap.ts";
 import { type CoreRecord, chainOf, keyError, readRecords } from "./core-records.ts";
 import { recoverOwnTimeline } from "./core-recovery.ts";
 import { WalSwitch } from "./core-switch.ts";
-import { checkBackup, checkContinuity, checkWalFiles, missingOf } from "./core-verify.ts";
-import { readWal } from "./core-wal.ts";
+import { checkBackup, checkContinuity, checkWalFiles } from "./core-verify.ts";
 import type { BackupType, Check, Engine, Pace } from "./engine.ts";
 
 /** Written once; who can read it has the repository's key. */
@@ -26,21 +26,25 @@ const archiveTimeout = 120_000;
 /** Postgres' own tools alone: pg_receivewal, pg_basebackup and pg_combinebackup, which every image of Postgres 17 has. */
 export function coreEngine(settings: Settings, log: (line: string) => void = (line) => console.error(line)): Engine {
   const store = new EncryptedStore(paths.core, settings.recoveryKey);
-  const archive = new CoreArchive(store);
-  const sink = new WalSink(settings, { tidy: (files) => archive.take(files), log });
-  const walSwitch = new WalSwitch(settings.archiveSeconds, log);
   const records = () => readRecords(store);
+  const gap = new Gap(store, records);
+  const archive = new CoreArchive(store, () => gap.note());
+  const sink = new WalSink(settings, { tidy: (files) => archive.take(files), onGap: () => gap.note(), log });
+  const walSwitch = new WalSwitch(settings.archiveSeconds, log);
   let isPrepared = false;
 
   return {
     name: "core",
     // The slot remembers what the sink has told to be on its disk, whether the sink is there at the moment or not.
     isRecoverable: `lsn <= (select restart_lsn from pg_replication_slots where slot_name = '${sinkName}')`,
-    archiver: () => ({ ...archive.state, failing: archive.state.failing ?? sink.problem }),
+    archiver: () => ({ ...archive.state, failing: archive.state.failing ?? sink.problem ?? gap.problem }),
     rpoZero: () => sink.rpoZero,
     async start() {
-      if (!isPrepared) await prepare(store);
-      isPrepared = true;
+      if (!isPrepared) {
+        await prepare(store);
+        await gap.look();
+        isPrepared = true;
+      }
       sink.start();
       walSwitch.start();
       await until(isStreaming, 5000, () => `Postgres does not stream its WAL: ${sink.problem ?? "not yet"}`);
@@ -59,6 +63,7 @@ export function coreEngine(settings: Settings, log: (line: string) => void = (li
       await until(isArchived, archiveTimeout, problem);
       const text = `${JSON.stringify(taken.record)}\n`;
       await store.put(taken.names.record, [["cat", [], { input: text }]]);
+      await gap.look();
       return taken.record;
     },
     list: records,
@@ -123,7 +128,7 @@ async function parentFor(
   if (last === undefined || last.systemId !== systemId || last.timeline !== timeline) return [];
   const chain = chainOf(last, known);
   // After a gap nothing old can be replayed up to now: time for something whole.
-  if (chain === undefined || missingOf([last], await readWal(store, last)).length > 0) return [];
+  if (chain === undefined || (await missingAfter(store, last)).length > 0) return [];
   return type === "differential" ? chain.slice(0, 1) : chain;
 }
 
