@@ -121,6 +121,8 @@ describe("by SFTP, of pgBackRest's repository", () => {
     host.shell(`find sftp/letta -type f ! -path '*/archive/*' ! -path ${idFile} -exec sha256sum {} + | sort`);
 
   test("WAL follows the backups without being asked", async () => {
+    // Without a write since the last one, a switch is none.
+    await sftp.psql("create table written ()");
     const segment = await sftp.psql("select pg_walfile_name(pg_switch_wal())");
     const find = `find sftp/letta/pgbackrest/archive -name '${segment}-*'`;
     await expect.poll(() => host.shell(find), patience).toContain(segment);
