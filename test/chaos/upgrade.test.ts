@@ -28,7 +28,7 @@ let seconds = 60;
 
 beforeAll(async () => {
   model = await startScriptedModel({ host: "0.0.0.0" });
-  project = await ownProject({ letta: { lettaVersion: "0.16.5" } });
+  project = await ownProject({ letta: { images: "local", lettaVersion: "0.16.5" } });
   await requireImage({ ...realDeps(), projectDirectory: project.folder }, project.letta, "letta", "0.16.5");
   await project.up(project.letta);
   endpoint = await project.lettaEndpoint();

@@ -28,7 +28,8 @@ beforeAll(async () => {
     beforeWord: (word) =>
       word.includes("held") ? new Promise<void>((resolve) => (speak = resolve)) : Promise.resolve(),
   });
-  project = await ownProject();
+  // What is derived here is built on this machine.
+  project = await ownProject({ letta: { images: "local" } });
   const up = project.up(project.letta);
   images = {
     works: await deriveLetta({ name: "works", migration: `op.execute("alter table agents add column test text")` }),
