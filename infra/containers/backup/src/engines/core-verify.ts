@@ -77,6 +77,9 @@ export async function checkBackup(
   if (chainOf(record, records) === undefined) {
     return { name, ok: false, detail: `stands on ${record.parent}, and part of that is missing` };
   }
+  for (const file of Object.values(namesOf(record.label))) {
+    if (!(await store.has(file))) return { name, ok: false, detail: `${file} is missing` };
+  }
   try {
     const wrong = await compareFiles(store, record, report);
     const detail = wrong.length === 0 ? "all files of its manifest" : `damaged: ${wrong.slice(0, 5).join(", ")}`;
