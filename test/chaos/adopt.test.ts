@@ -1,0 +1,96 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { docker, dockerOutput } from "../../infra/lib/docker.ts";
+import { imageReference } from "../../infra/lib/images.ts";
+import type { LettaEndpoint } from "../../infra/lib/letta-api.ts";
+import { realDeps } from "../../scripts/lib/deps.ts";
+import { root } from "../../scripts/lib/project.ts";
+import { requireImage } from "../../scripts/lib/upgrade/images.ts";
+import { say } from "../support/conversation.ts";
+import { removeProject } from "../support/engine-objects.ts";
+import { agentIds, populateLetta } from "../support/letta-agents.ts";
+import { oldInstallation } from "../support/old-installation.ts";
+import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts";
+import { ownProject } from "../support/shared-stacks.ts";
+import { succeeded, type TestProject } from "../support/stacks.ts";
+
+/** Postgres 15, as upstream's compose file has it; built here, which takes minutes the first time. */
+const oldPostgres = "thoth-letta/test-postgres:15";
+
+let project: TestProject;
+let model: ScriptedModel;
+let endpoint: LettaEndpoint;
+let volume: string;
+let oldAgents: string[];
+let ownAgents: string[];
+
+beforeAll(async () => {
+  model = await startScriptedModel({ host: "0.0.0.0" });
+  project = await ownProject({ letta: { images: "local" } });
+  volume = `${project.letta}-old`;
+  const built = await docker(["image", "inspect", oldPostgres]);
+  if (built.exitCode !== 0) await realDeps().$`${join(root, "test/support/postgres-15/build.sh")} ${oldPostgres}`;
+  await requireImage({ ...realDeps(), projectDirectory: project.folder }, project.letta, "letta", "0.16.5");
+  const letta = imageReference("letta", { root, images: "local" }, "0.16.5");
+  oldAgents = await oldInstallation(volume, { postgres: oldPostgres, letta }, model.port);
+  await project.up(project.letta);
+  endpoint = await project.lettaEndpoint();
+  ownAgents = await populateLetta(endpoint, model.port, 1);
+});
+afterAll(async () => {
+  await model.close();
+  removeProject(project.suffix);
+});
+
+const adopt = (...args: string[]) => project.command(["letta", "adopt", "--from-volume", volume, "--yes", ...args]);
+/** Every file of the old volume with its size and time. */
+const filesOf = () =>
+  dockerOutput([
+    "run",
+    "--rm",
+    "-v",
+    `${volume}:/old:ro`,
+    "--entrypoint",
+    "find",
+    oldPostgres,
+    "/old",
+    "-printf",
+    "%p %s %T@\n",
+  ]);
+
+describe("a cluster of Postgres 15", () => {
+  test("is refused without an image of its version, and nothing is touched", async () => {
+    const { exitCode, output } = await adopt();
+    expect(exitCode).toBe(1);
+    expect(output).toContain(`volume ${volume} is of Postgres 15, and`);
+    expect(await agentIds(endpoint)).toEqual(ownAgents);
+  });
+
+  test("is taken over: agents, the project's tables, and its sequences", async () => {
+    const before = await filesOf();
+    const { output } = succeeded(await adopt("--image", oldPostgres));
+    expect(output).toContain("adopted: letta, thoth");
+    expect(await agentIds(endpoint)).toEqual(oldAgents);
+    expect(await project.psql("select count(*), nextval('papers_id_seq') from papers", "thoth")).toBe("50|51");
+    expect(await project.psql("select tableowner from pg_tables where tablename in ('papers')", "thoth")).toBe("thoth");
+    expect(await filesOf(), "the old volume is as it was").toBe(before);
+  });
+
+  test("serves on: an agent that it brought answers", async () => {
+    await say(endpoint, oldAgents[0] ?? "", "are you there?");
+  });
+
+  test("leaves what the stack had before, and nothing else", async () => {
+    const databases = (
+      await project.psql("select datname from pg_database where datname like '%\\_%' order by 1")
+    ).split("\n");
+    expect(databases.map((name) => name.replace(/_\d{14}$/, ""))).toEqual(["letta_before", "thoth_before"]);
+    expect(
+      (await project.engine(["ps", "--all", "--filter", `name=${project.letta}-adoption`, "--quiet"])).stdout,
+    ).toBe("");
+    expect(
+      (await project.engine(["volume", "ls", "--filter", `name=${project.letta}-adoption`, "--quiet"])).stdout,
+    ).toBe("");
+    succeeded(await project.pulumi(["preview", "--expect-no-changes", "--stack", project.letta]));
+  });
+});
