@@ -16,12 +16,12 @@ const agents = async () => {
   const list = await lettaJson<{ id: string }[]>(await stacks.lettaEndpoint(), "GET", "/v1/agents/?limit=1000");
   return list.map(({ id }) => id).sort();
 };
-/** Those with data: the rehearsals' scratch space may go. */
+/** The stack's own with data; other files' volumes have the same prefix, and the rehearsals' scratch space may go. */
 const volumes = async () =>
   (await dockerOutput(["volume", "ls", "--quiet", "--filter", `name=${stacks.letta}-`]))
     .trim()
     .split("\n")
-    .filter((name) => name !== `${stacks.letta}-scratch`)
+    .filter((name) => /^letta-t[0-9a-f]{4}-(?:backup|data|home|postgres|redis)$/.test(name))
     .sort();
 const states = async (names: readonly string[]) =>
   new Set(await Promise.all(names.map(async (name) => (await inspectContainer(name))?.State.Status)));
