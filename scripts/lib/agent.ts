@@ -74,14 +74,7 @@ export async function readAgent(deps: Deps, call: Pick<AgentCall, "name" | "dock
 }
 
 /** The data never passes through this process: it may be large. */
-function start(deps: Deps, call: AgentCall) {
-  const running = pipeline(deps, call);
-  // A program that ends without reading its input must not end this process.
-  running.stdin.on("error", () => {});
-  return running;
-}
-
-function pipeline(deps: Deps, { docker, input = "", inputFile, outputFile, consumer }: AgentCall) {
+function start(deps: Deps, { docker, input = "", inputFile, outputFile, consumer }: AgentCall) {
   const $ = deps.$({ nothrow: true, input });
   // Descriptor 4 is the shell's own output: the events, while the data goes down the pipe.
   if (consumer !== undefined) return $`exec 4>&1; docker ${docker} 2>&4 | docker ${consumer.docker}`;

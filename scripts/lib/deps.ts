@@ -1,7 +1,8 @@
-import { question, type Shell, $ as zx } from "zx";
+import { question, type Shell } from "zx";
 import * as engine from "../../infra/lib/docker.ts";
 import { projectEnvironment, root } from "./project.ts";
 import { redact } from "./redact.ts";
+import { zxShell } from "./zx-shell.ts";
 
 /** All that a command does to the world outside; tests give it another. */
 export interface Deps {
@@ -22,7 +23,7 @@ export function realDeps(): Deps {
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const projectDirectory = process.env.THOTH_LETTA_PROJECT ?? root;
   return {
-    $: zx({ env: projectEnvironment(), cwd: projectDirectory, quiet: true }),
+    $: zxShell({ env: projectEnvironment(), cwd: projectDirectory }),
     engine,
     projectDirectory,
     print: (line) => console.log(redact(line)),

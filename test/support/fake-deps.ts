@@ -1,6 +1,6 @@
-import { $ } from "zx";
 import * as engine from "../../infra/lib/docker.ts";
 import type { Deps } from "../../scripts/lib/deps.ts";
+import { zxShell } from "../../scripts/lib/zx-shell.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 /** The real shell and engine client, so that what they call are the fake programs on PATH; what is told is kept. */
@@ -23,7 +23,7 @@ export function fakeDeps(options: FakeDepsOptions = {}): FakeDeps {
   const questions: string[] = [];
   const projectDirectory = options.projectDirectory ?? temporaryFolder();
   return {
-    $: $({ env: { ...process.env } as Record<string, string>, cwd: projectDirectory, quiet: true }),
+    $: zxShell({ env: { ...process.env } as Record<string, string>, cwd: projectDirectory }),
     engine,
     projectDirectory,
     printed,
