@@ -1,10 +1,10 @@
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../infra/lib/errors.ts";
 import type { Deps } from "./deps.ts";
 import { isAlive, ownProgram } from "./process.ts";
-import { writeWholeJson } from "./whole-file.ts";
+import { readJsonFile, writeWholeJson } from "./whole-file.ts";
 
 /** A change of a stack in several steps, of which there is a record until it has ended: a killed one is gone on with. */
 export interface Operation {
@@ -42,12 +42,7 @@ export async function requireNoOperation(deps: Deps, stack: string): Promise<voi
 
 /** The stack's unfinished operation, or undefined when there is none. */
 export async function readOperation<Kind extends Operation>(deps: Deps, stack: string): Promise<Kind | undefined> {
-  try {
-    return JSON.parse(await readFile(operationFile(deps, stack), "utf8")) as Kind;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
+  return readJsonFile<Kind>(operationFile(deps, stack));
 }
 
 /** @throws UserError when the process that does it lives */

@@ -29,6 +29,13 @@ export async function isPostgresUp(deps: Deps, container: string): Promise<boole
   return exitCode === 0;
 }
 
+/** Makes a database such as provisioning makes: the role has it, and nobody else enters. */
+export async function createDatabase(deps: Deps, container: string, database: string, role: string): Promise<void> {
+  const [name, owner] = [identifier(database), identifier(role)];
+  await psql(deps, container, `create database ${name} owner ${owner} template template0`);
+  await psql(deps, container, `revoke all on database ${name} from public`);
+}
+
 /** A name as SQL takes it. */
 export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;

@@ -1,4 +1,4 @@
-import { mkdir, open, rename } from "node:fs/promises";
+import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Writes a file so that after a crash it is the old one or the new one, and on disk. Its folder is made for its owner alone. */
@@ -13,6 +13,16 @@ export async function writeWhole(path: string, text: string, mode?: number): Pro
     await file.close();
   }
   await rename(draft, path);
+}
+
+/** A file's JSON, or undefined where it is not there. */
+export async function readJsonFile<Content>(path: string): Promise<Content | undefined> {
+  try {
+    return JSON.parse(await readFile(path, "utf8")) as Content;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 /** Writes JSON for its owner alone, whole or not at all. */

@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../infra/lib/errors.ts";
 import {
@@ -13,6 +13,7 @@ import {
 import type { Deps } from "../lib/deps.ts";
 import { root } from "../lib/project.ts";
 import { readConfigFile } from "../lib/stack-file.ts";
+import { writeWhole } from "../lib/whole-file.ts";
 import type { Step } from "./step.ts";
 
 /** The pinned registry images: the project folder's own, or the checkout's. */
@@ -51,8 +52,7 @@ export async function pinImage(deps: Deps, key: string, image: LockedImage, mirr
 
 async function writeLock(deps: Deps, lock: ImageLock): Promise<void> {
   const path = lockPath(deps);
-  await writeFile(`${path}.new`, `${JSON.stringify(lock, undefined, 2)}\n`);
-  await rename(`${path}.new`, path);
+  await writeWhole(path, `${JSON.stringify(lock, undefined, 2)}\n`);
 }
 
 /** Pulls an image. @returns the digest that the registry gave it @throws UserError when it cannot be pulled */

@@ -5,7 +5,7 @@
  * pgbench's tables, which compress well, and as much of random text, which does not.
  */
 import { docker, dockerOutput } from "../../infra/lib/docker.ts";
-import { removeProjectsOf } from "../support/engine-objects.ts";
+import { removeProjectsOf, removeProjectsOnInterrupt } from "../support/engine-objects.ts";
 import { makeProject, type TestProject } from "../support/stacks.ts";
 import { machine, median, secondsOf, show } from "./figures.ts";
 
@@ -19,12 +19,7 @@ interface Round {
 }
 
 async function main(): Promise<void> {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => {
-      removeProjectsOf(process.pid);
-      process.exit(130);
-    });
-  }
+  removeProjectsOnInterrupt();
   try {
     const project = await makeProject({ owner: process.pid, letta: { backup: { drillOnStart: false } } });
     await project.up(project.letta);

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { localFile } from "../../infra/lib/images.ts";
 import { root } from "../../scripts/lib/project.ts";
-import { removeProjectsOf } from "../support/engine-objects.ts";
+import { removeProjectsOf, removeProjectsOnInterrupt } from "../support/engine-objects.ts";
 import { freePorts } from "../support/free-places.ts";
 import { makeProject, succeeded } from "../support/stacks.ts";
 import { machine, median, secondsOf, show } from "./figures.ts";
@@ -26,12 +26,7 @@ interface Figure {
 }
 
 async function main(): Promise<void> {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => {
-      removeProjectsOf(process.pid);
-      process.exit(130);
-    });
-  }
+  removeProjectsOnInterrupt();
   const peer = await measurePeer();
   const figures = new Map<string, number[]>();
   for (let round = 0; round < rounds; round++) await measureStacks(figures);

@@ -10,6 +10,7 @@ import { headerValues, rawRequest } from "../support/raw-request.ts";
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts";
 import { ownProject } from "../support/shared-stacks.ts";
 import { succeeded, type TestProject } from "../support/stacks.ts";
+import { upgradeOf } from "../support/upgrades.ts";
 
 /**
  * Between images that are built here on the local Letta, each with one migration more. The real releases are for the
@@ -45,14 +46,7 @@ afterAll(async () => {
   await removeDerived();
 });
 
-const upgrade = async (...args: string[]): Promise<UpgradeResult> => {
-  const { stdout, output } = await project.command(["letta", "upgrade", "--yes", "--json", ...args]);
-  try {
-    return JSON.parse(stdout) as UpgradeResult;
-  } catch {
-    throw new Error(`letta upgrade told no result:\n${output}`);
-  }
-};
+const upgrade = (...args: string[]) => upgradeOf(project, args);
 const ask = async (method: string, path: string) => {
   const { urls, serverPassword } = await project.lettaOutputs();
   return rawRequest(urls.sse, path, { method, headers: { authorization: `Bearer ${serverPassword}` } });

@@ -7,7 +7,6 @@ import type { LettaEndpoint } from "../../infra/lib/letta-api.ts";
 import { realDeps } from "../../scripts/lib/deps.ts";
 import { root } from "../../scripts/lib/project.ts";
 import { differences } from "../../scripts/lib/upgrade/compare.ts";
-import type { UpgradeResult } from "../../scripts/lib/upgrade/conclude.ts";
 import { requireImage } from "../../scripts/lib/upgrade/images.ts";
 import { takeInventory } from "../../scripts/lib/upgrade/inventory.ts";
 import { say } from "../support/conversation.ts";
@@ -18,6 +17,7 @@ import { deriveLetta, failingMigration, outsideRehearsal, removeDerived } from "
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts";
 import { ownProject } from "../support/shared-stacks.ts";
 import { succeeded, type TestProject } from "../support/stacks.ts";
+import { upgradeOf } from "../support/upgrades.ts";
 
 let project: TestProject;
 let model: ScriptedModel;
@@ -40,14 +40,7 @@ afterAll(async () => {
   await removeDerived();
 });
 
-const upgrade = async (...args: string[]): Promise<UpgradeResult> => {
-  const { stdout, output } = await project.command(["letta", "upgrade", "--yes", "--json", ...args]);
-  try {
-    return JSON.parse(stdout) as UpgradeResult;
-  } catch {
-    throw new Error(`letta upgrade told no result:\n${output}`);
-  }
-};
+const upgrade = (...args: string[]) => upgradeOf(project, args);
 const inventory = () => takeInventory(realDeps(), { container: `${project.letta}-postgres`, database: "letta" });
 const server = async () => (await inspectContainer(`${project.letta}-server`))?.Config.Image;
 

@@ -25,9 +25,8 @@ function copied(part: string, engine: "pgbackrest" | "core", offsite: Offsite): 
   );
 }
 
-/** The state as the agent wrote it last. */
-async function statusOf({ agent }: BackedUpPostgres): Promise<BackupStatus> {
-  return JSON.parse(await dockerOutput(["exec", agent, "cat", `${paths.status}/status.json`]));
+async function statusOf(database: BackedUpPostgres): Promise<BackupStatus> {
+  return database.succeed<BackupStatus>("status");
 }
 
 async function offsiteOf(database: BackedUpPostgres) {

@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Deps } from "../../lib/deps.ts";
-import { writeWholeJson } from "../../lib/whole-file.ts";
+import { readJsonFile, writeWholeJson } from "../../lib/whole-file.ts";
 import type { ServerRestore } from "./server.ts";
 
 /** One change of the volume that a stack's Postgres is on. */
@@ -13,12 +12,7 @@ export interface VolumeSwitch {
 
 /** The changes of a stack's volume, oldest first; empty when there was none. */
 export async function readSwitches(deps: Deps, stack: string): Promise<VolumeSwitch[]> {
-  try {
-    return JSON.parse(await readFile(historyFile(deps, stack), "utf8")) as VolumeSwitch[];
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
+  return (await readJsonFile<VolumeSwitch[]>(historyFile(deps, stack))) ?? [];
 }
 
 /** Writes a change down; once, however often a killed run is gone on with. */

@@ -5,7 +5,7 @@ import { withProgress } from "../../lib/agent-progress.ts";
 import { type AgentSite, type BackupStack, oneOff } from "../../lib/agent-stack.ts";
 import type { Deps } from "../../lib/deps.ts";
 import { stamp } from "../../lib/operation.ts";
-import { identifier, inPostgres, psql } from "../../lib/psql.ts";
+import { createDatabase, inPostgres } from "../../lib/psql.ts";
 import { countDatabase, differences } from "../../lib/rows.ts";
 import type { ProjectRestore } from "./project.ts";
 import { prepareForTables } from "./tables.ts";
@@ -32,7 +32,7 @@ export async function loadDatabase(deps: Deps, site: BackupStack, operation: Pro
   await withProgress(deps, { id: "restore", title: `Restore of the cluster into volume ${cluster}` }, (report) =>
     callAgent<Restored>(deps, oneOff(site, { name: "restore", args: restoring, cluster }), report),
   );
-  await createDatabase(deps, postgres, operation);
+  await createDatabase(deps, postgres, loaded, project);
   const sections = tables.length === 0 ? [] : await prepareForTables(deps, postgres, operation);
   const extracting = ["extract", "--database", project, ...(tables.length === 0 ? [] : ["--tables", tables.join(",")])];
   const loading = inPostgres(postgres, "pg_restore", "--dbname", loaded, "--exit-on-error", ...sections);
@@ -41,13 +41,6 @@ export async function loadDatabase(deps: Deps, site: BackupStack, operation: Pro
     callAgent<Extract>(deps, { ...oneOff(site, { name: "extract", args: extracting, cluster }), consumer }, report),
   );
   if (rows !== undefined) await requireAllRows(deps, postgres, operation, rows);
-}
-
-/** A database such as provisioning makes; the project's role has it, and nobody else enters. */
-async function createDatabase(deps: Deps, postgres: string, { project, loaded }: ProjectRestore): Promise<void> {
-  const [name, owner] = [identifier(loaded), identifier(project)];
-  await psql(deps, postgres, `create database ${name} owner ${owner} template template0`);
-  await psql(deps, postgres, `revoke all on database ${name} from public`);
 }
 
 /** @throws UserError when a table has not the rows that it had in the restored cluster */

@@ -1,6 +1,6 @@
 import { UserError } from "../../../infra/lib/errors.ts";
 import type { Deps } from "../deps.ts";
-import { identifier, inPostgres, literal, psql } from "../psql.ts";
+import { createDatabase, identifier, inPostgres, literal, psql } from "../psql.ts";
 import { type Place, queryJson } from "./inventory.ts";
 
 /** An extension of a database. */
@@ -30,12 +30,7 @@ export const dumpOptions = [
  * @throws UserError with what pg_dump or pg_restore said
  */
 export async function transfer(deps: Deps, source: Source, to: Place, role: string): Promise<void> {
-  await psql(
-    deps,
-    to.container,
-    `create database ${identifier(to.database)} owner ${identifier(role)} template template0;`,
-  );
-  await psql(deps, to.container, `revoke all on database ${identifier(to.database)} from public;`);
+  await createDatabase(deps, to.container, to.database, role);
   await makeExtensions(deps, source.place, to, role);
   const restore = inPostgres(to.container, "pg_restore", "--exit-on-error", "--no-owner", "--role", role, "--dbname");
   const { exitCode, stderr } = await deps.$({ nothrow: true })`

@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { savePoints } from "./archive.ts";
 import { readDrill } from "./drill.ts";
-import { Attempts, isDue, nextRun } from "./due.ts";
+import { Attempts, isDue } from "./due.ts";
 import type { BackupRecord, BackupType, Check, Engine, Pace } from "./engines/engine.ts";
 import { BackupError } from "./errors.ts";
 import type { Report } from "./events.ts";
 import { archiveFiles, dumpDatabases, escrowKeys } from "./extras.ts";
-import { Heartbeats, type Recoverability } from "./heartbeat.ts";
+import { Heartbeats } from "./heartbeat.ts";
 import { readJson, writeJson } from "./json-file.ts";
 import { OffsitePushes } from "./offsite-pushes.ts";
 import { paths } from "./paths.ts";
@@ -29,7 +29,7 @@ export class Agent {
   readonly #heartbeats: Heartbeats;
   readonly #attempts = new Attempts();
   #remembered: Remembered = { since: new Date().toISOString() };
-  #recoverability: Recoverability = { newest: undefined, lossSeconds: null };
+  #lossSeconds: number | null = null;
   #backups: BackupRecord[] = [];
   #isEngineReady = false;
   #engineProblem: string | null = null;
@@ -74,12 +74,11 @@ export class Agent {
 
   async beat(): Promise<void> {
     try {
-      this.#recoverability = await this.#heartbeats.beat();
+      this.#lossSeconds = await this.#heartbeats.beat();
       this.#postgresProblem = null;
     } catch (error) {
       this.#postgresProblem = (error as Error).message;
     }
-    await writeJson(join(paths.status, "status.json"), await this.status());
   }
 
   /** Starts what is due; nothing waits behind a job that is running. */
@@ -167,8 +166,7 @@ export class Agent {
   async status(): Promise<BackupStatus> {
     const offsite = this.#offsite?.status(this.#remembered.since);
     const remembered = { ...this.#remembered, ...(offsite === undefined ? {} : { offsite }) };
-    const status = statusOf(this.settings, remembered, await this.#observe());
-    return { ...status, nextBackupAt: nextRun(this.settings.schedule.incremental) };
+    return statusOf(this.settings, remembered, await this.#observe());
   }
 
   #dueBackup(): BackupType | undefined {
@@ -226,7 +224,7 @@ export class Agent {
       backups: this.#backups,
       archiver: this.#postgresProblem === null ? await this.#archiver() : null,
       postgresProblem: this.#postgresProblem,
-      lossSeconds: this.#recoverability.lossSeconds,
+      lossSeconds: this.#lossSeconds,
       drill: await readDrill(),
       rpoZero: this.engine.rpoZero(),
       engineProblem: this.#engineProblem,

@@ -1,6 +1,7 @@
-import { stat } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { paths } from "./paths.ts";
 import type { Settings } from "./settings.ts";
+import { stamp } from "./stamp.ts";
 import type { EncryptedStore } from "./store.ts";
 
 /** A logical dump of one database. */
@@ -39,7 +40,7 @@ export async function archiveFiles(store: EncryptedStore, { retention }: Setting
     ["letta-home", paths.lettaHome],
     ["letta-data", paths.lettaData],
   ] as const) {
-    if (!(await exists(folder))) continue;
+    if (!existsSync(folder)) continue;
     // 1 is "some files changed while they were read", which files in use do.
     const script = 'tar --create --zstd --numeric-owner --ignore-failed-read --directory "$1" . || [ $? -eq 1 ]';
     await store.put(`${name}/${stamp()}.tar.zst`, [["sh", ["-c", script, "archive", folder], { asRoot: true }]]);
@@ -49,16 +50,4 @@ export async function archiveFiles(store: EncryptedStore, { retention }: Setting
 
 async function keepNewest(store: EncryptedStore, folder: string, count: number): Promise<void> {
   for (const { name } of (await store.list(folder)).slice(0, -count)) await store.remove(name);
-}
-
-/** Now, as file names have it. */
-function stamp(): string {
-  return new Date().toISOString().replace(/[-:]|\.\d+/g, "");
-}
-
-function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

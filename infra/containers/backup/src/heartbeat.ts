@@ -4,6 +4,7 @@ import { countRows, type RowCounts } from "./checks.ts";
 import { readJson, writeJson } from "./json-file.ts";
 import { paths } from "./paths.ts";
 import { withPostgres } from "./postgres.ts";
+import { stamp } from "./stamp.ts";
 
 /** A moment that was written into the database itself, and what is known of it outside. */
 export interface Heartbeat {
@@ -19,14 +20,6 @@ export interface Heartbeat {
   /** Rows counted just before and just after the restore point. */
   readonly rows?: { readonly before: RowCounts; readonly after: RowCounts };
   isRecoverable: boolean;
-}
-
-/** What the heartbeats tell of the archive. */
-export interface Recoverability {
-  /** The newest moment that could be restored if the database were lost now. */
-  readonly newest: Heartbeat | undefined;
-  /** Age of the oldest write that would be lost now, in seconds, 0 without any; null while nothing can be restored. */
-  readonly lossSeconds: number | null;
 }
 
 const file = join(paths.status, "heartbeats.json");
@@ -56,15 +49,23 @@ export class Heartbeats {
     this.#beats = (await readJson<Heartbeat[]>(file)) ?? [];
   }
 
-  /** One turn: writes a heartbeat when there is a reason to, and looks which ones are archived by now. */
-  async beat(now = Date.now()): Promise<Recoverability> {
+  /**
+   * One turn: writes a heartbeat when there is a reason to, and looks which ones are archived by now.
+   *
+   * @returns age of the oldest write that would be lost if the database were lost now, in seconds, 0 without any; null
+   *   while nothing can be restored
+   */
+  async beat(now = Date.now()): Promise<number | null> {
     return withPostgres(async (client) => {
-      if (!this.#isPrepared) await this.#prepare(client);
+      const isFirst = !this.#isPrepared;
+      if (isFirst) await this.#prepare(client);
       const activity = await rowsWritten(client);
-      if (this.#isDue(activity, now)) await this.#write(client, activity, now);
-      await this.#look(client);
-      await writeJson(file, this.#beats);
-      return this.#recoverability(activity, now);
+      const isDue = this.#isDue(activity, now);
+      if (isDue) await this.#write(client, activity, now);
+      const hasNews = await this.#look(client);
+      // An idle machine is not to write to its disk at each turn.
+      if (isFirst || isDue || hasNews) await writeJson(file, this.#beats);
+      return this.#lossSeconds(activity, now);
     });
   }
 
@@ -137,22 +138,23 @@ export class Heartbeats {
     });
   }
 
-  async #look(client: pg.Client): Promise<void> {
+  /** @returns whether any more of them can be restored */
+  async #look(client: pg.Client): Promise<boolean> {
     const open = this.#beats.filter(({ isRecoverable }) => !isRecoverable);
-    if (open.length === 0) return;
+    if (open.length === 0) return false;
     const { rows } = await client.query<{ id: string }>(
       `select id from unnest($1::bigint[], $2::pg_lsn[]) as beat (id, lsn) where ${this.#isRecoverable}`,
       [open.map(({ id }) => id), open.map(({ lsn }) => lsn)],
     );
     const ids = new Set(rows.map(({ id }) => Number(id)));
     for (const beat of open) if (ids.has(beat.id)) beat.isRecoverable = true;
+    return ids.size > 0;
   }
 
-  #recoverability(activity: string, now: number): Recoverability {
+  #lossSeconds(activity: string, now: number): number | null {
     const newest = this.#beats.findLast(({ isRecoverable }) => isRecoverable);
-    if (newest === undefined) return { newest, lossSeconds: null };
-    const isUpToDate = newest.activity === activity;
-    return { newest, lossSeconds: isUpToDate ? 0 : Math.max(0, (now - Date.parse(newest.at)) / 1000) };
+    if (newest === undefined) return null;
+    return newest.activity === activity ? 0 : Math.max(0, (now - Date.parse(newest.at)) / 1000);
   }
 }
 
@@ -163,7 +165,7 @@ export async function readHeartbeats(): Promise<Heartbeat[]> {
 
 /** Names carry their time, so that a restore knows from the name alone which backup it needs. */
 export function pointName(at: Date): string {
-  return `hb_${at.toISOString().replace(/[-:]|\.\d+/g, "")}`;
+  return `hb_${stamp(at)}`;
 }
 
 /** The time in a heartbeat's name, or undefined for another name. */

@@ -34,6 +34,21 @@ const toStdout: Report = (event) => void process.stdout.write(`${JSON.stringify(
 const program = new Command("backup").description("The backup agent of a letta stack");
 program.option("--settings <file>", "the settings, - for standard input", paths.settings);
 
+/** Tells a command's last event, which says how it ended. */
+function conclude(report: Report, last: BackupEvent): void {
+  report(last);
+  process.exitCode = last.event === "result" ? 0 : 1;
+}
+
+/** The event that a piece of work ends with. */
+async function outcome(work: () => Promise<unknown>): Promise<BackupEvent> {
+  try {
+    return { event: "result", value: await work() };
+  } catch (error) {
+    return errorEvent(error);
+  }
+}
+
 /** Adds a command that the serving process runs. */
 function remote(name: string, description: string, flags: string[] = [], argument?: string): void {
   const command = program.command(name).description(description);
@@ -41,9 +56,7 @@ function remote(name: string, description: string, flags: string[] = [], argumen
   for (const flag of flags) command.option(flag);
   command.action(async (...args: unknown[]) => {
     const options = { ...command.opts(), ...(argument === undefined ? {} : { [argument]: String(args[0]) }) };
-    const last = await sendControl({ command: name, options }, toStdout);
-    toStdout(last);
-    process.exitCode = last.event === "result" ? 0 : 1;
+    conclude(toStdout, await sendControl({ command: name, options }, toStdout));
   });
 }
 
@@ -54,15 +67,8 @@ function local(
   work: (settings: Settings, options: Options, args: string[]) => Promise<unknown>,
 ): void {
   command.action(async () => {
-    let last: BackupEvent;
-    try {
-      const options = command.optsWithGlobals<Options>();
-      last = { event: "result", value: await work(await readSettings(options), options, command.args) };
-    } catch (error) {
-      last = errorEvent(error);
-    }
-    report(last);
-    process.exitCode = last.event === "result" ? 0 : 1;
+    const options = command.optsWithGlobals<Options>();
+    conclude(report, await outcome(async () => work(await readSettings(options), options, command.args)));
   });
 }
 
@@ -73,9 +79,9 @@ program
   .action(async () => {
     // The repository alone tells it, where nobody serves.
     const isServed = program.opts<Options>().settings === paths.settings;
-    const last = isServed ? await sendControl({ command: "list", options: {} }, toStdout) : await listAlone();
-    toStdout(last);
-    process.exitCode = last.event === "result" ? 0 : 1;
+    const listAlone = async () => listing(await chooseEngine(await readSettings(program.opts<Options>())));
+    const last = isServed ? sendControl({ command: "list", options: {} }, toStdout) : outcome(listAlone);
+    conclude(toStdout, await last);
   });
 remote("verify", "read the whole repository");
 remote("expire", "remove what retention does not keep");
@@ -86,9 +92,7 @@ remote("dump", "dump every database, and archive Letta's files");
 remote("drill", "rehearse a restore", ["--to <point>"]);
 const offsite = program.command("offsite").description("the copy on another host");
 offsite.command("push").action(async () => {
-  const last = await sendControl({ command: "offsite push", options: {} }, toStdout);
-  toStdout(last);
-  process.exitCode = last.event === "result" ? 0 : 1;
+  conclude(toStdout, await sendControl({ command: "offsite push", options: {} }, toStdout));
 });
 
 local(offsite.command("pull"), toStdout, async (settings) => pullRepository(settings, toStdout));
@@ -124,14 +128,6 @@ program.command("serve-drill").action(async () => serving(serveDrill));
 async function serving(run: typeof serve): Promise<void> {
   const settings = await readSettings(program.opts<Options>());
   await run(settings, await chooseEngine(settings));
-}
-
-async function listAlone(): Promise<BackupEvent> {
-  try {
-    return { event: "result", value: await listing(await chooseEngine(await readSettings(program.opts<Options>()))) };
-  } catch (error) {
-    return errorEvent(error);
-  }
 }
 
 function files({ recoveryKey }: Settings): EncryptedStore {
@@ -203,6 +199,5 @@ async function firstLine(): Promise<string> {
 try {
   await program.parseAsync();
 } catch (error) {
-  toStdout(errorEvent(error));
-  process.exitCode = 1;
+  conclude(toStdout, errorEvent(error));
 }

@@ -5,6 +5,7 @@ import { pointTime, prepareHeartbeats, readHeartbeats } from "./heartbeat.ts";
 import { readJson, writeJson } from "./json-file.ts";
 import { paths } from "./paths.ts";
 import { withPostgres } from "./postgres.ts";
+import { until } from "./until.ts";
 
 /** A moment with a name. */
 export interface RestorePoint {
@@ -44,16 +45,10 @@ export async function createPoint(name: string, engine: Engine): Promise<Restore
     await client.query("insert into backup.heartbeat default values");
     await client.query("select pg_switch_wal()");
     const isThere = `select ${engine.isRecoverable} as done from (values ($1::pg_lsn)) as point (lsn)`;
-    const deadline = Date.now() + 120_000;
-    while ((await client.query<{ done: boolean }>(isThere, [lsn])).rows[0]?.done !== true) {
-      if (Date.now() > deadline) {
-        throw new BackupError(
-          `restore point "${name}" was made but is not in the repository after two minutes`,
-          "make status",
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
+    const isArchived = async () => (await client.query<{ done: boolean }>(isThere, [lsn])).rows[0]?.done === true;
+    const problem = () =>
+      new BackupError(`restore point "${name}" was made but is not in the repository after two minutes`, "make status");
+    await until(isArchived, 120_000, problem);
     const point = { name, at: at.toISOString() };
     await writeJson(file, [...points, point]);
     return { ...point, lsn };

@@ -90,7 +90,7 @@ async function recoveryEnd(server: PrivateServer): Promise<{ lsn: string; segmen
       "",
     { socket: server.socket },
   );
-  return { lsn, segment, at: time === undefined ? null : new Date(time.replace(/ ([A-Z]+)$/, " $1")).toISOString() };
+  return { lsn, segment, at: time === undefined ? null : new Date(time).toISOString() };
 }
 
 /** Without a target Postgres takes the first gap in the WAL for its end, and says nothing. */

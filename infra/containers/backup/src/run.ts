@@ -11,12 +11,10 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Default: Postgres' user where this process may change its user, else its own. */
   readonly asRoot?: boolean;
-  readonly cwd?: string;
   /** What the program reads; default: nothing. */
   readonly input?: Readable | string;
   /** Each line of both of its outputs, as it comes; then `stdout` is empty. */
   readonly onLine?: (line: string) => void;
-  readonly signal?: AbortSignal;
 }
 
 export interface RunResult {
@@ -31,10 +29,9 @@ export function start(file: string, args: readonly string[], options: RunOptions
   const isRoot = process.getuid?.() === 0;
   return spawn(file, [...args], {
     ...(isRoot && options.asRoot !== true ? postgresUser : {}),
-    cwd: options.cwd ?? "/",
+    cwd: "/",
     env: { ...process.env, ...options.env },
     stdio: ["pipe", "pipe", "pipe"],
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
 }
 
@@ -133,7 +130,6 @@ export function ended(child: ChildProcess, file: string): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") reject(new BackupError(`${file} is not in this image`, "make setup"));
-      else if (error.name === "AbortError") resolve(143);
       else reject(error);
     });
     child.once("close", (code) => resolve(code ?? 137));

@@ -16,7 +16,7 @@ const silent: Report = () => {};
 
 /** Serves the sidecar until it is told to stop. */
 export async function serve(settings: Settings, engine: Engine): Promise<void> {
-  await output("mkdir", ["-p", paths.status, paths.files], { asRoot: false });
+  await output("mkdir", ["-p", paths.status, paths.files]);
   await repositoryId();
   const agent = new Agent(settings, engine);
   await agent.load();

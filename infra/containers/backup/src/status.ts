@@ -1,5 +1,5 @@
 import type { DrillResult } from "./drill.ts";
-import { overdueSeconds } from "./due.ts";
+import { nextRun, overdueSeconds } from "./due.ts";
 import type { BackupRecord, Check } from "./engines/engine.ts";
 import type { Settings } from "./settings.ts";
 
@@ -92,7 +92,7 @@ export function statusOf(
     serving: true as const,
     running: observed.running,
     lastBackup: last === undefined ? null : summary(last),
-    nextBackupAt: null,
+    nextBackupAt: nextRun(settings.schedule.incremental, now),
     archive,
     lossSeconds: observed.lossSeconds,
     verify: verify === undefined ? null : { at: verify.at, ok: verify.problem === null, problem: verify.problem },

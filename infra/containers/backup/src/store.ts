@@ -1,5 +1,5 @@
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { open, readdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { chain, output, type Stage } from "./run.ts";
 
@@ -30,7 +30,7 @@ export class EncryptedStore {
   async put(name: string, source: readonly Stage[] | Readable, onBytes?: (bytes: number) => void): Promise<number> {
     const final = this.#path(name);
     const partial = this.#path(`${name}.new`);
-    await makeFolder(dirname(final), this.folder);
+    await output("mkdir", ["-p", dirname(final)]);
     const sink: Stage = ["rclone", ["rcat", `store:${name}.new`], { env: await this.environment() }];
     const counting = onBytes === undefined ? {} : { onBytes };
     if (Array.isArray(source)) await chain([...source, sink], counting);
@@ -96,12 +96,6 @@ async function remoteEnvironment(folder: string, key: string): Promise<Record<st
     RCLONE_CONFIG_STORE_DIRECTORY_NAME_ENCRYPTION: "false",
     RCLONE_CONFIG_STORE_PASSWORD: password.trim(),
   };
-}
-
-/** Makes a folder for Postgres' user, whoever this process is. */
-async function makeFolder(folder: string, root: string): Promise<void> {
-  if (basename(folder) !== basename(root)) await output("mkdir", ["-p", folder]);
-  else await mkdir(folder, { recursive: true });
 }
 
 /** Neither rclone nor a rename waits for the disk. */

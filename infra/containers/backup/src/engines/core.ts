@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { BackupError } from "../errors.ts";
 import type { Report } from "../events.ts";
 import { paths } from "../paths.ts";
 import { output } from "../run.ts";
 import type { Settings } from "../settings.ts";
 import { EncryptedStore } from "../store.ts";
+import { until } from "../until.ts";
 import { isStreaming, WalSink } from "../wal-sink.ts";
 import { sinkName } from "../wal-sink-receiver.ts";
 import { CoreArchive } from "./core-archive.ts";
@@ -47,7 +47,8 @@ export function coreEngine(settings: Settings, log: (line: string) => void = (li
       }
       sink.start();
       walSwitch.start();
-      await until(isStreaming, 5000, () => `Postgres does not stream its WAL: ${sink.problem ?? "not yet"}`);
+      const problem = () => new BackupError(`Postgres does not stream its WAL: ${sink.problem ?? "not yet"}`);
+      await until(() => isStreaming().catch(() => false), 5000, problem);
     },
     async stop() {
       walSwitch.stop();
@@ -59,8 +60,9 @@ export function coreEngine(settings: Settings, log: (line: string) => void = (li
       const taken = await takeOrFull(store, cluster, { type, pace, known }, report);
       report({ event: "step", title: "waiting for its WAL" });
       const isArchived = async () => (await missingFor(store, taken.record)).length === 0;
-      const problem = () => `WAL of the backup is not archived: ${archive.state.failing ?? sink.problem ?? "not yet"}`;
-      await until(isArchived, archiveTimeout, problem);
+      const reason = () => archive.state.failing ?? sink.problem ?? "not yet";
+      const problem = () => new BackupError(`WAL of the backup is not archived: ${reason()}`);
+      await until(() => isArchived().catch(() => false), archiveTimeout, problem);
       const text = `${JSON.stringify(taken.record)}\n`;
       await store.put(taken.names.record, [["cat", [], { input: text }]]);
       await gap.look();
@@ -136,13 +138,4 @@ async function parentFor(
 async function missingFor(store: EncryptedStore, record: CoreRecord): Promise<string[]> {
   const archived = new Set((await new CoreArchive(store).list()).map(({ name, isPartial }) => !isPartial && name));
   return [record.startSegment, record.stopSegment].filter((name) => !archived.has(name));
-}
-
-/** @throws BackupError when that does not become true in time */
-async function until(isTrue: () => Promise<boolean>, milliseconds: number, problem: () => string): Promise<void> {
-  const deadline = Date.now() + milliseconds;
-  while (!(await isTrue().catch(() => false))) {
-    if (Date.now() > deadline) throw new BackupError(problem());
-    await sleep(200);
-  }
 }
