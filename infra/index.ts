@@ -20,7 +20,12 @@ async function letta(raw: RawConfig, stack: string) {
   const { parseLettaConfig } = await import("./config/letta.ts");
   const config = parseLettaConfig(raw, stack);
   const containers = lettaContainers(config.prefix, config.backup.engine !== "off");
-  await checkHost(claims(stack, config, lettaNames(config.prefix).network, containers));
+  const names = lettaNames(config.prefix);
+  const networks = [
+    { key: "subnet", name: names.network, subnet: config.subnet },
+    { key: "internalSubnet", name: names.internalNetwork, subnet: config.internalSubnet },
+  ];
+  await checkHost(claims(stack, config, networks, containers));
   const { retiredProjects } = await import("./stacks/retired-projects.ts");
   const { lettaStack } = await import("./stacks/letta.ts");
   return lettaStack(config, imageRoot(config.images), await retiredProjects(config.projects));
@@ -31,7 +36,8 @@ async function thoth(raw: RawConfig, stack: string) {
   const config = parseThothConfig(raw, stack, root);
   const names = thothNames(config.prefix);
   const containers = thothRoles.map((role) => names.role(role));
-  await checkHost(claims(stack, config, names.network, containers));
+  const networks = [{ key: "subnet", name: names.network, subnet: config.subnet }];
+  await checkHost(claims(stack, config, networks, containers));
   const { readLettaStack } = await import("./stacks/outputs.ts");
   const reference = await readLettaStack(config.lettaStack, config.project);
   return (await import("./stacks/thoth.ts")).thothStack(config, reference, imageRoot(reference.outputs.images));
@@ -53,15 +59,20 @@ function kindOf(raw: RawConfig, stack: string): "letta" | "thoth" {
 }
 
 /** What a stack is going to take of this host. */
-function claims(stack: string, config: Placement, network: string, containers: readonly string[]): HostClaims {
-  const { prefix, bindAddress, ports, subnet } = config;
+function claims(
+  stack: string,
+  config: Placement,
+  networks: HostClaims["networks"],
+  containers: readonly string[],
+): HostClaims {
+  const { prefix, bindAddress, ports } = config;
   const portKeys = Object.entries(ports).map(([key, port]) => [`ports.${key}`, port] as const);
   return {
     stack,
     prefix,
     bindAddress,
     ports: Object.fromEntries(portKeys),
-    network: { name: network, subnet },
+    networks,
     containers,
   };
 }
@@ -71,5 +82,4 @@ interface Placement {
   readonly prefix: string;
   readonly bindAddress: string;
   readonly ports: Readonly<Record<string, number>>;
-  readonly subnet: string;
 }

@@ -6,6 +6,7 @@ import type { MigrationInputs } from "../providers/migration.ts";
 import type { NetworkClientsInputs } from "../providers/network-clients.ts";
 import type { ReadinessInputs } from "../providers/readiness.ts";
 import type { VaultFolderInputs } from "../providers/vault-folder.ts";
+import type { VolumeFileInputs } from "../providers/volume-file.ts";
 
 /** The modules of infra/providers, each with a `dynamic.ResourceProvider` as its default export, and their inputs. */
 export interface ProviderInputs {
@@ -16,6 +17,7 @@ export interface ProviderInputs {
   "network-clients": NetworkClientsInputs;
   readiness: ReadinessInputs;
   "vault-folder": VaultFolderInputs;
+  "volume-file": VolumeFileInputs;
 }
 
 type Args<Inputs> = { [Key in keyof Inputs]: pulumi.Input<Inputs[Key]> };

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { lettaNames } from "../lib/names.ts";
+import { subnetsOverlap } from "../lib/network.ts";
 import { backupSchema } from "./backup.ts";
 import {
   bindAddressSchema,
@@ -23,6 +24,31 @@ const projectSchema = z
       !["letta", "postgres", "template0", "template1", "public", "none"].includes(name) && !name.startsWith("pg_"),
     "is a name Postgres or Letta uses",
   );
+
+/** Which generation of credentials counts; see lib/credentials.ts. */
+const credentialStateSchema = z.strictObject({
+  generation: z.int().min(1).default(1),
+  /** The generation before still works. */
+  overlap: z.boolean().default(false),
+});
+
+/** What one project may take of the SSE proxy; beyond it a request is answered 429. */
+const projectLimitsSchema = z.strictObject({
+  /** Requests, on average over seconds. */
+  requestsPerSecond: z.int().min(1).max(10_000).default(50),
+  /** Requests at once beyond that average. */
+  burst: z.int().min(0).max(10_000).default(100),
+  /** Connections that are open at a time. */
+  connections: z.int().min(1).max(10_000).default(64),
+  /** Runs of agents, streamed or not, that are under way at a time. */
+  runs: z.int().min(1).max(1000).default(8),
+});
+
+/** TLS on the SSE proxy's port. */
+const tlsSchema = z.union(
+  [z.literal("self-signed"), z.strictObject({ certificateFile: z.string().min(1), keyFile: z.string().min(1) })],
+  'must be "self-signed", or certificateFile and keyFile: paths of PEM files on this host',
+);
 
 const originSchema = z
   .string()
@@ -54,6 +80,10 @@ const sizesSchema = z
     drill: z.strictObject({ memoryMiB: mebibytes(512).default(768) }).prefault({}),
     /** Postgres connections that one project may hold. */
     projectConnections: z.int().min(1).max(1000).default(30),
+    /** How long one statement of a project may run, in seconds, unless its session says otherwise; 0: no limit. */
+    projectStatementSeconds: z.int().min(0).default(300),
+    /** How long a project's transaction may wait for its client, in seconds, unless its session says otherwise; 0: no limit. */
+    projectIdleInTransactionSeconds: z.int().min(0).default(60),
   })
   .superRefine((sizes, context) => {
     const { workers, poolSize, maxOverflow } = sizes.server;
@@ -105,10 +135,19 @@ const lettaSchema = z.strictObject({
     sse: portSchema.default(8284),
   }).prefault({}),
   subnet: subnetSchema.default("172.22.0.0/16"),
+  /** Subnet of the network that Redis and Letta are on, without a way out. */
+  internalSubnet: subnetSchema.default("172.23.0.0/24"),
   projects: z
     .array(projectSchema)
     .default(["thoth"])
     .refine((names) => new Set(names).size === names.length, "names a project twice"),
+  /** The project that acts as Letta's default user, who has the agents of every older installation. */
+  defaultProject: z.string().default("thoth"),
+  /** Project, or `letta` for what Letta itself logs in with -> which credentials count; set by `letta projects rotate`. */
+  credentials: z.record(z.string(), credentialStateSchema).default({}),
+  projectLimits: projectLimitsSchema.prefault({}),
+  /** TLS on the SSE proxy's port; default: none, which is enough on 127.0.0.1. */
+  tls: tlsSchema.optional(),
   /** Browser origins that may call Letta through the SSE proxy and directly. */
   allowedOrigins: z
     .array(originSchema)
@@ -133,7 +172,7 @@ export type LettaConfig = Readonly<z.output<typeof lettaSchema> & { postgresVolu
 
 /** Completes and checks the letta stack's config. @throws UserError naming every mistake */
 export function parseLettaConfig(raw: RawConfig, stack: string): LettaConfig {
-  const schema = lettaSchema.superRefine(refuseOtherVolumes);
+  const schema = lettaSchema.superRefine(refuseOtherVolumes).superRefine(refuseSharedAddresses);
   const config = parseConfig(schema, { prefix: stack, ...raw }, stack);
   return { ...config, postgresVolume: config.postgresVolume ?? lettaNames(config.prefix).volumes.postgres };
 }
@@ -142,4 +181,10 @@ function refuseOtherVolumes({ prefix, postgresVolume }: z.output<typeof lettaSch
   const { postgres: _, ...others } = lettaNames(prefix).volumes;
   if (!Object.values(others).some((name) => name === postgresVolume)) return;
   context.addIssue({ code: "custom", path: ["postgresVolume"], message: "is another volume of this stack" });
+}
+
+function refuseSharedAddresses(config: z.output<typeof lettaSchema>, context: z.RefinementCtx): void {
+  const { subnet, internalSubnet } = config;
+  if (!subnetsOverlap(subnet, internalSubnet)) return;
+  context.addIssue({ code: "custom", path: ["internalSubnet"], message: `overlaps with subnet ${subnet}` });
 }

@@ -20,6 +20,8 @@ export const aliases = {
 export function lettaNames(prefix: string) {
   return {
     network: `${prefix}-network`,
+    /** Without a way out, and without projects: Redis, which Letta cannot be told a password of, is on this one alone. */
+    internalNetwork: `${prefix}-internal`,
     postgres: `${prefix}-postgres`,
     redis: `${prefix}-redis`,
     server: `${prefix}-server`,
@@ -33,6 +35,10 @@ export function lettaNames(prefix: string) {
       data: `${prefix}-data`,
       backup: `${prefix}-backup`,
       scratch: `${prefix}-scratch`,
+      /** What a container reads again while it runs; made anew by every update that lacks them. */
+      serverCredentials: `${prefix}-server-credentials`,
+      redisCredentials: `${prefix}-redis-credentials`,
+      nginxCredentials: `${prefix}-nginx-credentials`,
     },
   } as const;
 }

@@ -12,7 +12,8 @@ export interface HostClaims {
   readonly bindAddress: string;
   /** Config key -> port. */
   readonly ports: Readonly<Record<string, number>>;
-  readonly network: { readonly name: string; readonly subnet: string };
+  /** Each with the config key of its subnet. */
+  readonly networks: readonly { readonly key: string; readonly name: string; readonly subnet: string }[];
   readonly containers: readonly string[];
 }
 
@@ -26,7 +27,7 @@ export async function checkHost(claims: HostClaims): Promise<void> {
   const problems = (
     await Promise.all([
       ...Object.entries(claims.ports).map(([key, port]) => portProblem(key, port, claims)),
-      subnetProblem(claims),
+      ...claims.networks.map((network) => subnetProblem(network, claims)),
       ...claims.containers.map((name) => nameProblem(name, claims)),
     ])
   ).filter((problem) => problem !== undefined);
@@ -59,19 +60,23 @@ function listenError(host: string, port: number): Promise<string | undefined> {
   });
 }
 
-async function subnetProblem({ network, stack }: HostClaims): Promise<string | undefined> {
+async function subnetProblem(
+  network: HostClaims["networks"][number],
+  { networks: own, stack }: HostClaims,
+): Promise<string | undefined> {
   const ids = (await dockerOutput(["network", "ls", "--quiet", "--no-trunc"])).trim().split("\n");
   const { stdout } = await docker(["network", "inspect", ...ids]);
   const networks = JSON.parse(stdout) as { Name: string; IPAM: { Config: { Subnet?: string }[] | null } }[];
+  const isOther = (name: string) => own.every((one) => one.name !== name);
   const other = networks.find(
     ({ Name, IPAM }) =>
-      Name !== network.name &&
+      isOther(Name) &&
       (IPAM.Config ?? []).some(({ Subnet }) => Subnet?.includes(".") && subnetsOverlap(Subnet, network.subnet)),
   );
   if (other === undefined) return undefined;
   return (
-    `subnet ${network.subnet} overlaps with Docker network ${other.Name}` +
-    `\n  mend: pulumi config set subnet 172.30.0.0/16 -s ${stack} (or any free subnet)`
+    `${network.key} ${network.subnet} overlaps with Docker network ${other.Name}` +
+    `\n  mend: pulumi config set ${network.key} 172.30.0.0/16 -s ${stack} (or any free subnet)`
   );
 }
 

@@ -197,12 +197,13 @@ export async function makeProject({ owner, letta = {}, thoth = {} }: ProjectOpti
   for (const name of ["infra", "node_modules", "package.json"])
     symlinkSync(join(root, name), join(project.folder, name));
   const [postgres, server, sse, api, mcp] = await freePorts(5);
-  const [lettaSubnet, thothSubnet] = await freeSubnets(2);
+  const [lettaSubnet, internalSubnet, thothSubnet] = await freeSubnets(3);
   await project.initialize(project.letta, {
     kind: "letta",
     images: imageSource(),
     ports: { postgres, server, sse },
     subnet: lettaSubnet,
+    internalSubnet,
     mcpHosts: [`${project.thoth}-mcp`],
     // A rehearsal takes a processor for seconds; a test that is about one asks for it.
     backup: { drillOnStart: false, archiveSeconds: 10, heartbeatSeconds: 2 },

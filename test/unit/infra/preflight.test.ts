@@ -52,7 +52,7 @@ const claims = (changes: Partial<HostClaims> = {}): HostClaims => ({
   prefix: "letta",
   bindAddress: "127.0.0.1",
   ports: {},
-  network: { name: "letta-network", subnet: "172.22.0.0/16" },
+  networks: [{ key: "subnet", name: "letta-network", subnet: "172.22.0.0/16" }],
   containers: ["letta-postgres", "letta-server"],
   ...changes,
 });

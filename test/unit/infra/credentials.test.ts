@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { deriveCredentials, deriveSecret, loginRole, workingCredentials } from "../../../infra/lib/credentials.ts";
+
+const seed = "s".repeat(64);
+
+test("a derived secret is the same each time, and another for another seed, purpose or length", () => {
+  expect(deriveSecret(seed, "a")).toBe(deriveSecret(seed, "a"));
+  const others = [deriveSecret(seed, "b"), deriveSecret("t".repeat(64), "a"), deriveSecret(seed, "a", 41)];
+  expect(new Set([deriveSecret(seed, "a"), ...others]).size).toBe(4);
+});
+
+test("a derived secret needs no quoting anywhere", () => {
+  const secrets = Array.from({ length: 50 }, (_, index) => deriveSecret(seed, String(index)));
+  for (const secret of secrets) expect(secret).toMatch(/^[A-Za-z0-9]{40}$/);
+});
+
+test("the secrets of one generation are four different things, none of them of another generation or owner", () => {
+  const all = [1, 2, 3].flatMap((generation) =>
+    ["thoth", "notes"].flatMap((owner) => {
+      const { databasePassword, token, redisPassword } = deriveCredentials(seed, owner, generation);
+      return [databasePassword, token, redisPassword];
+    }),
+  );
+  expect(new Set(all).size).toBe(18);
+});
+
+test("two generations in a row log in as two roles, of which the first is the owner", () => {
+  expect([1, 2, 3].map((generation) => loginRole("thoth", generation))).toEqual(["thoth", "thoth-b", "thoth"]);
+});
+
+test("the generation before works during an overlap, and only then", () => {
+  const first = deriveCredentials(seed, "thoth", 1);
+  const second = deriveCredentials(seed, "thoth", 2);
+  expect(workingCredentials(seed, "thoth", { generation: 2, overlap: true })).toEqual({
+    current: second,
+    previous: first,
+  });
+  expect(workingCredentials(seed, "thoth", { generation: 2, overlap: false })).toEqual({ current: second });
+  expect(workingCredentials(seed, "thoth", { generation: 1, overlap: true })).toEqual({ current: first });
+});
