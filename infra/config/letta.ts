@@ -16,7 +16,7 @@ import {
 import { parseConfig, type RawConfig } from "./read.ts";
 
 /** A name that is both a Postgres database and its role. */
-const projectSchema = z
+export const projectNameSchema = z
   .string()
   .regex(/^[a-z][a-z0-9_]{0,30}$/, "must be 1-31 of a-z, 0-9 and _, starting with a letter")
   .refine(
@@ -138,7 +138,7 @@ const lettaSchema = z.strictObject({
   /** Subnet of the network that Redis and Letta are on, without a way out. */
   internalSubnet: subnetSchema.default("172.23.0.0/24"),
   projects: z
-    .array(projectSchema)
+    .array(projectNameSchema)
     .default(["thoth"])
     .refine((names) => new Set(names).size === names.length, "names a project twice"),
   /** The project that acts as Letta's default user, who has the agents of every older installation. */
@@ -169,6 +169,11 @@ const lettaSchema = z.strictObject({
 });
 
 export type LettaConfig = Readonly<z.output<typeof lettaSchema> & { postgresVolume: string }>;
+
+const { projects, defaultProject, credentials } = lettaSchema.shape;
+
+/** The keys about projects alone, for commands that change them; those beside them may be anything. */
+export const projectsSchema = z.object({ projects, defaultProject, credentials });
 
 /** Completes and checks the letta stack's config. @throws UserError naming every mistake */
 export function parseLettaConfig(raw: RawConfig, stack: string): LettaConfig {

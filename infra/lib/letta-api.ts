@@ -7,6 +7,8 @@ export interface LettaEndpoint {
   readonly password: string;
   /** Also be let in by a proxy that is drained. Default: no. */
   readonly isOperator?: boolean;
+  /** As which user of Letta; default: its default user. */
+  readonly user?: string;
 }
 
 /** An answer of Letta that is not the wanted one. */
@@ -22,15 +24,16 @@ export class LettaApiError extends Error {
 
 /** Calls Letta; the caller reads the body. @throws LettaApiError on any status but 2xx, TypeError when nothing answers */
 export async function lettaFetch(
-  { url, password, isOperator = false }: LettaEndpoint,
+  { url, password, isOperator = false, user }: LettaEndpoint,
   method: string,
   path: string,
   options: { body?: unknown; timeoutSeconds?: number } = {},
 ): Promise<Response> {
   const operator = isOperator ? { [operatorHeader]: "yes" } : {};
+  const identity = user === undefined ? {} : { user_id: user };
   const response = await fetch(`${url}${path}`, {
     method,
-    headers: { authorization: `Bearer ${password}`, "content-type": "application/json", ...operator },
+    headers: { authorization: `Bearer ${password}`, "content-type": "application/json", ...operator, ...identity },
     signal: AbortSignal.timeout((options.timeoutSeconds ?? 15) * 1000),
     ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
   });

@@ -13,8 +13,12 @@ export interface Deps {
   /** Folder of Pulumi.yaml. */
   readonly projectDirectory: string;
   readonly print: (line: string) => void;
+  /** Prints as it is: what the operator has asked to see, which {@link print} would hide. */
+  readonly printSecret: (line: string) => void;
   /** Asks yes or no; no, where nobody can answer. */
   readonly confirm: (question: string) => Promise<boolean>;
+  /** Asks for a word; empty where nobody can answer. */
+  readonly ask: (question: string) => Promise<string>;
   readonly isTerminal: boolean;
 }
 
@@ -27,7 +31,9 @@ export function realDeps(): Deps {
     engine,
     projectDirectory,
     print: (line) => console.log(redact(line)),
+    printSecret: (line) => console.log(line),
     confirm: async (text) => isTerminal && /^y(es)?$/i.test(await question(`${text} [y/N] `)),
+    ask: async (text) => (isTerminal ? (await question(`${text} `)).trim() : ""),
     isTerminal,
   };
 }

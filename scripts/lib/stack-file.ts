@@ -26,11 +26,30 @@ export async function changeConfigFile(
   stack: string,
   changes: Readonly<Record<string, string | number | undefined>>,
 ): Promise<void> {
+  await changeConfigPaths(
+    deps,
+    stack,
+    Object.entries(changes).map(([key, value]) => ({ path: [key], value })),
+  );
+}
+
+/** One change of what lies in a key; a number is a place in a list, and `undefined` takes it out. */
+export interface ConfigChange {
+  readonly path: readonly [key: string, ...inside: (string | number)[]];
+  readonly value: unknown;
+}
+
+/** Like {@link changeConfigFile}, for parts of keys. */
+export async function changeConfigPaths(
+  deps: Pick<Deps, "projectDirectory">,
+  stack: string,
+  changes: readonly ConfigChange[],
+): Promise<void> {
   const path = configFile(deps, stack);
   const document = parseDocument(readFileSync(path, "utf8"));
   if (!isMap(document.get("config"))) document.set("config", document.createNode({}));
-  for (const [key, value] of Object.entries(changes)) {
-    const place = ["config", `${projectName}:${key}`];
+  for (const { path: [key, ...inside], value } of changes) {
+    const place = ["config", `${projectName}:${key}`, ...inside];
     if (value !== undefined) document.setIn(place, value);
     else if (document.hasIn(place)) document.deleteIn(place);
   }

@@ -1,3 +1,4 @@
+import type { ContainerState } from "../../infra/lib/docker.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import { labels } from "../../infra/lib/names.ts";
 import type { LettaOperation, LettaOutputs, LettaSecrets, ThothExports } from "../../infra/stacks/outputs.ts";
@@ -13,6 +14,10 @@ export type LettaStack = LettaOutputs &
     readonly volumes: Partial<LettaOperation["volumes"]>;
     readonly recoveryKey?: string;
     readonly backupSettings?: string;
+    /** Project -> bearer token of the SSE proxy. */
+    readonly tokens?: Readonly<Record<string, string>>;
+    /** Project -> id of the user that it is in Letta. */
+    readonly users?: Readonly<Record<string, string>>;
   };
 
 /** The letta stack's outputs, or undefined when it was never brought up. */
@@ -41,12 +46,12 @@ export async function stopContainers(deps: Deps, names: readonly string[]): Prom
 /** Names of a network's containers that do not belong to the stack, each with the project it is of. */
 export async function foreignContainers(deps: Deps, network: string, own: readonly string[]): Promise<string[]> {
   const names = (await deps.engine.networkContainers(network)).filter((name) => !own.includes(name));
-  return Promise.all(names.map(async (name) => `${name} (${await ownerOf(deps, name)})`));
+  return Promise.all(names.map(async (name) => `${name} (${ownerOf(await deps.engine.inspectContainer(name))})`));
 }
 
 /** What a person calls the thing a container is part of. */
-async function ownerOf(deps: Deps, container: string): Promise<string> {
-  const found = (await deps.engine.inspectContainer(container))?.Config.Labels ?? {};
+export function ownerOf(container: ContainerState | undefined): string {
+  const found = container?.Config.Labels ?? {};
   const prefix = found[labels.prefix];
   const compose = found["com.docker.compose.project"];
   if (prefix !== undefined) return `stack ${prefix}`;

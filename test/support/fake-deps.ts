@@ -12,6 +12,8 @@ export interface FakeDeps extends Deps {
 export interface FakeDepsOptions {
   /** The answer to every question; default: no, as where nobody can answer. */
   readonly answer?: boolean;
+  /** The word that is given to every question for one; default: none, as where nobody can answer. */
+  readonly word?: string;
   readonly isTerminal?: boolean;
   /** Default: an empty folder. */
   readonly projectDirectory?: string;
@@ -29,6 +31,11 @@ export function fakeDeps(options: FakeDepsOptions = {}): FakeDeps {
     printed,
     questions,
     print: (line) => printed.push(line),
+    printSecret: (line) => printed.push(line),
+    ask: async (question) => {
+      questions.push(question);
+      return options.word ?? "";
+    },
     confirm: async (question) => {
       questions.push(question);
       return options.answer ?? false;
