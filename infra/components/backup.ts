@@ -112,7 +112,6 @@ function settings({ config, repository, configHash, keys }: BackupArgs): pulumi.
       ...rest,
       recoveryKey,
       stack: pulumi.getStack(),
-      databases: ["letta", ...config.projects],
       configHash,
       keys: ofStack,
     };

@@ -2,8 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
 import { aliases, lettaNames } from "../lib/names.ts";
 import { dataVolume } from "./data-volume.ts";
+import { databaseUrl, type OwnDatabase } from "./databases.ts";
 import type { Postgres } from "./postgres.ts";
-import type { ProjectDatabase } from "./project-database.ts";
 import { ProviderResource } from "./provider-resource.ts";
 import type { Redis } from "./redis.ts";
 import { dataSecret } from "./secret.ts";
@@ -22,7 +22,7 @@ export interface LettaServerArgs {
   readonly address: string;
   readonly postgres: Postgres;
   readonly redis: Redis;
-  readonly database: ProjectDatabase;
+  readonly database: OwnDatabase & { readonly resource: pulumi.Resource };
 }
 
 class Migration extends ProviderResource<"migration"> {
@@ -47,7 +47,7 @@ export class LettaServer extends pulumi.ComponentResource {
     const names = lettaNames(config.prefix);
     const home = dataVolume(`${name}-home`, names.volumes.home, { parent: this });
     const data = dataVolume(`${name}-data`, names.volumes.data, { parent: this });
-    this.password = dataSecret(`${name}-password`, 40, { parent: this }).result;
+    this.password = args.database.credentials.apply(({ current }) => current.token);
     this.encryptionKey = dataSecret(`${name}-encryption-key`, 44, { parent: this }).result;
     this.migration = migration(`${name}-migration`, args, this);
     this.service = new Service(
@@ -62,8 +62,8 @@ export class LettaServer extends pulumi.ComponentResource {
         ports: [{ internal: 8283, external: config.ports.server, bindAddress: config.bindAddress }],
         env: { ...serverEnvironment(config), ...config.env },
         secretEnv: {
-          // Letta asks for TLS as soon as its pool is on, unless the URI says something about ssl.
-          LETTA_PG_URI: pulumi.interpolate`${databaseUrl(args.database)}?ssl=disable`,
+          // Letta asks for TLS as soon as its pool is on.
+          LETTA_PG_URI: databaseUrl(args.database),
           LETTA_SERVER_PASSWORD: this.password,
           LETTA_ENCRYPTION_KEY: this.encryptionKey,
           ...config.secretEnv,
@@ -90,11 +90,6 @@ export class LettaServer extends pulumi.ComponentResource {
   }
 }
 
-/** A connection URL as containers on the letta network use it; secret. */
-export function databaseUrl({ name, password }: ProjectDatabase): pulumi.Output<string> {
-  return pulumi.secret(pulumi.interpolate`postgresql://${name}:${password}@${aliases.postgres}:5432/${name}`);
-}
-
 /** -S: without site-packages Python starts in a fraction of the time, and this runs for ever. */
 const healthProbe =
   "import sys, http.client as h; c = h.HTTPConnection('127.0.0.1', 8283, timeout=4); " +
@@ -113,7 +108,8 @@ function migration(name: string, args: LettaServerArgs, parent: pulumi.Resource)
       host: endpoint.host,
       port: endpoint.port,
       database: args.database.name,
-      password: args.database.password,
+      user: args.database.credentials.apply(({ current }) => current.role),
+      password: args.database.credentials.apply(({ current }) => current.databasePassword),
     },
     { parent, dependsOn: args.database.resource },
     ["schemaVersion"],

@@ -15,6 +15,10 @@
 set -Eeuo pipefail
 volume=$(dirname "$PGDATA")
 export CLUSTER_VOLUME=$volume
+readonly here=${BASH_SOURCE[0]%/*}
+as_postgres=()
+if [[ $(id -u) == 0 ]]; then as_postgres=(setpriv --reuid=postgres --regid=postgres --init-groups --); fi
+readonly as_postgres
 
 refuse() {
   echo "REFUSED: $1" >&2
@@ -46,9 +50,16 @@ start() {
     rm -f "$volume/.initialised"
     touch "$volume/.initialising"
     sync "$volume/.initialising" "$volume"
+    # The image wants one. The superuser comes over the socket alone, so nobody needs to know it.
+    POSTGRES_PASSWORD=$(openssl rand -hex 32)
+    export POSTGRES_PASSWORD
   fi
+  # One that is not renewed in time is better than none.
+  "${as_postgres[@]}" bash "$here/postgres-certificate" once || [[ -s $volume/tls/server.pem ]] ||
+    refuse "no certificate for TLS could be made" 76
+  start_helper postgres-certificate watch
   if [[ -n ${POSTGRES_COMMIT_WAIT_SECONDS:-} ]]; then
-    start_watchdog "$POSTGRES_COMMIT_WAIT_SECONDS"
+    start_helper postgres-watchdog "$POSTGRES_COMMIT_WAIT_SECONDS"
   else
     # Left on in the cluster by a time when it was wanted, commits would wait for nobody, and for ever.
     set -- "$@" -c synchronous_standby_names=
@@ -57,17 +68,15 @@ start() {
 }
 
 # Without the lock, which must go with Postgres, and as nobody's child here: what becomes Postgres is this process.
-start_watchdog() {
-  local as_postgres=()
-  if [[ $(id -u) == 0 ]]; then as_postgres=(setpriv --reuid=postgres --regid=postgres --init-groups --); fi
-  ("${as_postgres[@]}" bash "${BASH_SOURCE[0]%/*}/postgres-watchdog" "$1" 9>&- &)
+start_helper() {
+  ("${as_postgres[@]}" bash "$here/$1" "${@:2}" 9>&- &)
 }
 
 # The folder of the socket by which the backup reaches Postgres: it sees the volume and is on no network.
 prepare_volume() {
   # The marks are made by root and by Postgres.
   chown postgres "$volume"
-  install -d -o postgres -g postgres -m 0755 "$volume/run"
+  install -d -o postgres -g postgres -m 0755 "$volume/run" "$volume/tls"
   # Whoever made these is gone: the lock is ours. Postgres would take their process ids for living ones.
   rm -f "$volume/run/".s.PGSQL.*
 }

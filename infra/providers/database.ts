@@ -1,101 +1,171 @@
-import pg from "pg";
+import type pg from "pg";
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
-import { type PostgresLogin, withPostgres } from "../lib/postgres.ts";
+import { UserError } from "../lib/errors.ts";
+import { adminRole, withPostgres } from "../lib/postgres.ts";
+import {
+  advisoryLock,
+  asSuperuser,
+  contentScript,
+  type DatabaseLogin,
+  isForeign,
+  isPrivileged,
+  provisionDatabase,
+  type RoleLimits,
+  roleSettings,
+  rolesOf,
+  superuserScript,
+  template,
+  type WantedDatabase,
+} from "../lib/provisioning.ts";
 
-/** Inputs of the ProjectDatabase resource. */
+/** Inputs of a Databases resource. */
 export interface DatabaseInputs {
   readonly host: string;
   readonly port: number;
+  /** Docker name of Postgres' container. */
+  readonly container: string;
   readonly adminPassword: string;
-  /** Name of the database and of the role that owns it. */
-  readonly database: string;
-  readonly password: string;
-  readonly connectionLimit: number;
+  readonly databases: WantedDatabase[];
+  readonly limits: RoleLimits;
   readonly extensions: string[];
 }
 
-const adminRole = "postgres";
-/** All provisioning takes this lock in database `postgres`: concurrent changes to one catalogue row fail otherwise. */
-const advisoryLock = 7_846_001;
+/** Sessions that the looks at many databases have open at a time. */
+const sessions = 4;
 
 /**
- * One database with a role of its own: made when missing, adopted when there, brought to the wanted state otherwise.
+ * Databases with roles of their own: made when missing, adopted when there, brought to the wanted state otherwise.
  *
- * It never drops anything: deleting the resource leaves the data for the next `up`. A changed password takes effect
- * for new connections, without a restart.
+ * It never drops anything: what is no longer wanted is left for the day it is wanted again. A changed password takes
+ * effect for new connections, without a restart. One resource has many of them, as each resource makes every update longer.
  */
 const provider = convergingProvider<DatabaseInputs, object>({
-  id: (inputs) => inputs.database,
-  replaceOn: ["database"],
+  id: () => "databases",
   isCurrent: async (olds, news) =>
-    haveSame(olds, news, ["host", "port", "password", "connectionLimit", "extensions"]) && (await isProvisioned(news)),
-  ensure: ensureDatabase,
+    haveSame(olds, news, ["host", "port", "container", "adminPassword", "databases", "limits", "extensions"]) &&
+    (await isProvisioned(news)),
+  ensure,
 });
 export default provider;
 
-/** True when the role can log in to its database and finds its extensions there. */
 async function isProvisioned(inputs: DatabaseInputs): Promise<boolean> {
   try {
-    return await withPostgres({ ...inputs, user: inputs.database }, async (client) => {
-      const { rows } = await client.query<{ extname: string }>("select extname from pg_extension");
-      return inputs.extensions.every((name) => rows.some((row) => row.extname === name));
-    });
+    if (!(await asAdmin(inputs, (client) => isCatalogueCurrent(client, inputs)))) return false;
+    const logins = inputs.databases.flatMap(({ name, logins }) => logins.map((login) => ({ name, login })));
+    const found = await few(logins, ({ name, login }) => hasContent(inputs, name, login));
+    return found.every((isThere) => isThere);
   } catch {
-    // Whatever kept the role out, the update says it better than a diff could.
+    // Whatever kept a role out, the update says it better than a diff could.
     return false;
   }
 }
 
-async function ensureDatabase(inputs: DatabaseInputs): Promise<void> {
-  const login = (database: string): PostgresLogin => ({
-    host: inputs.host,
-    port: inputs.port,
-    user: adminRole,
-    password: inputs.adminPassword,
-    database,
-  });
-  await withPostgres(login("postgres"), async (client) => {
+async function ensure(inputs: DatabaseInputs): Promise<void> {
+  const { container, databases, limits, extensions } = inputs;
+  const names = databases.map(({ name }) => name);
+  await asSuperuser(container, superuserScript(names, inputs.adminPassword));
+  await asAdmin(inputs, async (client) => {
     await client.query("select pg_advisory_lock($1)", [advisoryLock]);
-    await ensureRole(client, inputs);
-    await ensureOwnDatabase(client, inputs.database);
-    await closeSharedDatabases(client);
-  });
-  await withPostgres(login(inputs.database), async (client) => {
-    for (const extension of inputs.extensions) {
-      await client.query(`create extension if not exists ${pg.escapeIdentifier(extension)}`);
+    await asSuperuser(container, contentScript(extensions), template);
+    const failures: string[] = [];
+    for (const database of databases) {
+      try {
+        await provisionDatabase(client, database, limits);
+        await ensureContent(inputs, database);
+      } catch (error) {
+        // The others are not to suffer from what one project did to its database.
+        failures.push(`database ${database.name}: ${(error as Error).message}`);
+      }
     }
-    // Clusters made before Postgres 15 let everyone create tables in public.
-    await client.query("revoke create on schema public from public");
+    if (failures.length === 0) return;
+    const mend = `docker exec -it ${container} psql -U postgres, then \`make letta-start\``;
+    throw new UserError(`not every database could be made as it should be:\n    ${failures.join("\n    ")}`, mend);
   });
 }
 
-async function ensureRole(client: pg.Client, { database, password, connectionLimit }: DatabaseInputs): Promise<void> {
-  const role = pg.escapeIdentifier(database);
-  const { rowCount } = await client.query("select from pg_roles where rolname = $1", [database]);
-  await client.query(
-    `${rowCount === 0 ? "create" : "alter"} role ${role} with login nosuperuser nocreatedb nocreaterole noreplication ` +
-      `nobypassrls connection limit ${connectionLimit} password ${pg.escapeLiteral(password)}`,
-  );
+async function ensureContent(inputs: DatabaseInputs, { name, logins }: WantedDatabase): Promise<void> {
+  const [login] = logins;
+  if (login === undefined || (await hasContent(inputs, name, login))) return;
+  await asSuperuser(inputs.container, contentScript(inputs.extensions), name);
 }
 
-async function ensureOwnDatabase(client: pg.Client, name: string): Promise<void> {
-  const identifier = pg.escapeIdentifier(name);
-  const { rowCount } = await client.query("select from pg_database where datname = $1", [name]);
-  await client.query(
-    rowCount === 0
-      ? `create database ${identifier} owner ${identifier}`
-      : `alter database ${identifier} owner to ${identifier}`,
-  );
-  await client.query(`revoke all on database ${identifier} from public`);
+function asAdmin<Result>(
+  { host, port, adminPassword }: DatabaseInputs,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  return withPostgres({ host, port, user: adminRole, password: adminPassword, database: "postgres" }, work);
 }
 
-/** Every role may connect to `postgres` and `template1` by default; a project's role has no business there. */
-async function closeSharedDatabases(client: pg.Client): Promise<void> {
-  const { rows } = await client.query<{ datname: string }>(
-    `select datname from pg_database
-     where datname in ('postgres', 'template1') and has_database_privilege('public', oid, 'connect')`,
-  );
-  for (const { datname } of rows) {
-    await client.query(`revoke all on database ${pg.escapeIdentifier(datname)} from public`);
+/** True when the login works and its database has what only a superuser puts into it. @throws when the login does not work */
+async function hasContent(inputs: DatabaseInputs, database: string, login: DatabaseLogin): Promise<boolean> {
+  const { host, port, extensions } = inputs;
+  try {
+    const target = { host, port, database, user: login.role, password: login.password };
+    return await withPostgres(target, async (client) => {
+      const { rows } = await client.query<{ names: string[]; isOpen: boolean; isOwner: boolean }>(contentQuery);
+      const [found] = rows;
+      return found?.isOwner === true && !found.isOpen && extensions.every((name) => found.names.includes(name));
+    });
+  } catch (error) {
+    // It was let in, and has all its connections in use: then it has what it needs.
+    if ((error as { code?: string }).code === "53300") return true;
+    throw error;
   }
+}
+
+const contentQuery = `
+select array(select extname::text from pg_catalog.pg_extension) as names,
+  current_user = current_database() as "isOwner",
+  exists (select from pg_catalog.pg_namespace, pg_catalog.aclexplode(nspacl)
+          where nspname = 'public' and grantee = 0 and privilege_type = 'CREATE') as "isOpen"`;
+
+interface Catalogue {
+  readonly roles: Readonly<Record<string, { login: boolean; limit: number; settings: string[] | null }>>;
+  /** Of the wanted databases those that their own role has, and nobody else. */
+  readonly databases: readonly string[];
+  readonly problems: number;
+}
+
+/** Are all roles and databases there, with the rights and limits that they should have? */
+async function isCatalogueCurrent(client: pg.Client, { databases, limits }: DatabaseInputs): Promise<boolean> {
+  const names = databases.map(({ name }) => name);
+  const { rows } = await client.query<Catalogue>(catalogueQuery, [names.flatMap(rolesOf), names]);
+  const [found] = rows;
+  if (found === undefined || found.problems > 0 || found.databases.length < names.length) return false;
+  return databases.every(({ name, logins }) =>
+    rolesOf(name).every((role) => {
+      const known = found.roles[role];
+      if (!logins.some((login) => login.role === role)) return known?.login !== true;
+      const settings = Object.entries(roleSettings(role, name, limits)).map(([key, value]) => `${key}=${value}`);
+      return (
+        known?.login === true &&
+        known.limit === limits.connections &&
+        settings.every((setting) => known.settings?.includes(setting))
+      );
+    }),
+  );
+}
+
+const catalogueQuery = `
+select
+  (select coalesce(json_object_agg(rolname,
+     json_build_object('login', rolcanlogin, 'limit', rolconnlimit, 'settings', rolconfig)), '{}')
+   from pg_roles where rolname = any($1)) as roles,
+  array(select datname::text from pg_database where datname = any($2) and pg_get_userbyid(datdba) = datname
+        and not has_database_privilege('public', oid, 'connect')) as databases,
+  (select count(*) from pg_roles where rolname = any($1) and (${isPrivileged}))::int
+  + (select count(*) from pg_auth_members where ${isForeign("$1")})::int
+  + (select count(*) from pg_database where datname in ('postgres', 'template1')
+     and has_database_privilege('public', oid, 'connect'))::int as problems`;
+
+/** Does a piece of work for each item, for some of them at a time. @throws the first error, when the others have ended */
+async function few<Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> {
+  const results: Result[] = [];
+  const queue = items.entries();
+  const worker = async () => {
+    for (const [index, item] of queue) results[index] = await work(item);
+  };
+  const ended = await Promise.allSettled(Array.from({ length: sessions }, worker));
+  for (const one of ended) if (one.status === "rejected") throw one.reason;
+  return results;
 }

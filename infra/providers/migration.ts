@@ -15,6 +15,7 @@ export interface MigrationInputs {
   readonly host: string;
   readonly port: number;
   readonly database: string;
+  readonly user: string;
   readonly password: string;
 }
 
@@ -37,7 +38,7 @@ export default provider;
 
 async function currentVersion(inputs: MigrationInputs): Promise<string | undefined> {
   try {
-    return await withPostgres({ ...inputs, user: inputs.database }, async (client) => {
+    return await withPostgres(inputs, async (client) => {
       const { rows } = await client.query<{ version_num: string }>("select version_num from alembic_version");
       return rows[0]?.version_num;
     });

@@ -1,9 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import { backupRepository } from "../components/backup-repository.ts";
 import { bridgeNetwork } from "../components/bridge-network.ts";
-import { databaseUrl, LettaServer } from "../components/letta-server.ts";
+import { lettaOwner, stackCredentials } from "../components/credentials.ts";
+import { databases, databaseUrl, type OwnDatabase } from "../components/databases.ts";
+import { LettaServer } from "../components/letta-server.ts";
 import { Postgres } from "../components/postgres.ts";
-import { type ProjectDatabase, projectDatabase, projectSecrets } from "../components/project-database.ts";
 import { ProviderResource } from "../components/provider-resource.ts";
 import { Redis } from "../components/redis.ts";
 import { SseProxy, ssePort } from "../components/sse-proxy.ts";
@@ -11,6 +12,7 @@ import type { LettaConfig } from "../config/letta.ts";
 import { hostUrl, urlAuthority } from "../lib/host.ts";
 import { aliases, lettaContainers, lettaNames } from "../lib/names.ts";
 import { planNetwork } from "../lib/network.ts";
+import type { RoleLimits } from "../lib/provisioning.ts";
 import { lettaBackup } from "./letta-backup.ts";
 import { lettaStackImages } from "./letta-images.ts";
 import { contractVersion, type LettaExports } from "./outputs.ts";
@@ -18,11 +20,8 @@ import { contractVersion, type LettaExports } from "./outputs.ts";
 /** Fixed place of the Letta server in its network. */
 const serverHostIndex = 10;
 
-/**
- * The shared infrastructure: Postgres, Redis, Letta and its SSE proxy, a database for each project, and their backups. Of
- * `retired` projects only the secrets are kept, and in Postgres whatever they had.
- */
-export function lettaStack(config: LettaConfig, root: string, retired: readonly string[] = []): LettaExports {
+/** The shared infrastructure: Postgres, Redis, Letta and its SSE proxy, a database for each project, and their backups. */
+export function lettaStack(config: LettaConfig, root: string): LettaExports {
   const names = lettaNames(config.prefix);
   const plan = planNetwork(config.subnet);
   // All at once and first: an image that is not pinned or built is to be known before anything is made.
@@ -32,17 +31,24 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
   const network = bridgeNetwork("network", names.network, plan, {});
   const common = { config, networkId: network.id };
 
+  const credentials = stackCredentials(config);
   const repository = backupRepository(names.volumes.backup);
   const postgres = new Postgres("postgres", { ...common, image: images.postgres, repository });
   const redis = new Redis("redis", { ...common, image: images.redis });
-  const [lettaDatabase, ...projects] = ["letta", ...config.projects].map((project) =>
-    projectDatabase(
-      project,
-      { endpoint: postgres.endpoint, connectionLimit: connectionLimit(project, config) },
-      { parent: postgres },
-    ),
-  ) as [ProjectDatabase, ...ProjectDatabase[]];
-  const retiredSecrets = retired.map((name) => ({ name, ...projectSecrets(name, { parent: postgres }) }));
+  const ownDatabase = (name: string): OwnDatabase => ({ name, credentials: credentials.of(name) });
+  const [letta, projects] = [ownDatabase(lettaOwner), config.projects.map(ownDatabase)];
+  const adminPassword = letta.credentials.apply(({ current }) => current.adminPassword);
+  const provisioning = { endpoint: postgres.endpoint, adminPassword };
+  const lettaDatabase = databases(
+    "database-letta",
+    { ...provisioning, databases: [letta], limits: lettaLimits(config) },
+    { parent: postgres },
+  );
+  const projectDatabases = databases(
+    "databases-projects",
+    { ...provisioning, databases: projects, limits: projectLimits(config) },
+    { parent: postgres },
+  );
   const server = new LettaServer("server", {
     ...common,
     image: images.letta,
@@ -50,7 +56,7 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
     address: serverAddress,
     postgres,
     redis,
-    database: lettaDatabase,
+    database: { ...letta, resource: lettaDatabase },
   });
   const proxy = new SseProxy("nginx", {
     ...common,
@@ -58,8 +64,11 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
     serverAddress,
     readyAfter: [server.service.ready],
   });
-  const databases = [lettaDatabase, ...projects];
-  const backup = lettaBackup({ ...common, images, repository, postgres, server, databases, retired: retiredSecrets });
+  const backup = lettaBackup({
+    ...{ ...common, images, repository, postgres, server },
+    seed: credentials.seed,
+    startAfter: [lettaDatabase, projectDatabases],
+  });
 
   const postgresOnHost = urlAuthority(postgres.endpoint.host, postgres.endpoint.port);
   const services = [postgres.service, redis.service, server.service, proxy.service];
@@ -102,27 +111,31 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
     images: config.images,
     schemaVersion: server.migration.schemaVersion,
     serverPassword: server.password,
-    databaseUrls: keyed(projects, databaseUrl),
-    encryptionKeys: keyed(projects, (database) => database.encryptionKey),
-    hostDatabaseUrls: keyed(
-      databases,
-      (database) =>
-        pulumi.interpolate`postgresql://${database.name}:${database.password}@${postgresOnHost}/${database.name}`,
-    ),
+    databaseUrls: keyed(config.projects, (name) => databaseUrl(ownDatabase(name))),
+    encryptionKeys: keyed(config.projects, credentials.encryptionKeyOf),
+    hostDatabaseUrls: keyed([lettaOwner, ...config.projects], (name) => databaseUrl(ownDatabase(name), postgresOnHost)),
     recoveryKey: pulumi.secret(repository.recoveryKey),
     ...(backup === undefined ? {} : { backupSettings: backup.settings }),
   };
 }
 
 /** Letta's own limit is what its pool may open, with room for a migration and a look by hand. */
-function connectionLimit(project: string, { sizes }: LettaConfig): number {
+function lettaLimits({ sizes }: LettaConfig): RoleLimits {
   const { workers, poolSize, maxOverflow } = sizes.server;
-  return project === "letta" ? workers * (poolSize + maxOverflow) + 5 : sizes.projectConnections;
+  return { connections: workers * (poolSize + maxOverflow) + 5, statementSeconds: 0, idleInTransactionSeconds: 0 };
+}
+
+function projectLimits({ sizes }: LettaConfig): RoleLimits {
+  return {
+    connections: sizes.projectConnections,
+    statementSeconds: sizes.projectStatementSeconds,
+    idleInTransactionSeconds: sizes.projectIdleInTransactionSeconds,
+  };
 }
 
 function keyed(
-  databases: readonly ProjectDatabase[],
-  value: (database: ProjectDatabase) => pulumi.Output<string>,
+  names: readonly string[],
+  value: (name: string) => pulumi.Output<string>,
 ): pulumi.Output<Record<string, string>> {
-  return pulumi.secret(pulumi.all(Object.fromEntries(databases.map((database) => [database.name, value(database)]))));
+  return pulumi.secret(pulumi.all(Object.fromEntries(names.map((name) => [name, value(name)]))));
 }

@@ -105,7 +105,7 @@ describe("Letta", () => {
     return withPostgres(letta.hostDatabaseUrls.letta ?? "", async (client) => {
       const { rows } = await client.query<{ session: string }>(
         `select pid || ' since ' || backend_start as session from pg_stat_activity
-         where usename = 'letta' and pid <> pg_backend_pid() order by backend_start`,
+         where datname = 'letta' and pid <> pg_backend_pid() order by backend_start`,
       );
       return rows.map(({ session }) => session);
     });
@@ -132,7 +132,7 @@ describe("no secret is in the open", () => {
   beforeAll(async () => {
     const own = [...(await secretsOf(stacks, stacks.letta)), ...(await secretsOf(stacks, stacks.thoth))];
     secrets = [...own, modelKey];
-    // Each of: server password and encryption key, admin and two databases' passwords and keys, MCP token, model key.
+    // Each of: seed, server password and encryption key, recovery key, two databases' URLs, a project's URL and key, MCP token, model key.
     expect(secrets.length).toBeGreaterThan(10);
   });
   const leaksIn = (text: string) => secrets.filter((secret) => text.includes(secret));

@@ -5,7 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { vi } from "vitest";
-import { archiveEnvironment, postgresPaths, postgresSettings } from "../../infra/components/postgres-settings.ts";
+import {
+  archiveEnvironment,
+  postgresFiles,
+  postgresPaths,
+  postgresSettings,
+} from "../../infra/components/postgres-settings.ts";
 import type { LettaConfig } from "../../infra/config/letta.ts";
 import { paths } from "../../infra/containers/backup/src/paths.ts";
 import type { SettingsInput } from "../../infra/containers/backup/src/settings.ts";
@@ -52,7 +57,6 @@ export class BackedUpPostgres {
       engine: "core",
       recoveryKey: "a-recovery-key-for-tests-of-44-letters-00000",
       stack: name,
-      databases: ["letta"],
       schedule: {},
       retention: {},
       rpoZeroWaitSeconds: waitSeconds,
@@ -87,17 +91,13 @@ export class BackedUpPostgres {
     const sizes = { postgres: { maxConnections: 50, sharedBuffersMiB: 64 } };
     const settings = postgresSettings({ sizes, backup } as Parameters<typeof postgresSettings>[0]);
     const more = (this.#options.server ?? []).flatMap((setting) => ["-c", setting]);
-    const guard = ["guard", "watchdog"].flatMap((name) => [
-      "-v",
-      `${join(sources, `postgres-${name}.sh`)}:/usr/local/bin/postgres-${name}:ro`,
-    ]);
+    const files = Object.entries(postgresFiles).flatMap(([path, file]) => ["-v", `${join(sources, file)}:${path}:ro`]);
     await dockerOutput([
       ...["run", "--detach", "--init", "--name", this.postgres, "--network", "none", "--shm-size", "256m"],
-      ...["--env", `PGDATA=${postgresPaths.cluster}`, "--env", "POSTGRES_PASSWORD=not-used-by-anybody"],
-      ...["--env", "POSTGRES_INITDB_ARGS=--data-checksums"],
+      ...["--env", `PGDATA=${postgresPaths.cluster}`, "--env", "POSTGRES_INITDB_ARGS=--data-checksums"],
       ...(this.settings.rpoZero === true ? ["--env", `POSTGRES_COMMIT_WAIT_SECONDS=${waitSeconds}`] : []),
       ...(engine === "pgbackrest" ? await this.#archiving(backup) : []),
-      ...["-v", `${volume}:${postgresPaths.volume}`, ...guard, "--entrypoint", "bash", this.#images.postgres],
+      ...["-v", `${volume}:${postgresPaths.volume}`, ...files, "--entrypoint", "bash", this.#images.postgres],
       ...["/usr/local/bin/postgres-guard", "postgres", ...settings, ...more],
     ]);
     // A first start runs a server on the socket alone before the one that stays.

@@ -70,6 +70,7 @@ export function dockerAnswers(changes: FakeAnswers = {}): FakeAnswers {
     "ps --all": {},
     "container inspect thoth-backup": notThere,
     "exec -i letta-backup backup put": agentResult({ bytes: 1 }),
+    "exec -i letta-postgres psql": {},
     "container inspect": inspected(),
     "network inspect letta-network": networkOf(...lettaOutputs.containers),
     stop: {},

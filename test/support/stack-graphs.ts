@@ -46,13 +46,13 @@ export const lettaOutputs = {
 /** The letta stack with the given config, recorded. */
 export function lettaGraph(
   raw: RawConfig = {},
-  { isPreview = false, retired = [] }: { isPreview?: boolean; retired?: readonly string[] } = {},
+  { isPreview = false }: { isPreview?: boolean } = {},
 ): Promise<Graph<LettaExports>> {
   return inCheckout((root) =>
     recordGraph(
       async () => {
         const { lettaStack } = await import("../../infra/stacks/letta.ts");
-        return lettaStack(parseLettaConfig(raw, "letta"), root, retired);
+        return lettaStack(parseLettaConfig(raw, "letta"), root);
       },
       { stack: "letta", isPreview },
     ),

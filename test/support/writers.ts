@@ -82,6 +82,7 @@ export class Writers {
     while (!this.#isStopped) {
       const client = new pg.Client({
         connectionString: this.#url,
+        ssl: { rejectUnauthorized: false },
         connectionTimeoutMillis: 2000,
         query_timeout: 20_000,
       });

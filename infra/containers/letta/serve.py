@@ -28,7 +28,7 @@ async def database_problem(uri: str, wanted: str) -> str | None:
     import asyncpg
 
     try:
-        connection = await asyncpg.connect(uri, timeout=5)
+        connection = await asyncpg.connect(uri, ssl="require", timeout=5)
     except Exception as error:
         return f"Postgres: {type(error).__name__}: {error}"
     try:
@@ -52,7 +52,7 @@ async def redis_problem(host: str, port: int) -> str | None:
 
 
 async def wait_for_dependencies() -> None:
-    uri = os.environ["LETTA_PG_URI"].replace("?ssl=disable", "?sslmode=disable")
+    uri = os.environ["LETTA_PG_URI"]
     host, port = os.environ["LETTA_REDIS_HOST"], int(os.environ["LETTA_REDIS_PORT"])
     wanted = wanted_schema()
     seconds = 0.0

@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, describe, expect, test } from "vitest";
+import { deriveCredentials, deriveSecret } from "../../../infra/lib/credentials.ts";
+import type { DatabaseInputs } from "../../../infra/providers/database.ts";
 import type { LettaExports } from "../../../infra/stacks/outputs.ts";
 import type { Graph } from "../../support/graph.ts";
 import { lettaGraph } from "../../support/stack-graphs.ts";
@@ -13,6 +15,10 @@ beforeAll(async () => {
 function resolved<Value>(output: pulumi.Input<Value>): Promise<pulumi.Unwrap<Value>> {
   return new Promise((resolve) => pulumi.output(output).apply(resolve));
 }
+
+/** The database password of an owner's generation, as it follows from the seed of the recorded graphs. */
+const passwordOf = (owner: string, generation = 1) =>
+  deriveCredentials("plain-credentials-seed", owner, generation).databasePassword;
 
 test("is exactly these resources", () => {
   // A changed type or name is, to the engine, another resource: what was there is deleted, a database with its data.
@@ -31,8 +37,7 @@ test("is exactly these resources", () => {
     "docker:index/volume:Volume server-data",
     "docker:index/volume:Volume server-home",
     "pulumi-nodejs:dynamic/thoth-letta:database database-letta",
-    "pulumi-nodejs:dynamic/thoth-letta:database database-notes",
-    "pulumi-nodejs:dynamic/thoth-letta:database database-thoth",
+    "pulumi-nodejs:dynamic/thoth-letta:database databases-projects",
     "pulumi-nodejs:dynamic/thoth-letta:letta-probe probe",
     "pulumi-nodejs:dynamic/thoth-letta:migration server-migration",
     "pulumi-nodejs:dynamic/thoth-letta:network-clients network-clients",
@@ -43,15 +48,8 @@ test("is exactly these resources", () => {
     "pulumi-nodejs:dynamic/thoth-letta:readiness redis-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness server-ready",
     "random:index/randomPassword:RandomPassword backup-recovery-key",
-    "random:index/randomPassword:RandomPassword database-letta-key",
-    "random:index/randomPassword:RandomPassword database-letta-password",
-    "random:index/randomPassword:RandomPassword database-notes-key",
-    "random:index/randomPassword:RandomPassword database-notes-password",
-    "random:index/randomPassword:RandomPassword database-thoth-key",
-    "random:index/randomPassword:RandomPassword database-thoth-password",
-    "random:index/randomPassword:RandomPassword postgres-admin-password",
+    "random:index/randomPassword:RandomPassword credentials-seed",
     "random:index/randomPassword:RandomPassword server-encryption-key",
-    "random:index/randomPassword:RandomPassword server-password",
     "thoth-letta:letta:Backup backup",
     "thoth-letta:letta:Postgres postgres",
     "thoth-letta:letta:Redis redis",
@@ -66,12 +64,11 @@ test("is exactly these resources", () => {
   ]);
 });
 
-test("a further project changes no resource that is there but those of the backup, which is told of it", async () => {
+test("a further project changes the one resource of the projects' databases, and no container", async () => {
   const withOne = await lettaGraph({ projects: ["thoth"] });
-  const isOfNotes = (name: string) => /^database-notes|^backup(-drill)?-container/.test(name);
   const described = ({ resources }: Graph<LettaExports>) =>
     resources
-      .filter(({ name }) => !isOfNotes(name))
+      .filter(({ name }) => name !== "databases-projects")
       .map(({ urn, inputs }) => ({ urn, inputs }))
       .sort((a, b) => a.urn.localeCompare(b.urn));
   expect(described(graph)).toEqual(described(withOne));
@@ -97,7 +94,7 @@ test("each volume with data outlives destroy, rename and a change of labels", ()
 
 test("each generated secret is protected and needs no quoting anywhere", () => {
   const passwords = graph.ofType("random:index/randomPassword:RandomPassword");
-  expect(passwords).toHaveLength(10);
+  expect(passwords).toHaveLength(3);
   for (const { name, inputs, options } of passwords) {
     expect(inputs, name).toEqual({ length: expect.toSatisfy((length) => length >= 32), special: false });
     expect(options.protect, name).toBe(true);
@@ -155,18 +152,71 @@ test("Postgres is started by the guard, with what the guard and its first start 
     uploads: { file: string; permissions: string }[];
   };
   expect([...entrypoints, ...command].slice(2, 5)).toEqual(["bash", "/usr/local/bin/postgres-guard", "postgres"]);
-  const paths = ["/usr/local/bin/postgres-guard", "/usr/local/bin/postgres-watchdog"];
+  const paths = ["guard", "watchdog", "certificate"].map((name) => `/usr/local/bin/postgres-${name}`);
   expect(uploads.map(({ file }) => file)).toEqual(
-    expect.arrayContaining([...paths, "/docker-entrypoint-initdb.d/zz-initialised.sh"]),
+    expect.arrayContaining([...paths, "/docker-entrypoint-initdb.d/zz-initialised.sh", "/etc/thoth-letta/pg_hba.conf"]),
   );
 });
 
-test("Letta's role may open what the pool may, and a project what the config grants it", async () => {
-  const { resource } = await lettaGraph({
-    sizes: { projectConnections: 7, server: { workers: 2, poolSize: 20, maxOverflow: 4 } },
+describe("the databases", () => {
+  const inputsOf = ({ resource }: Graph<LettaExports>, name: string) =>
+    resource(name).inputs as unknown as DatabaseInputs;
+
+  test("of Letta and of the projects each log in with what follows from the seed", () => {
+    const { databases, ...rest } = inputsOf(graph, "databases-projects");
+    expect(databases).toEqual(
+      ["thoth", "notes"].map((name) => ({ name, logins: [{ role: name, password: passwordOf(name) }] })),
+    );
+    expect(rest).toMatchObject({
+      ...{ host: "127.0.0.1", port: 5432, container: "letta-postgres", extensions: ["vector", "uuid-ossp"] },
+      adminPassword: deriveCredentials("plain-credentials-seed", "letta", 1).adminPassword,
+    });
+    expect(inputsOf(graph, "database-letta").databases.map(({ name }) => name)).toEqual(["letta"]);
   });
-  expect(resource("database-letta").inputs.connectionLimit).toBe(2 * (20 + 4) + 5);
-  expect(resource("database-thoth").inputs.connectionLimit).toBe(7);
+
+  test("are stored without a password", () => {
+    for (const name of ["databases-projects", "database-letta"]) {
+      const { storedInputs } = graph.resource(name);
+      expect(storedInputs).toMatchObject({ adminPassword: "[secret]", databases: "[secret]" });
+    }
+  });
+
+  test("take the next role with another generation, and both while they overlap", async () => {
+    const credentials = { thoth: { generation: 2, overlap: true }, notes: { generation: 2 }, letta: { generation: 2 } };
+    const rotated = await lettaGraph({ projects: ["thoth", "notes"], credentials });
+    const { databases, adminPassword } = inputsOf(rotated, "databases-projects");
+    expect(databases).toEqual([
+      {
+        name: "thoth",
+        logins: [
+          { role: "thoth-b", password: passwordOf("thoth", 2) },
+          { role: "thoth", password: passwordOf("thoth") },
+        ],
+      },
+      { name: "notes", logins: [{ role: "notes-b", password: passwordOf("notes", 2) }] },
+    ]);
+    expect(adminPassword).toBe(deriveCredentials("plain-credentials-seed", "letta", 2).adminPassword);
+    const { databaseUrls, hostDatabaseUrls } = rotated.exports;
+    expect((await resolved(databaseUrls)).notes).toBe(
+      `postgresql://notes-b:${passwordOf("notes", 2)}@letta-postgres:5432/notes`,
+    );
+    expect(new URL((await resolved(hostDatabaseUrls)).letta ?? "").username).toBe("letta-b");
+  });
+
+  test("may take what the config grants: Letta what its pool may open, and as long as it needs", async () => {
+    const other = await lettaGraph({
+      sizes: {
+        ...{ projectConnections: 7, projectStatementSeconds: 11, projectIdleInTransactionSeconds: 12 },
+        server: { workers: 2, poolSize: 20, maxOverflow: 4 },
+      },
+    });
+    expect(inputsOf(other, "database-letta").limits).toEqual({
+      ...{ connections: 2 * (20 + 4) + 5, statementSeconds: 0, idleInTransactionSeconds: 0 },
+    });
+    expect(inputsOf(other, "databases-projects").limits).toEqual({
+      ...{ connections: 7, statementSeconds: 11, idleInTransactionSeconds: 12 },
+    });
+  });
 });
 
 test("environment of the config goes to the server, its secrets only into the file", async () => {
@@ -185,13 +235,13 @@ describe("order", () => {
     ["server-ready", ["server-container", "server-migration", "redis-ready"]],
     ["server-migration", ["database-letta"]],
     ["database-letta", ["postgres-ready"]],
-    ["database-thoth", ["postgres-ready"]],
+    ["databases-projects", ["postgres-ready"]],
     ["nginx-ready", ["nginx-container", "server-ready"]],
     ["probe", ["postgres-ready", "redis-ready", "server-ready", "nginx-ready"]],
     ["network-clients", ["probe", "postgres-container", "redis-container", "server-container", "nginx-container"]],
     ["network-clients", ["backup-container", "backup-drill-container"]],
-    ["backup-container", ["postgres-ready", "database-letta", "database-thoth", "server-migration"]],
-    ["backup-drill-container", ["postgres-ready", "database-letta", "database-thoth", "server-migration"]],
+    ["backup-container", ["postgres-ready", "database-letta", "databases-projects", "server-migration"]],
+    ["backup-drill-container", ["postgres-ready", "database-letta", "databases-projects", "server-migration"]],
   ])("%s waits for %j", (name, expected) => {
     expect(graph.waitsFor(name)).toEqual(expect.arrayContaining(expected));
   });
@@ -204,7 +254,7 @@ describe("order", () => {
   });
 
   test("nothing that serves waits for the backup", () => {
-    for (const name of ["server-ready", "nginx-ready", "probe", "postgres-ready", "database-thoth"]) {
+    for (const name of ["server-ready", "nginx-ready", "probe", "postgres-ready", "databases-projects"]) {
       expect(graph.waitsFor(name).filter((other) => /^backup.*(container|ready)$/.test(other))).toEqual([]);
     }
   });
@@ -250,23 +300,19 @@ describe("outputs", () => {
       images: "registry",
       schemaVersion: "revision-1",
     });
-    expect(await resolved(databaseUrl)).toBe(
-      "postgresql://notes:plain-database-notes-password@letta-postgres:5432/notes",
-    );
+    expect(await resolved(databaseUrl)).toBe(`postgresql://notes:${passwordOf("notes")}@letta-postgres:5432/notes`);
   });
 
   test("each project gets its own URL and key, Letta's own database only a URL for this host", async () => {
     const { databaseUrls, encryptionKeys, hostDatabaseUrls } = graph.exports;
     expect(Object.keys(await resolved(databaseUrls))).toEqual(["thoth", "notes"]);
+    const keyOf = (name: string) => deriveSecret("plain-credentials-seed", `${name}/encryption-key`, 32);
     expect(await resolved(encryptionKeys)).toEqual({
-      thoth: Buffer.from("plain-database-thoth-key").toString("base64url"),
-      notes: Buffer.from("plain-database-notes-key").toString("base64url"),
+      thoth: Buffer.from(keyOf("thoth")).toString("base64url"),
+      notes: Buffer.from(keyOf("notes")).toString("base64url"),
     });
-    expect(await resolved(hostDatabaseUrls)).toEqual({
-      letta: "postgresql://letta:plain-database-letta-password@127.0.0.1:5432/letta",
-      thoth: "postgresql://thoth:plain-database-thoth-password@127.0.0.1:5432/thoth",
-      notes: "postgresql://notes:plain-database-notes-password@127.0.0.1:5432/notes",
-    });
+    const urlOf = (name: string) => [name, `postgresql://${name}:${passwordOf(name)}@127.0.0.1:5432/${name}`];
+    expect(await resolved(hostDatabaseUrls)).toEqual(Object.fromEntries(["letta", "thoth", "notes"].map(urlOf)));
   });
 
   test("an IPv6 bind address gives URLs that a client can parse", async () => {

@@ -14,6 +14,7 @@ const inputs = {
   host: "127.0.0.1",
   port: 1,
   database: "letta",
+  user: "letta",
   password: "plain-password",
 };
 const script = readFileSync(new URL("../../../../infra/containers/letta/migrate.py", import.meta.url), "utf8");

@@ -31,7 +31,7 @@ const state = {
       resource("docker:index/volume:Volume", "postgres-volume", {
         parent: urn("thoth-letta:letta:Postgres", "postgres"),
       }),
-      resource("random:index/randomPassword:RandomPassword", "postgres-admin-password", {
+      resource("random:index/randomPassword:RandomPassword", "postgres-secret", {
         parent: urn("thoth-letta:letta:Postgres", "postgres"),
         provider: `${provider}::0123`,
         dependencies: [urn("docker:index/volume:Volume", "postgres-volume")],
@@ -48,7 +48,7 @@ test("of a state the generated secrets are taken, what they are children of, and
     urn("pulumi:pulumi:Stack", "thoth-letta-new", "new"),
     urn("pulumi:providers:random", "default_4_21_2", "new"),
     urn("thoth-letta:letta:Postgres", "postgres", "new"),
-    urn("random:index/randomPassword:RandomPassword", "postgres-admin-password", "new"),
+    urn("random:index/randomPassword:RandomPassword", "postgres-secret", "new"),
   ]);
   expect(deployment.resources?.at(-1)).toMatchObject({
     parent: urn("thoth-letta:letta:Postgres", "postgres", "new"),

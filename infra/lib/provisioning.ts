@@ -1,0 +1,147 @@
+import pg from "pg";
+import { loginRole } from "./credentials.ts";
+import { dockerOutput } from "./docker.ts";
+import { adminRole, scramVerifier } from "./postgres.ts";
+
+/** A role that may log in to a database. */
+export interface DatabaseLogin {
+  readonly role: string;
+  readonly password: string;
+}
+
+/** A database that is wanted, with the role of the same name that owns it. */
+export interface WantedDatabase {
+  readonly name: string;
+  /** Of its two roles those that may log in: more than one while an old password still works. */
+  readonly logins: readonly DatabaseLogin[];
+}
+
+/** What each role that logs in may take. */
+export interface RoleLimits {
+  readonly connections: number;
+  /** How long a statement may run, in seconds, unless the session says otherwise; 0: no limit. */
+  readonly statementSeconds: number;
+  /** How long a transaction may wait for its client, in seconds, unless the session says otherwise; 0: no limit. */
+  readonly idleInTransactionSeconds: number;
+}
+
+/** All provisioning takes this lock in database `postgres`: concurrent changes to one catalogue row fail otherwise. */
+export const advisoryLock = 7_846_001;
+
+/** What new databases are copies of. It has the extensions that only a superuser can make; no project has this name. */
+export const template = "project-template";
+
+const { escapeIdentifier: identifier, escapeLiteral: literal } = pg;
+
+/** The roles of a database: the first one owns it and all in it; they take turns at logging in. */
+export function rolesOf(database: string): [owner: string, other: string] {
+  return [loginRole(database, 1), loginRole(database, 2)];
+}
+
+/** Settings of a role by which its sessions begin. */
+export function roleSettings(role: string, database: string, limits: RoleLimits): Record<string, string> {
+  const seconds = (name: string, value: number) => (value === 0 ? {} : { [name]: `${value}s` });
+  return {
+    ...seconds("statement_timeout", limits.statementSeconds),
+    ...seconds("idle_in_transaction_session_timeout", limits.idleInTransactionSeconds),
+    // What it makes belongs to the owner, like everything else.
+    ...(role === database ? {} : { role: database }),
+  };
+}
+
+/** Runs SQL as the superuser, over the socket in Postgres' container. @throws with what psql says */
+export async function asSuperuser(container: string, sql: string, database = "postgres"): Promise<void> {
+  const flags = ["--no-psqlrc", "--quiet", "--no-password", "--username", "postgres", "--set", "ON_ERROR_STOP=1"];
+  // Databases may have a search path of their owner's, and functions of his in it.
+  const script = `set search_path = pg_catalog; set client_min_messages = warning;\n${sql}`;
+  const psql = ["psql", ...flags, "--output", "/dev/null", "--dbname", database];
+  await dockerOutput(["exec", "--interactive", container, ...psql], { input: script });
+}
+
+/**
+ * What only the superuser can do: the role that does the rest, the template, and handing over to it what is there of these
+ * databases, made by hand or by an older version, without the rights that a project's role must not have.
+ */
+export function superuserScript(databases: readonly string[], adminPassword: string): string {
+  const list = (names: readonly string[]) => `array[${names.map(literal).join(", ")}]::name[]`;
+  const roles = list(databases.flatMap(rolesOf));
+  const admin = identifier(adminRole);
+  return `
+select pg_advisory_lock(${advisoryLock});
+select ${literal(`create role ${admin}`)} where not exists (select from pg_roles where rolname = ${literal(adminRole)}) \\gexec
+alter role ${admin} with login createdb createrole nosuperuser noreplication nobypassrls password ${literal(scramVerifier(adminPassword))};
+-- Since Postgres 16 who makes a role may hand it on, and become it only with this.
+alter role ${admin} set createrole_self_grant = 'set, inherit';
+alter role postgres password null;
+-- Every role may connect to these by default; a project's role has no business there.
+revoke all on database postgres, template1 from public;
+grant connect on database postgres to ${admin};
+select ${literal(`create database ${identifier(template)} template template0 is_template true`)}
+  where not exists (select from pg_database where datname = ${literal(template)}) \\gexec
+revoke all on database ${identifier(template)} from public;
+select format('alter role %I with nosuperuser nocreatedb nocreaterole noreplication nobypassrls', rolname)
+  from pg_roles where rolname = any(${roles}) and (${isPrivileged}) \\gexec
+select format('revoke %s from %s granted by %s cascade', roleid::regrole, member::regrole, grantor::regrole)
+  from pg_auth_members where ${isForeign(roles)} \\gexec
+select format('grant %I to ${admin} with admin true, inherit true, set true', rolname)
+  from pg_roles where rolname = any(${roles}) \\gexec
+select format('alter database %I owner to ${admin}', datname)
+  from pg_database where datname = any(${list(databases)}) and pg_get_userbyid(datdba) <> datname \\gexec
+`;
+}
+
+/** Has a role of `pg_roles` a right that no role of a database may have? */
+export const isPrivileged = "rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls";
+
+/** Is a row of `pg_auth_members` a membership of one of these roles in any other but the owner of its own database? */
+export function isForeign(roles: string): string {
+  return `pg_get_userbyid(member) = any(${roles}) and pg_get_userbyid(member) <> pg_get_userbyid(roleid) || '-b'`;
+}
+
+/** What only the superuser can put into a database, when it is not there. */
+export function contentScript(extensions: readonly string[]): string {
+  return [
+    "create schema if not exists public;",
+    ...extensions.map((name) => `create extension if not exists ${identifier(name)} schema public;`),
+    // Clusters made before Postgres 15 let everyone create tables in public.
+    "revoke create on schema public from public;",
+  ].join("\n");
+}
+
+/** Makes the roles and the database what they are wanted to be, as {@link adminRole} in database `postgres`. */
+export async function provisionDatabase(client: pg.Client, wanted: WantedDatabase, limits: RoleLimits): Promise<void> {
+  const { name } = wanted;
+  const { rows } = await client.query<{ rolname: string }>("select rolname from pg_roles where rolname = any($1)", [
+    rolesOf(name),
+  ]);
+  const known = rows.map(({ rolname }) => rolname);
+  await client.query(roleStatements(wanted, known, limits).join(";\n"));
+  const found = await client.query<{ owner: string }>(
+    "select pg_get_userbyid(datdba) as owner from pg_database where datname = $1",
+    [name],
+  );
+  const database = identifier(name);
+  const owner = found.rows[0]?.owner;
+  if (owner === undefined) {
+    await client.query(`create database ${database} owner ${database} template ${identifier(template)}`);
+  } else if (owner !== name) await client.query(`alter database ${database} owner to ${database}`);
+  await client.query(`revoke all on database ${database} from public`);
+}
+
+function roleStatements({ name, logins }: WantedDatabase, known: readonly string[], limits: RoleLimits): string[] {
+  return rolesOf(name).flatMap((role) => {
+    const login = logins.find((one) => one.role === role);
+    const isKnown = known.includes(role);
+    if (!isKnown && login === undefined && role !== name) return [];
+    const quoted = identifier(role);
+    const settings = Object.entries(roleSettings(role, name, limits));
+    return [
+      ...(isKnown ? [] : [`create role ${quoted}`]),
+      login === undefined
+        ? `alter role ${quoted} with nologin password null`
+        : `alter role ${quoted} with login connection limit ${limits.connections} password ${literal(scramVerifier(login.password))}`,
+      ...(role === name ? [] : [`grant ${identifier(name)} to ${quoted} with inherit true, set true`]),
+      ...settings.map(([setting, value]) => `alter role ${quoted} set ${setting} = ${literal(value)}`),
+    ];
+  });
+}
