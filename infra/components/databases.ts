@@ -19,6 +19,8 @@ export interface DatabasesArgs {
   readonly adminPassword: pulumi.Input<string>;
   readonly databases: readonly OwnDatabase[];
   readonly limits: RoleLimits;
+  /** Databases of other resources; where they are named, whoever is neither here nor there can no longer log in. */
+  readonly others?: readonly string[];
 }
 
 /** Databases whose roles own them and reach no other; one resource, however many there are. */
@@ -32,6 +34,7 @@ export function databases(name: string, args: DatabasesArgs, options: { parent: 
       adminPassword: args.adminPassword,
       databases: pulumi.secret(pulumi.all(args.databases.map(wanted))),
       limits: args.limits,
+      ...(args.others === undefined ? {} : { others: [...args.others] }),
     },
     { ...options, dependsOn: ready },
   );

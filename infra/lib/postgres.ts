@@ -11,6 +11,8 @@ export interface PostgresLogin {
   readonly user: string;
   readonly password: string;
   readonly database: string;
+  /** Settings as on the server's command line; they come before those of the role and of the database. */
+  readonly options?: string;
 }
 
 /**

@@ -49,6 +49,9 @@ export function roleSettings(role: string, database: string, limits: RoleLimits)
   };
 }
 
+/** A project may hold a lock for as long as it likes; provisioning does not wait for it with all others behind it. */
+export const lockTimeout = "set lock_timeout = '10s'";
+
 /** Runs SQL as the superuser, over the socket in Postgres' container. @throws with what psql says */
 export async function asSuperuser(container: string, sql: string, database = "postgres"): Promise<void> {
   const flags = ["--no-psqlrc", "--quiet", "--no-password", "--username", "postgres", "--set", "ON_ERROR_STOP=1"];
@@ -68,6 +71,7 @@ export function superuserScript(databases: readonly string[], adminPassword: str
   const admin = identifier(adminRole);
   return `
 select pg_advisory_lock(${advisoryLock});
+${lockTimeout};
 select ${literal(`create role ${admin}`)} where not exists (select from pg_roles where rolname = ${literal(adminRole)}) \\gexec
 alter role ${admin} with login createdb createrole nosuperuser noreplication nobypassrls password ${literal(scramVerifier(adminPassword))};
 -- Since Postgres 16 who makes a role may hand it on, and become it only with this.
@@ -101,10 +105,14 @@ export function isForeign(roles: string): string {
 /** What only the superuser can put into a database, when it is not there. */
 export function contentScript(extensions: readonly string[]): string {
   return [
+    `${lockTimeout};`,
+    // Its owner may have dropped it, and the extensions with it.
     "create schema if not exists public;",
-    ...extensions.map((name) => `create extension if not exists ${identifier(name)} schema public;`),
-    // Clusters made before Postgres 15 let everyone create tables in public.
+    // Rights as in new databases: those of before Postgres 15 let everyone create tables in public.
+    "alter schema public owner to pg_database_owner;",
     "revoke create on schema public from public;",
+    "grant usage on schema public to public;",
+    ...extensions.map((name) => `create extension if not exists ${identifier(name)} schema public;`),
   ].join("\n");
 }
 
@@ -125,7 +133,32 @@ export async function provisionDatabase(client: pg.Client, wanted: WantedDatabas
   if (owner === undefined) {
     await client.query(`create database ${database} owner ${database} template ${identifier(template)}`);
   } else if (owner !== name) await client.query(`alter database ${database} owner to ${database}`);
-  await client.query(`revoke all on database ${database} from public`);
+  // The owner may have changed all of these; what is a template or takes no connection would be in no dump.
+  await client.query(`alter database ${database} with allow_connections true is_template false connection limit -1;
+    revoke all on database ${database} from public; grant all on database ${database} to ${database}`);
+}
+
+/**
+ * Of the roles that provisioning has made or taken over those that may log in, though they are not of these databases:
+ * in `pg_roles`, where `$1` are the roles of these databases.
+ */
+export const isForgotten = `rolcanlogin and rolname <> all($1) and exists (
+  select from pg_auth_members where roleid = pg_roles.oid and admin_option and pg_get_userbyid(member) = ${literal(adminRole)})`;
+
+/** Keeps out the roles of all other databases, which lose nothing: who is wanted again can log in again. */
+export async function closeOthers(client: pg.Client, databases: readonly string[]): Promise<void> {
+  const wanted = databases.flatMap(rolesOf);
+  const { rows } = await client.query<{ rolname: string }>(`select rolname from pg_roles where ${isForgotten}`, [
+    wanted,
+  ]);
+  const forgotten = rows.map(({ rolname }) => rolname);
+  for (const role of forgotten) await client.query(`alter role ${identifier(role)} with nologin password null`);
+  await endSessions(client, forgotten);
+}
+
+/** Ends the sessions of roles that may not log in any more, or not as they have: no such change ends one by itself. */
+export async function endSessions(client: pg.Client, roles: readonly string[]): Promise<void> {
+  await client.query("select pg_terminate_backend(pid) from pg_stat_activity where usename = any($1)", [roles]);
 }
 
 function roleStatements({ name, logins }: WantedDatabase, known: readonly string[], limits: RoleLimits): string[] {

@@ -5,10 +5,14 @@ import { adminRole, withPostgres } from "../lib/postgres.ts";
 import {
   advisoryLock,
   asSuperuser,
+  closeOthers,
   contentScript,
   type DatabaseLogin,
+  endSessions,
   isForeign,
+  isForgotten,
   isPrivileged,
+  lockTimeout,
   provisionDatabase,
   type RoleLimits,
   roleSettings,
@@ -28,6 +32,8 @@ export interface DatabaseInputs {
   readonly databases: WantedDatabase[];
   readonly limits: RoleLimits;
   readonly extensions: string[];
+  /** Databases of other resources. Where they are named, the roles of all further databases can no longer log in. */
+  readonly others?: string[];
 }
 
 /** Sessions that the looks at many databases have open at a time. */
@@ -42,8 +48,16 @@ const sessions = 4;
 const provider = convergingProvider<DatabaseInputs, object>({
   id: () => "databases",
   isCurrent: async (olds, news) =>
-    haveSame(olds, news, ["host", "port", "container", "adminPassword", "databases", "limits", "extensions"]) &&
-    (await isProvisioned(news)),
+    haveSame(olds, news, [
+      "host",
+      "port",
+      "container",
+      "adminPassword",
+      "databases",
+      "limits",
+      "extensions",
+      "others",
+    ]) && (await isProvisioned(news)),
   ensure,
 });
 export default provider;
@@ -61,26 +75,46 @@ async function isProvisioned(inputs: DatabaseInputs): Promise<boolean> {
 }
 
 async function ensure(inputs: DatabaseInputs): Promise<void> {
-  const { container, databases, limits, extensions } = inputs;
+  const { container, databases, extensions } = inputs;
   const names = databases.map(({ name }) => name);
   await asSuperuser(container, superuserScript(names, inputs.adminPassword));
   await asAdmin(inputs, async (client) => {
     await client.query("select pg_advisory_lock($1)", [advisoryLock]);
+    await client.query(lockTimeout);
     await asSuperuser(container, contentScript(extensions), template);
     const failures: string[] = [];
     for (const database of databases) {
       try {
-        await provisionDatabase(client, database, limits);
-        await ensureContent(inputs, database);
+        await ensureDatabase(client, inputs, database);
       } catch (error) {
         // The others are not to suffer from what one project did to its database.
         failures.push(`database ${database.name}: ${(error as Error).message}`);
       }
     }
+    if (inputs.others !== undefined) await closeOthers(client, [...names, ...inputs.others]);
     if (failures.length === 0) return;
     const mend = `docker exec -it ${container} psql -U postgres, then \`make letta-start\``;
     throw new UserError(`not every database could be made as it should be:\n    ${failures.join("\n    ")}`, mend);
   });
+}
+
+async function ensureDatabase(client: pg.Client, inputs: DatabaseInputs, database: WantedDatabase): Promise<void> {
+  const { name, logins } = database;
+  const outdated: string[] = [];
+  for (const login of logins) if (await hasOtherPassword(inputs, name, login)) outdated.push(login.role);
+  await provisionDatabase(client, database, inputs.limits);
+  const closed = rolesOf(name).filter((role) => !logins.some((login) => login.role === role));
+  await endSessions(client, [...closed, ...outdated]);
+  await ensureContent(inputs, database);
+}
+
+async function hasOtherPassword(inputs: DatabaseInputs, database: string, login: DatabaseLogin): Promise<boolean> {
+  try {
+    await hasContent(inputs, database, login);
+    return false;
+  } catch (error) {
+    return (error as { code?: string }).code === "28P01";
+  }
 }
 
 async function ensureContent(inputs: DatabaseInputs, { name, logins }: WantedDatabase): Promise<void> {
@@ -100,11 +134,11 @@ function asAdmin<Result>(
 async function hasContent(inputs: DatabaseInputs, database: string, login: DatabaseLogin): Promise<boolean> {
   const { host, port, extensions } = inputs;
   try {
-    const target = { host, port, database, user: login.role, password: login.password };
+    const target = { host, port, database, user: login.role, password: login.password, options: ownSettings };
     return await withPostgres(target, async (client) => {
-      const { rows } = await client.query<{ names: string[]; isOpen: boolean; isOwner: boolean }>(contentQuery);
+      const { rows } = await client.query<{ names: string[]; isUsual: boolean }>(contentQuery);
       const [found] = rows;
-      return found?.isOwner === true && !found.isOpen && extensions.every((name) => found.names.includes(name));
+      return found?.isUsual === true && extensions.every((name) => found.names.includes(name));
     });
   } catch (error) {
     // It was let in, and has all its connections in use: then it has what it needs.
@@ -113,11 +147,15 @@ async function hasContent(inputs: DatabaseInputs, database: string, login: Datab
   }
 }
 
+/** Whatever the owner has set for its role and its database. */
+const ownSettings = "-c statement_timeout=10s -c search_path=pg_catalog";
+
+/** Usual: whoever logs in works as the owner, who may make tables in `public`, and nobody else. */
 const contentQuery = `
-select array(select extname::text from pg_catalog.pg_extension) as names,
-  current_user = current_database() as "isOwner",
-  exists (select from pg_catalog.pg_namespace, pg_catalog.aclexplode(nspacl)
-          where nspname = 'public' and grantee = 0 and privilege_type = 'CREATE') as "isOpen"`;
+select array(select extname::text from pg_extension) as names,
+  current_user = current_database() and exists (
+    select from pg_namespace where nspname = 'public' and pg_has_role(nspowner, 'usage')
+    and not exists (select from aclexplode(nspacl) where grantee = 0 and privilege_type = 'CREATE')) as "isUsual"`;
 
 interface Catalogue {
   readonly roles: Readonly<Record<string, { login: boolean; limit: number; settings: string[] | null }>>;
@@ -127,10 +165,11 @@ interface Catalogue {
 }
 
 /** Are all roles and databases there, with the rights and limits that they should have? */
-async function isCatalogueCurrent(client: pg.Client, { databases, limits }: DatabaseInputs): Promise<boolean> {
+async function isCatalogueCurrent(client: pg.Client, { databases, limits, others }: DatabaseInputs): Promise<boolean> {
   const names = databases.map(({ name }) => name);
   const { rows } = await client.query<Catalogue>(catalogueQuery, [names.flatMap(rolesOf), names]);
   const [found] = rows;
+  if (others !== undefined && (await hasForgotten(client, [...names, ...others]))) return false;
   if (found === undefined || found.problems > 0 || found.databases.length < names.length) return false;
   return databases.every(({ name, logins }) =>
     rolesOf(name).every((role) => {
@@ -146,12 +185,18 @@ async function isCatalogueCurrent(client: pg.Client, { databases, limits }: Data
   );
 }
 
+async function hasForgotten(client: pg.Client, databases: readonly string[]): Promise<boolean> {
+  const query = `select from pg_roles where ${isForgotten} limit 1`;
+  return (await client.query(query, [databases.flatMap(rolesOf)])).rowCount !== 0;
+}
+
 const catalogueQuery = `
 select
   (select coalesce(json_object_agg(rolname,
      json_build_object('login', rolcanlogin, 'limit', rolconnlimit, 'settings', rolconfig)), '{}')
    from pg_roles where rolname = any($1)) as roles,
   array(select datname::text from pg_database where datname = any($2) and pg_get_userbyid(datdba) = datname
+        and datallowconn and not datistemplate and datconnlimit = -1
         and not has_database_privilege('public', oid, 'connect')) as databases,
   (select count(*) from pg_roles where rolname = any($1) and (${isPrivileged}))::int
   + (select count(*) from pg_auth_members where ${isForeign("$1")})::int

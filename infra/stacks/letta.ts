@@ -46,7 +46,7 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
   );
   const projectDatabases = databases(
     "databases-projects",
-    { ...provisioning, databases: projects, limits: projectLimits(config) },
+    { ...provisioning, databases: projects, limits: projectLimits(config), others: [lettaOwner] },
     { parent: postgres },
   );
   const server = new LettaServer("server", {

@@ -54,6 +54,8 @@ const expectNoRestart = async () => expect(await everything()).toEqual(container
 
 /** SQLSTATE of what refused: of pg_hba.conf, a wrong password, a missing right. */
 const refused = { byRule: { code: "28000" }, password: { code: "28P01" }, right: { code: "42501" } } as const;
+/** SQLSTATE of an end by an administrator. */
+const ended = { code: "57P01" };
 /** Tells by what psql in Postgres' container, as this role over TCP, is refused; undefined when it is not. */
 async function overTcp(uri: string): Promise<string | undefined> {
   const container = `${stacks.letta}-postgres`;
@@ -123,7 +125,7 @@ describe("a project that is added", () => {
     expect(await rows(url("second"), nearest)).toEqual([{ id: expect.any(String), embedding: "[0,1,0]" }]);
   });
 
-  test("may hold thirty connections and no more", async () => {
+  test("may hold thirty connections and no more, and keeps nobody else from theirs", async () => {
     const [first, ...others] = Array.from(
       { length: 31 },
       () => new pg.Client({ connectionString: url("second"), ssl: { rejectUnauthorized: false } }),
@@ -133,6 +135,11 @@ describe("a project that is added", () => {
     const ghosts = "select from pg_stat_activity where usename = 'second' and pid <> pg_backend_pid()";
     await vi.waitFor(async () => expect((await first?.query(ghosts))?.rowCount).toBe(0), { timeout: 10_000 });
     const connected = await Promise.allSettled(others.map((client) => client.connect()));
+    for (const project of ["adopted", "thoth", "letta"]) {
+      expect(await rows(url(project), "select 1 as one")).toEqual([{ one: 1 }]);
+    }
+    // Provisioning gets by without a connection of the project's.
+    succeeded(await stacks.pulumi(["preview", "--expect-no-changes", "--stack", stacks.letta]));
     const refused = connected.filter((result) => result.status === "rejected");
     await Promise.allSettled([first, ...others].map((client) => client?.end()));
     expect(refused.map(({ reason }) => reason.code)).toEqual(["53300"]);
@@ -176,6 +183,15 @@ describe("what was changed by hand", () => {
     ["a membership", "second", "grant thoth to second"],
     ["no limit of time", "second", "alter role second reset statement_timeout"],
     ["a database that is open to all", "second", "grant connect on database second to public"],
+    ["a database that takes no connection", "postgres", "alter database second allow_connections false"],
+    ["a database that no dump would have", "second", "alter database second is_template true"],
+    ["a database whose owner has no right to it", "second", "revoke all on database second from second"],
+    ["no schema public", "second", "drop schema public cascade"],
+    [
+      "a statement timeout in which nothing is done",
+      "second",
+      "alter role second in database second set statement_timeout = 1",
+    ],
     ["the owner of a database", "second", "alter database second owner to postgres"],
     ["another password of provisioning", "second", "alter role letta_admin password 'changed by hand'"],
   ])("is mended by the next up: %s", async (_name, database, sql) => {
@@ -264,12 +280,13 @@ describe("a rotation", () => {
   };
   const owners = "select array_agg(distinct tableowner::text) as owners from pg_tables where tablename like 'made_%'";
 
-  test("lets old and new in, then the new alone, and loses no session and no object", async () => {
+  test("lets old and new in, then the new alone, whose sessions and objects all stay", async () => {
     const first = url("second");
     await rows(first, "create table made_before (id serial)");
-    await withPostgres(first, async (open) => {
+    await withPostgres(first, async (old) => {
       await setCredentials({ generation: 2, overlap: true });
       const second = url("second");
+      expect((await old.query("insert into made_before default values")).rowCount).toBe(1);
       expect(new URL(second).username).toBe("second-b");
       expect(await rows(second, "select session_user::text, current_user::text")).toEqual([
         { session_user: "second-b", current_user: "second" },
@@ -284,32 +301,53 @@ describe("a rotation", () => {
       await expect(rows(second, "create role third")).rejects.toMatchObject(refused.right);
       expect(await rows(second, "show statement_timeout")).toEqual([{ statement_timeout: "5min" }]);
 
-      await setCredentials({ generation: 2, overlap: false });
-      expect(url("second")).toBe(second);
-      await expect(rows(first, "select 1")).rejects.toMatchObject(refused.byRule);
-      expect((await open.query("insert into made_before default values")).rowCount).toBe(1);
-      expect(await rows(second, "insert into made_before default values returning id")).toHaveLength(1);
+      await withPostgres(second, async (open) => {
+        await setCredentials({ generation: 2, overlap: false });
+        expect(url("second")).toBe(second);
+        await expect(rows(first, "select 1")).rejects.toMatchObject(refused.password);
+        await expect(old.query("select 1")).rejects.toMatchObject(ended);
+        expect((await open.query("insert into made_before default values")).rowCount).toBe(1);
 
-      await setCredentials({ generation: 3, overlap: true });
-      expect(new URL(url("second")).username).toBe("second");
-      expect(url("second")).not.toBe(first);
-      expect(await rows(second, "select 1 as one")).toEqual([{ one: 1 }]);
-      expect(await rows(url("second"), owners)).toEqual([{ owners: ["second"] }]);
-      await expect(rows(first, "select 1")).rejects.toMatchObject(refused.password);
+        await setCredentials({ generation: 3, overlap: true });
+        expect(new URL(url("second")).username).toBe("second");
+        expect(url("second")).not.toBe(first);
+        expect(await rows(second, "select 1 as one")).toEqual([{ one: 1 }]);
+        expect((await open.query("insert into made_before default values")).rowCount).toBe(1);
+        expect(await rows(url("second"), owners)).toEqual([{ owners: ["second"] }]);
+        await expect(rows(first, "select 1")).rejects.toMatchObject(refused.password);
+      });
     });
     await expectNoRestart();
+  });
+
+  test("that skips the overlap ends the sessions of the password before, though the role is the same", async () => {
+    await setCredentials({ generation: 3, overlap: false });
+    const third = url("second");
+    await withPostgres(third, async (old) => {
+      await setCredentials({ generation: 5, overlap: false });
+      expect(new URL(url("second")).username).toBe("second");
+      expect(await rows(url("second"), "select 1 as one")).toEqual([{ one: 1 }]);
+      await expect(rows(third, "select 1")).rejects.toMatchObject(refused.password);
+      await expect(old.query("select 1")).rejects.toMatchObject(ended);
+    });
   });
 
   afterAll(() => setCredentials(undefined));
 });
 
-test("a project that is taken out of the config keeps its data and its secrets for the day it comes back", async () => {
+test("a project that is taken out of the config is kept out, and comes back by its name with data and secrets", async () => {
   const { databaseUrls, encryptionKeys } = letta;
   await rows(url("second"), "create table kept (text text)");
-  stacks.configure(stacks.letta, { projects: ["thoth", "adopted"] });
-  await stacks.up(stacks.letta);
-  expect((await stacks.lettaOutputs()).projects).toEqual(["thoth", "adopted"]);
-  expect(await stacks.psql("select count(*) from pg_class where relname = 'kept'", "second")).toBe("1");
+  await withPostgres(url("second"), async (open) => {
+    stacks.configure(stacks.letta, { projects: ["thoth", "adopted"] });
+    await stacks.up(stacks.letta);
+    expect((await stacks.lettaOutputs()).projects).toEqual(["thoth", "adopted"]);
+    await expect(open.query("select 1")).rejects.toMatchObject(ended);
+    await expect(rows(url("second"), "select 1")).rejects.toMatchObject(refused.password);
+    expect(await stacks.psql("select count(*) from pg_class where relname = 'kept'", "second")).toBe("1");
+    expect(await stacks.psql("select rolcanlogin from pg_roles where rolname = 'second'")).toBe("f");
+    succeeded(await stacks.pulumi(["preview", "--expect-no-changes", "--stack", stacks.letta]));
+  });
 
   stacks.configure(stacks.letta, { projects: ["thoth", "second", "adopted"] });
   await stacks.up(stacks.letta);
