@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { backupRepository } from "../components/backup-repository.ts";
 import { bridgeNetwork } from "../components/bridge-network.ts";
+import { lettaOwner, stackCredentials } from "../components/credentials.ts";
 import { databaseUrl, LettaServer } from "../components/letta-server.ts";
 import { Postgres } from "../components/postgres.ts";
 import { type ProjectDatabase, projectDatabase, projectSecrets } from "../components/project-database.ts";
@@ -30,11 +31,20 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
   const serverAddress = plan.host(serverHostIndex);
 
   const network = bridgeNetwork("network", names.network, plan, {});
+  const internalNetwork = bridgeNetwork("internal-network", names.internalNetwork, planNetwork(config.internalSubnet), {
+    isInternal: true,
+  });
+  const credentials = stackCredentials(config);
   const common = { config, networkId: network.id };
 
   const repository = backupRepository(names.volumes.backup);
   const postgres = new Postgres("postgres", { ...common, image: images.postgres, repository });
-  const redis = new Redis("redis", { ...common, image: images.redis });
+  const redis = new Redis("redis", {
+    config,
+    image: images.redis,
+    networkId: internalNetwork.id,
+    credentials: credentials.of(lettaOwner),
+  });
   const [lettaDatabase, ...projects] = ["letta", ...config.projects].map((project) =>
     projectDatabase(
       project,
@@ -47,6 +57,8 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
     ...common,
     image: images.letta,
     networkName: network.name,
+    internalNetworkId: internalNetwork.id,
+    credentials,
     address: serverAddress,
     postgres,
     redis,
@@ -76,12 +88,17 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
     { dependsOn: services.map((service) => service.ready) },
   );
   const containers = lettaContainers(config.prefix, config.backup.engine !== "off");
-  new ProviderResource(
-    "network-clients",
-    "network-clients",
-    { network: network.name, ownContainers: containers },
-    { dependsOn: [probe, ...sidecars.map((service) => service.container)] },
-  );
+  for (const [name, clientsOf] of [
+    ["network-clients", network],
+    ["internal-network-clients", internalNetwork],
+  ] as const) {
+    new ProviderResource(
+      "network-clients",
+      name,
+      { network: clientsOf.name, ownContainers: containers },
+      { dependsOn: [probe, ...sidecars.map((service) => service.container)] },
+    );
+  }
 
   return {
     contractVersion,
