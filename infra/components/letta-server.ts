@@ -1,16 +1,19 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
+import type { WorkingCredentials } from "../lib/credentials.ts";
+import { serverFiles } from "../lib/letta-files.ts";
 import { aliases, lettaNames } from "../lib/names.ts";
-import { dataVolume } from "./data-volume.ts";
+import { credentialsVolume, dataVolume } from "./data-volume.ts";
 import { databaseUrl, type OwnDatabase } from "./databases.ts";
 import type { Postgres } from "./postgres.ts";
 import { ProviderResource } from "./provider-resource.ts";
-import type { Redis } from "./redis.ts";
+import { type Redis, redisUser } from "./redis.ts";
 import { dataSecret } from "./secret.ts";
 import { Service } from "./service.ts";
 import { readContainerFile } from "./service-files.ts";
 
-const servePath = "/run/thoth-letta/serve.py";
+const filesPath = "/run/thoth-letta";
+const credentialsPath = "/run/credentials";
 const homePath = "/letta";
 
 export interface LettaServerArgs {
@@ -18,6 +21,8 @@ export interface LettaServerArgs {
   readonly image: string;
   readonly networkId: pulumi.Input<string>;
   readonly networkName: pulumi.Input<string>;
+  /** The network that Redis is on. */
+  readonly internalNetworkId: pulumi.Input<string>;
   /** The server's fixed address on the network, by which nginx finds it. */
   readonly address: string;
   readonly postgres: Postgres;
@@ -47,9 +52,27 @@ export class LettaServer extends pulumi.ComponentResource {
     const names = lettaNames(config.prefix);
     const home = dataVolume(`${name}-home`, names.volumes.home, { parent: this });
     const data = dataVolume(`${name}-data`, names.volumes.data, { parent: this });
-    this.password = args.database.credentials.apply(({ current }) => current.token);
+    const own = args.database.credentials;
+    this.password = pulumi.secret(own.apply(({ current }) => current.token));
     this.encryptionKey = dataSecret(`${name}-encryption-key`, 44, { parent: this }).result;
     this.migration = migration(`${name}-migration`, args, this);
+    const logins = credentialsVolume(`${name}-credentials`, names.volumes.serverCredentials, { parent: this });
+    const loginsFile = new ProviderResource(
+      "volume-file",
+      `${name}-credentials-file`,
+      {
+        volume: logins.name,
+        file: "letta.json",
+        content: lettaCredentials(own),
+        owner: "0:0",
+        image: args.image,
+        container: names.server,
+        // The server looks by itself.
+        reload: [],
+      },
+      // What is in it must work already where it says so.
+      { parent: this, dependsOn: [args.database.resource, args.redis.users] },
+    );
     this.service = new Service(
       name,
       {
@@ -57,21 +80,25 @@ export class LettaServer extends pulumi.ComponentResource {
         prefix: config.prefix,
         service: "server",
         image: args.image,
-        command: ["python3", servePath],
-        networks: [{ id: args.networkId, aliases: [aliases.server], address: args.address }],
+        command: ["python3", `${filesPath}/serve.py`],
+        networks: [
+          { id: args.networkId, aliases: [aliases.server], address: args.address },
+          { id: args.internalNetworkId, aliases: [aliases.server], isInternal: true },
+        ],
         ports: [{ internal: 8283, external: config.ports.server, bindAddress: config.bindAddress }],
         env: { ...serverEnvironment(config), ...config.env },
         secretEnv: {
-          // Letta asks for TLS as soon as its pool is on.
-          LETTA_PG_URI: databaseUrl(args.database),
-          LETTA_SERVER_PASSWORD: this.password,
           LETTA_ENCRYPTION_KEY: this.encryptionKey,
           ...config.secretEnv,
         },
-        files: [{ path: servePath, content: readContainerFile("letta/serve.py") }],
+        files: serverFiles.map((file) => ({
+          path: `${filesPath}/${file}`,
+          content: readContainerFile(`letta/${file}`),
+        })),
         mounts: [
           { type: "volume", source: home.name, target: homePath },
           { type: "volume", source: data.name, target: `${homePath}/.persist` },
+          { type: "volume", source: logins.name, target: credentialsPath, readOnly: true },
         ],
         health: {
           test: ["CMD", "python3", "-S", "-c", healthProbe],
@@ -82,12 +109,24 @@ export class LettaServer extends pulumi.ComponentResource {
         // Letta finishes its background runs after SIGTERM; a run that is killed stays "running" and locks its conversation.
         stopGraceSeconds: 120,
       },
-      { parent: this, readyAfter: [this.migration, args.redis.service.ready] },
+      { parent: this, readyAfter: [this.migration, args.redis.service.ready, loginsFile] },
     );
     this.dataVolumeName = data.name;
     this.homeVolumeName = home.name;
     this.registerOutputs();
   }
+}
+
+/** The file that the server reads whenever it has changed; secret. */
+function lettaCredentials(own: pulumi.Output<WorkingCredentials>): pulumi.Output<string> {
+  const text = own.apply(({ current, previous }) =>
+    JSON.stringify({
+      serverPasswords: [current.token, ...(previous === undefined ? [] : [previous.token])],
+      database: { user: current.role, password: current.databasePassword },
+      redis: { username: redisUser, password: current.redisPassword },
+    }),
+  );
+  return pulumi.secret(text);
 }
 
 /** -S: without site-packages Python starts in a fraction of the time, and this runs for ever. */
@@ -121,6 +160,8 @@ export function serverEnvironment(config: LettaConfig): Record<string, string> {
   const { server } = config.sizes;
   return {
     HOME: homePath,
+    // User and password are in the file. Letta asks for TLS as soon as its pool is on.
+    LETTA_PG_URI: `postgresql://${aliases.postgres}:5432/letta`,
     // On by default in Letta is "no pool": then no pool setting counts, and each query opens a connection of its own.
     LETTA_DISABLE_SQLALCHEMY_POOLING: "false",
     LETTA_PG_POOL_SIZE: String(server.poolSize),
@@ -134,7 +175,10 @@ export function serverEnvironment(config: LettaConfig): Record<string, string> {
     GLOBAL_MAX_CONTEXT_WINDOW_LIMIT: String(config.contextWindowLimit),
     // Letta stores every prompt and answer a second time as a trace, in full, unless told otherwise.
     LETTA_TELEMETRY_PROVIDER_TRACE_PG_METADATA_ONLY: "true",
-    // Read by serve.py, not by Letta.
+    // One of them is a program that the server starts, as itself.
+    MCP_DISABLE_STDIO: "true",
+    // Read by serve.py and server_tools.py, not by Letta.
+    TOOL_LETTA_URL: `http://${aliases.nginx}:8284`,
     MCP_ALLOWED_HOSTS: config.mcpHosts.join(","),
   };
 }

@@ -24,6 +24,8 @@ export interface ServiceNetwork {
   readonly id: pulumi.Input<string>;
   readonly aliases: string[];
   readonly address?: string;
+  /** It has no way out, so neither has a container that is on no other. Default: no. */
+  readonly isInternal?: boolean;
 }
 
 /** What one container is; the policies that hold for every container are in service.ts. */

@@ -90,7 +90,9 @@ function attachment(networks: ServiceArgs["networks"]): Partial<docker.Container
       ...(address === undefined ? {} : { ipv4Address: address }),
     })),
     // Reaches model servers on the host, such as Ollama, from Linux as from Docker Desktop.
-    hosts: [{ host: "host.docker.internal", ip: "host-gateway" }],
+    ...(networks.every(({ isInternal }) => isInternal === true)
+      ? {}
+      : { hosts: [{ host: "host.docker.internal", ip: "host-gateway" }] }),
   };
 }
 

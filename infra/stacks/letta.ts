@@ -29,14 +29,22 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
   const serverAddress = plan.host(serverHostIndex);
 
   const network = bridgeNetwork("network", names.network, plan, {});
+  const internalNetwork = bridgeNetwork("internal-network", names.internalNetwork, planNetwork(config.internalSubnet), {
+    isInternal: true,
+  });
+  const credentials = stackCredentials(config);
   const common = { config, networkId: network.id };
 
-  const credentials = stackCredentials(config);
   const repository = backupRepository(names.volumes.backup);
   const postgres = new Postgres("postgres", { ...common, image: images.postgres, repository });
-  const redis = new Redis("redis", { ...common, image: images.redis });
   const ownDatabase = (name: string): OwnDatabase => ({ name, credentials: credentials.of(name) });
   const [letta, projects] = [ownDatabase(lettaOwner), config.projects.map(ownDatabase)];
+  const redis = new Redis("redis", {
+    config,
+    image: images.redis,
+    networkId: internalNetwork.id,
+    credentials: letta.credentials,
+  });
   const adminPassword = letta.credentials.apply(({ current }) => current.adminPassword);
   const provisioning = { endpoint: postgres.endpoint, adminPassword };
   const lettaDatabase = databases(
@@ -53,6 +61,7 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
     ...common,
     image: images.letta,
     networkName: network.name,
+    internalNetworkId: internalNetwork.id,
     address: serverAddress,
     postgres,
     redis,
@@ -85,12 +94,17 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
     { dependsOn: services.map((service) => service.ready) },
   );
   const containers = lettaContainers(config.prefix, config.backup.engine !== "off");
-  new ProviderResource(
-    "network-clients",
-    "network-clients",
-    { network: network.name, ownContainers: containers },
-    { dependsOn: [probe, ...sidecars.map((service) => service.container)] },
-  );
+  for (const [name, clientsOf] of [
+    ["network-clients", network],
+    ["internal-network-clients", internalNetwork],
+  ] as const) {
+    new ProviderResource(
+      "network-clients",
+      name,
+      { network: clientsOf.name, ownContainers: containers },
+      { dependsOn: [probe, ...sidecars.map((service) => service.container)] },
+    );
+  }
 
   return {
     contractVersion,

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../../infra/lib/errors.ts";
 import type { LettaEndpoint } from "../../../infra/lib/letta-api.ts";
+import { serverFiles } from "../../../infra/lib/letta-files.ts";
 import { scramVerifier } from "../../../infra/lib/postgres.ts";
 import { agentPaths } from "../agent-stack.ts";
 import type { Deps } from "../deps.ts";
@@ -100,22 +101,34 @@ const waitForFiles = `until [ -f ${folder}/ready ]; do sleep 0.1; done; set -a; 
 
 async function handOver(deps: Deps, site: UpgradeSite, server: string): Promise<void> {
   const secrets = await deps.engine.dockerOutput(["exec", site.names.server, "cat", `${folder}/secrets.env`]);
-  const own = [`LETTA_PG_URI='${copyUrl(site)}'`, "LETTA_REDIS_HOST=127.0.0.1", "LETTA_REDIS_PORT=6379"];
-  const write = (name: string, input: string) =>
+  const own = [`LETTA_PG_URI=${copyPlace}`, "LETTA_REDIS_HOST=127.0.0.1", "LETTA_REDIS_PORT=6379"];
+  const write = (path: string, input: string) =>
     deps.engine.dockerOutput(
-      ["exec", "-i", server, "sh", "-c", `umask 077; mkdir -p ${folder}; cat >${folder}/${name}`],
+      ["exec", "-i", server, "sh", "-c", `umask 077; mkdir -p "\${1%/*}"; cat >"$1"`, "write", path],
       { input },
     );
-  await write("secrets.env", `${secrets}\n${own.join("\n")}\n`);
-  await write("serve.py", await containerFile("letta/serve.py"));
-  await write("ready", "");
+  await write(`${folder}/secrets.env`, `${secrets}\n${own.join("\n")}\n`);
+  await write("/run/credentials/letta.json", JSON.stringify(credentials(site)));
+  for (const file of serverFiles) await write(`${folder}/${file}`, await containerFile(`letta/${file}`));
+  await write(`${folder}/ready`, "");
 }
 
 const containerFile = (name: string) => readFile(new URL(`../../../infra/containers/${name}`, import.meta.url), "utf8");
 
+/** What the server logs in with, and what it is asked with. Redis here asks nobody who he is. */
+function credentials({ letta }: UpgradeSite) {
+  return {
+    serverPasswords: [letta.serverPassword],
+    database: { user: "letta", password: copyPassword(letta) },
+    redis: { username: "default", password: "any" },
+  };
+}
+
+const copyPlace = "postgresql://127.0.0.1:5432/letta";
+
 /** Letta's database in the copy, as what shares the copy's network reaches it: as the role that owns it. */
 export function copyUrl({ letta }: UpgradeSite): string {
-  return `postgresql://letta:${copyPassword(letta)}@127.0.0.1:5432/letta`;
+  return copyPlace.replace("//", `//letta:${copyPassword(letta)}@`);
 }
 
 /** Lets the owner of Letta's database log in to the copy, whichever of the two roles does so in the original. */
