@@ -78,7 +78,8 @@ export class BackedUpPostgres {
   async start(): Promise<void> {
     await this.remove();
     await this.startPostgres();
-    await this.psql("create database letta", "postgres");
+    await this.psql("create role letta", "postgres");
+    await this.psql("create database letta owner letta", "postgres");
     await this.startAgent();
     await this.untilReady();
   }
