@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { scramVerifier } from "../../../infra/lib/postgres.ts";
+import { parseLettaConfig } from "../../../infra/config/letta.ts";
+import { adminRole, scramVerifier } from "../../../infra/lib/postgres.ts";
 import { roleSettings, rolesOf, template } from "../../../infra/lib/provisioning.ts";
 import { contentScript, superuserScript } from "../../../infra/lib/provisioning-superuser.ts";
 
@@ -31,5 +32,10 @@ test("names are quoted, whatever is in them", () => {
 });
 
 test("the template has a name that no project can have", () => {
-  expect(template).not.toMatch(/^[a-z][a-z0-9_]*$/);
+  expect(parseLettaConfig({ projects: ["notes"] }, "letta").projects).toEqual(["notes"]);
+  expect(() => parseLettaConfig({ projects: [template] }, "letta")).toThrow("projects[0]: must be 1-31");
+});
+
+test("no project is named as the role for provisioning, which would log in with the project's password", () => {
+  expect(() => parseLettaConfig({ projects: [adminRole] }, "letta")).toThrow("is a name Postgres or Letta uses");
 });
