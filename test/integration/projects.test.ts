@@ -191,11 +191,6 @@ describe("what was changed by hand", () => {
     ["a database that no dump would have", "second", "alter database second is_template true"],
     ["a database whose owner has no right to it", "second", "revoke all on database second from second"],
     ["no schema public", "second", "drop schema public cascade"],
-    [
-      "a statement timeout in which nothing is done",
-      "second",
-      "alter role second in database second set statement_timeout = 1",
-    ],
     ["the owner of a database", "second", "alter database second owner to postgres"],
     ["another password of provisioning", "second", "alter role letta_admin password 'changed by hand'"],
   ])("is mended by the next up: %s", async (_name, database, sql) => {
@@ -208,6 +203,18 @@ describe("what was changed by hand", () => {
     expect(await rows(url("second"), owner)).toEqual([{ owner: "second" }]);
     succeeded(await stacks.pulumi(["preview", "--expect-no-changes", "--stack", stacks.letta]));
     await expectNoRestart();
+  });
+
+  test("a project's own settings, with which it can do nothing any more, keep no up from its end", async () => {
+    const own = (setting: string) => stacks.psql(`alter role second in database second ${setting}`);
+    await own("set statement_timeout = 1");
+    await own("set search_path = nowhere");
+    try {
+      await stacks.up(stacks.letta);
+      succeeded(await stacks.pulumi(["preview", "--expect-no-changes", "--stack", stacks.letta]));
+    } finally {
+      await own("reset all");
+    }
   });
 });
 
