@@ -254,6 +254,17 @@ describe("with rpoZero", () => {
     await untilWaiting(database, true);
   });
 
+  test("turned off again beside pgBackRest, nothing of it stays that would keep WAL or commits back", async () => {
+    const database = await startOwn("off", { settings: { ...settings, engine: "pgbackrest" } });
+    await untilWaiting(database, true);
+    await dockerOutput(["kill", database.agent]);
+    database.settings.rpoZero = false;
+    await database.startAgent();
+    await database.untilReady();
+    expect(await database.psql("select count(*) from pg_replication_slots")).toBe("0");
+    expect(await database.psql("show synchronous_standby_names")).toBe("");
+  });
+
   test("an agent that is stopped lets commits go on at once", async () => {
     const database = await startOwn("stopped", { settings });
     await untilWaiting(database, true);
