@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
@@ -24,7 +24,11 @@ const clock = mkdtempSync(join(tmpdir(), "thoth-letta-clock-"));
 /** Days are counted from here; the last of them is today. */
 const began = Date.now() - 32 * dayMs;
 
-const moveTo = (day: number) => writeFileSync(join(clock, "offset"), `-${32 - day}d\n`);
+/** In one step: a program that reads the file while it is empty ends. */
+const moveTo = (day: number) => {
+  writeFileSync(join(clock, "next"), `-${32 - day}d\n`);
+  renameSync(join(clock, "next"), join(clock, "offset"));
+};
 const timeOf = (day: number) => `time:${new Date(began + day * dayMs).toISOString()}`;
 const dayOf = ({ stoppedAt }: Backup) => Math.floor((Date.parse(stoppedAt) - began) / dayMs);
 
