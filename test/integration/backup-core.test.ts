@@ -180,6 +180,17 @@ describe("backups by Postgres' own tools", () => {
   });
 });
 
+test("a backup of an idle database is soon followed by a moment that a rehearsal can restore", async () => {
+  const database = await startOwn("idle", { settings: { archiveSeconds: 10 } });
+  const { stoppedAt } = await database.succeed<{ stoppedAt: string }>("now", "--type", "full");
+  const isThere = async () => {
+    const file = await dockerOutput(["exec", database.agent, "cat", "/var/lib/backup/status/heartbeats.json"]);
+    const beats = JSON.parse(file) as { at: string; point?: string; isRecoverable: boolean }[];
+    expect(beats.some(({ at, point, isRecoverable }) => at > stoppedAt && point && isRecoverable)).toBe(true);
+  };
+  await vi.waitFor(isThere, { timeout: 180_000, interval: 500 });
+});
+
 const commitsWait =
   "select current_setting('synchronous_standby_names') = 'walsink' and bool_or(sync_state = 'sync') from pg_stat_replication";
 
