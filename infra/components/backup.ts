@@ -23,6 +23,12 @@ export interface BackupArgs {
   readonly startAfter: pulumi.Resource[];
 }
 
+/**
+ * Weight of the backup's processes beside a server's 1024. `nice`, under which they run, counts among the processes of one
+ * container alone: without this a backup takes half of a busy processor.
+ */
+const cpuShares = 64;
+
 /** What makes the backups, and what rehearses their restore: two containers that nothing else waits for. */
 export class Backup extends pulumi.ComponentResource {
   static readonly type = "thoth-letta:letta:Backup";
@@ -58,6 +64,8 @@ export class Backup extends pulumi.ComponentResource {
           mount(volumes.home, paths.lettaHome, { readOnly: true }),
         ],
         memoryMiB: config.sizes.backup.memoryMiB,
+        // With rpoZero commits wait for it.
+        ...(config.backup.rpoZero ? {} : { cpuShares }),
       },
       place,
     );
@@ -76,6 +84,7 @@ export class Backup extends pulumi.ComponentResource {
           { type: "tmpfs", target: paths.volume },
         ],
         memoryMiB: config.sizes.drill.memoryMiB,
+        cpuShares,
         sharedMemoryMiB: 256,
       },
       place,

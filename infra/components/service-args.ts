@@ -52,6 +52,8 @@ export interface ServiceArgs {
   readonly user?: string;
   readonly health: Health;
   readonly memoryMiB: number;
+  /** Weight where containers contend for the processor; default: Docker's 1024, for each the same. */
+  readonly cpuShares?: number;
   /** Time between the stop signal and the kill, in seconds. */
   readonly stopGraceSeconds: number;
   /** Default: the image's own. */

@@ -68,6 +68,7 @@ function containerArgs(args: ServiceArgs): docker.ContainerArgs {
     ...(args.user === undefined ? {} : { user: args.user }),
     ...(args.stopSignal === undefined ? {} : { stopSignal: args.stopSignal }),
     ...(args.sharedMemoryMiB === undefined ? {} : { shmSize: args.sharedMemoryMiB }),
+    ...(args.cpuShares === undefined ? {} : { cpuShares: args.cpuShares }),
     memory,
     // Equal to memory: no swap. Left out, the engine stores twice the memory and every preview shows a change.
     memorySwap: memory,

@@ -21,7 +21,8 @@ const projectSchema = z
   .regex(/^[a-z][a-z0-9_]{0,30}$/, "must be 1-31 of a-z, 0-9 and _, starting with a letter")
   .refine(
     (name) =>
-      !["letta", "postgres", "template0", "template1", "public", "none"].includes(name) && !name.startsWith("pg_"),
+      !["letta", "letta_admin", "postgres", "template0", "template1", "public", "none"].includes(name) &&
+      !name.startsWith("pg_"),
     "is a name Postgres or Letta uses",
   );
 

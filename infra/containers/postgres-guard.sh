@@ -15,7 +15,6 @@
 set -Eeuo pipefail
 volume=$(dirname "$PGDATA")
 export CLUSTER_VOLUME=$volume
-readonly here=${BASH_SOURCE[0]%/*}
 as_postgres=()
 if [[ $(id -u) == 0 ]]; then as_postgres=(setpriv --reuid=postgres --regid=postgres --init-groups --); fi
 readonly as_postgres
@@ -41,6 +40,8 @@ is_half_made() {
 }
 
 start() {
+  # Not of set-aside: that is also read from the standard input, beside nothing.
+  local here=${BASH_SOURCE[0]%/*}
   if [[ -e $volume/PG_VERSION ]]; then
     refuse "$volume has a cluster at its root, made by something else; this stack's are in $PGDATA" 76
   fi

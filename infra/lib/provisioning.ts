@@ -1,6 +1,5 @@
 import pg from "pg";
 import { loginRole } from "./credentials.ts";
-import { dockerOutput } from "./docker.ts";
 import { adminRole, scramVerifier } from "./postgres.ts";
 
 /** A role that may log in to a database. */
@@ -28,7 +27,7 @@ export interface RoleLimits {
 /** All provisioning takes this lock in database `postgres`: concurrent changes to one catalogue row fail otherwise. */
 export const advisoryLock = 7_846_001;
 
-/** What new databases are copies of. It has the extensions that only a superuser can make; no project has this name. */
+/** What new databases are copies of; no project has this name. */
 export const template = "project-template";
 
 const { escapeIdentifier: identifier, escapeLiteral: literal } = pg;
@@ -40,10 +39,9 @@ export function rolesOf(database: string): [owner: string, other: string] {
 
 /** Settings of a role by which its sessions begin. */
 export function roleSettings(role: string, database: string, limits: RoleLimits): Record<string, string> {
-  const seconds = (name: string, value: number) => (value === 0 ? {} : { [name]: `${value}s` });
   return {
-    ...seconds("statement_timeout", limits.statementSeconds),
-    ...seconds("idle_in_transaction_session_timeout", limits.idleInTransactionSeconds),
+    statement_timeout: `${limits.statementSeconds}s`,
+    idle_in_transaction_session_timeout: `${limits.idleInTransactionSeconds}s`,
     // What it makes belongs to the owner, like everything else.
     ...(role === database ? {} : { role: database }),
   };
@@ -52,68 +50,12 @@ export function roleSettings(role: string, database: string, limits: RoleLimits)
 /** A project may hold a lock for as long as it likes; provisioning does not wait for it with all others behind it. */
 export const lockTimeout = "set lock_timeout = '10s'";
 
-/** Runs SQL as the superuser, over the socket in Postgres' container. @throws with what psql says */
-export async function asSuperuser(container: string, sql: string, database = "postgres"): Promise<void> {
-  const flags = ["--no-psqlrc", "--quiet", "--no-password", "--username", "postgres", "--set", "ON_ERROR_STOP=1"];
-  // Databases may have a search path of their owner's, and functions of his in it.
-  const script = `set search_path = pg_catalog; set client_min_messages = warning;\n${sql}`;
-  const psql = ["psql", ...flags, "--output", "/dev/null", "--dbname", database];
-  await dockerOutput(["exec", "--interactive", container, ...psql], { input: script });
-}
-
-/**
- * What only the superuser can do: the role that does the rest, the template, and handing over to it what is there of these
- * databases, made by hand or by an older version, without the rights that a project's role must not have.
- */
-export function superuserScript(databases: readonly string[], adminPassword: string): string {
-  const list = (names: readonly string[]) => `array[${names.map(literal).join(", ")}]::name[]`;
-  const roles = list(databases.flatMap(rolesOf));
-  const admin = identifier(adminRole);
-  return `
-select pg_advisory_lock(${advisoryLock});
-${lockTimeout};
-select ${literal(`create role ${admin}`)} where not exists (select from pg_roles where rolname = ${literal(adminRole)}) \\gexec
-alter role ${admin} with login createdb createrole nosuperuser noreplication nobypassrls password ${literal(scramVerifier(adminPassword))};
--- Since Postgres 16 who makes a role may hand it on, and become it only with this.
-alter role ${admin} set createrole_self_grant = 'set, inherit';
-alter role postgres password null;
--- Every role may connect to these by default; a project's role has no business there.
-revoke all on database postgres, template1 from public;
-grant connect on database postgres to ${admin};
-select ${literal(`create database ${identifier(template)} template template0 is_template true`)}
-  where not exists (select from pg_database where datname = ${literal(template)}) \\gexec
-revoke all on database ${identifier(template)} from public;
-select format('alter role %I with nosuperuser nocreatedb nocreaterole noreplication nobypassrls', rolname)
-  from pg_roles where rolname = any(${roles}) and (${isPrivileged}) \\gexec
-select format('revoke %s from %s granted by %s cascade', roleid::regrole, member::regrole, grantor::regrole)
-  from pg_auth_members where ${isForeign(roles)} \\gexec
-select format('grant %I to ${admin} with admin true, inherit true, set true', rolname)
-  from pg_roles where rolname = any(${roles}) \\gexec
-select format('alter database %I owner to ${admin}', datname)
-  from pg_database where datname = any(${list(databases)}) and pg_get_userbyid(datdba) <> datname \\gexec
-`;
-}
-
 /** Has a role of `pg_roles` a right that no role of a database may have? */
 export const isPrivileged = "rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls";
 
 /** Is a row of `pg_auth_members` a membership of one of these roles in any other but the owner of its own database? */
 export function isForeign(roles: string): string {
   return `pg_get_userbyid(member) = any(${roles}) and pg_get_userbyid(member) <> pg_get_userbyid(roleid) || '-b'`;
-}
-
-/** What only the superuser can put into a database, when it is not there. */
-export function contentScript(extensions: readonly string[]): string {
-  return [
-    `${lockTimeout};`,
-    // Its owner may have dropped it, and the extensions with it.
-    "create schema if not exists public;",
-    // Rights as in new databases: those of before Postgres 15 let everyone create tables in public.
-    "alter schema public owner to pg_database_owner;",
-    "revoke create on schema public from public;",
-    "grant usage on schema public to public;",
-    ...extensions.map((name) => `create extension if not exists ${identifier(name)} schema public;`),
-  ].join("\n");
 }
 
 /** Makes the roles and the database what they are wanted to be, as {@link adminRole} in database `postgres`. */

@@ -4,23 +4,18 @@ import { UserError } from "../lib/errors.ts";
 import { adminRole, withPostgres } from "../lib/postgres.ts";
 import {
   advisoryLock,
-  asSuperuser,
   closeOthers,
-  contentScript,
   type DatabaseLogin,
   endSessions,
-  isForeign,
-  isForgotten,
-  isPrivileged,
   lockTimeout,
   provisionDatabase,
   type RoleLimits,
-  roleSettings,
   rolesOf,
-  superuserScript,
   template,
   type WantedDatabase,
 } from "../lib/provisioning.ts";
+import { hasContent, isCatalogueCurrent } from "../lib/provisioning-check.ts";
+import { asSuperuser, contentScript, superuserScript } from "../lib/provisioning-superuser.ts";
 
 /** Inputs of a Databases resource. */
 export interface DatabaseInputs {
@@ -36,6 +31,7 @@ export interface DatabaseInputs {
   readonly others?: string[];
 }
 
+const place = ["host", "port", "container"] as const;
 /** Sessions that the looks at many databases have open at a time. */
 const sessions = 4;
 
@@ -48,16 +44,8 @@ const sessions = 4;
 const provider = convergingProvider<DatabaseInputs, object>({
   id: () => "databases",
   isCurrent: async (olds, news) =>
-    haveSame(olds, news, [
-      "host",
-      "port",
-      "container",
-      "adminPassword",
-      "databases",
-      "limits",
-      "extensions",
-      "others",
-    ]) && (await isProvisioned(news)),
+    haveSame(olds, news, [...place, "adminPassword", "databases", "limits", "extensions", "others"]) &&
+    (await isProvisioned(news)),
   ensure,
 });
 export default provider;
@@ -129,79 +117,6 @@ function asAdmin<Result>(
 ): Promise<Result> {
   return withPostgres({ host, port, user: adminRole, password: adminPassword, database: "postgres" }, work);
 }
-
-/** True when the login works and its database has what only a superuser puts into it. @throws when the login does not work */
-async function hasContent(inputs: DatabaseInputs, database: string, login: DatabaseLogin): Promise<boolean> {
-  const { host, port, extensions } = inputs;
-  try {
-    const target = { host, port, database, user: login.role, password: login.password, options: ownSettings };
-    return await withPostgres(target, async (client) => {
-      const { rows } = await client.query<{ names: string[]; isUsual: boolean }>(contentQuery);
-      const [found] = rows;
-      return found?.isUsual === true && extensions.every((name) => found.names.includes(name));
-    });
-  } catch (error) {
-    // It was let in, and has all its connections in use: then it has what it needs.
-    if ((error as { code?: string }).code === "53300") return true;
-    throw error;
-  }
-}
-
-/** Whatever the owner has set for its role and its database. */
-const ownSettings = "-c statement_timeout=10s -c search_path=pg_catalog";
-
-/** Usual: whoever logs in works as the owner, who may make tables in `public`, and nobody else. */
-const contentQuery = `
-select array(select extname::text from pg_extension) as names,
-  current_user = current_database() and exists (
-    select from pg_namespace where nspname = 'public' and pg_has_role(nspowner, 'usage')
-    and not exists (select from aclexplode(nspacl) where grantee = 0 and privilege_type = 'CREATE')) as "isUsual"`;
-
-interface Catalogue {
-  readonly roles: Readonly<Record<string, { login: boolean; limit: number; settings: string[] | null }>>;
-  /** Of the wanted databases those that their own role has, and nobody else. */
-  readonly databases: readonly string[];
-  readonly problems: number;
-}
-
-/** Are all roles and databases there, with the rights and limits that they should have? */
-async function isCatalogueCurrent(client: pg.Client, { databases, limits, others }: DatabaseInputs): Promise<boolean> {
-  const names = databases.map(({ name }) => name);
-  const { rows } = await client.query<Catalogue>(catalogueQuery, [names.flatMap(rolesOf), names]);
-  const [found] = rows;
-  if (others !== undefined && (await hasForgotten(client, [...names, ...others]))) return false;
-  if (found === undefined || found.problems > 0 || found.databases.length < names.length) return false;
-  return databases.every(({ name, logins }) =>
-    rolesOf(name).every((role) => {
-      const known = found.roles[role];
-      if (!logins.some((login) => login.role === role)) return known?.login !== true;
-      const settings = Object.entries(roleSettings(role, name, limits)).map(([key, value]) => `${key}=${value}`);
-      return (
-        known?.login === true &&
-        known.limit === limits.connections &&
-        settings.every((setting) => known.settings?.includes(setting))
-      );
-    }),
-  );
-}
-
-async function hasForgotten(client: pg.Client, databases: readonly string[]): Promise<boolean> {
-  const query = `select from pg_roles where ${isForgotten} limit 1`;
-  return (await client.query(query, [databases.flatMap(rolesOf)])).rowCount !== 0;
-}
-
-const catalogueQuery = `
-select
-  (select coalesce(json_object_agg(rolname,
-     json_build_object('login', rolcanlogin, 'limit', rolconnlimit, 'settings', rolconfig)), '{}')
-   from pg_roles where rolname = any($1)) as roles,
-  array(select datname::text from pg_database where datname = any($2) and pg_get_userbyid(datdba) = datname
-        and datallowconn and not datistemplate and datconnlimit = -1
-        and not has_database_privilege('public', oid, 'connect')) as databases,
-  (select count(*) from pg_roles where rolname = any($1) and (${isPrivileged}))::int
-  + (select count(*) from pg_auth_members where ${isForeign("$1")})::int
-  + (select count(*) from pg_database where datname in ('postgres', 'template1')
-     and has_database_privilege('public', oid, 'connect'))::int as problems`;
 
 /** Does a piece of work for each item, for some of them at a time. @throws the first error, when the others have ended */
 async function few<Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> {

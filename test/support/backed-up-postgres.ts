@@ -36,6 +36,8 @@ export interface BackedUpOptions {
   readonly server?: readonly string[];
   /** Docker network of the agent; default: none. */
   readonly network?: string;
+  /** Further arguments of `docker run` for both containers. */
+  readonly run?: readonly string[];
 }
 
 const sources = join(root, "infra/containers");
@@ -78,7 +80,8 @@ export class BackedUpPostgres {
   async start(): Promise<void> {
     await this.remove();
     await this.startPostgres();
-    await this.psql("create database letta", "postgres");
+    await this.psql("create role letta", "postgres");
+    await this.psql("create database letta owner letta", "postgres");
     await this.startAgent();
     await this.untilReady();
   }
@@ -94,6 +97,7 @@ export class BackedUpPostgres {
     const files = Object.entries(postgresFiles).flatMap(([path, file]) => ["-v", `${join(sources, file)}:${path}:ro`]);
     await dockerOutput([
       ...["run", "--detach", "--init", "--name", this.postgres, "--network", "none", "--shm-size", "256m"],
+      ...(this.#options.run ?? []),
       ...["--env", `PGDATA=${postgresPaths.cluster}`, "--env", "POSTGRES_INITDB_ARGS=--data-checksums"],
       ...(this.settings.rpoZero === true ? ["--env", `POSTGRES_COMMIT_WAIT_SECONDS=${waitSeconds}`] : []),
       ...(engine === "pgbackrest" ? await this.#archiving(backup) : []),
@@ -111,6 +115,7 @@ export class BackedUpPostgres {
     writeFileSync(join(folder, "backup.json"), JSON.stringify(this.settings), { mode: 0o400 });
     await dockerOutput([
       ...["create", "--name", this.agent, "--network", this.#options.network ?? "none"],
+      ...(this.#options.run ?? []),
       ...this.#agentMounts(`${this.name}-backup`),
       ...["-v", `${volume}:${paths.volume}:ro`, this.#images.backup, "backup", "serve"],
     ]);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { withPostgres } from "../../infra/lib/postgres.ts";
 
@@ -27,13 +28,18 @@ export class Writers {
   readonly #url: string;
   readonly #clients: Written[];
   readonly #settings: string;
+  readonly #rest: number;
   #isStopped = false;
   #running: Promise<unknown> = Promise.resolve();
 
-  /** @param settings run by each connection first, e.g. `set synchronous_commit = off` */
-  constructor(url: string, { count = 4, settings = "select" } = {}) {
+  /**
+   * @param settings run by each connection first, e.g. `set synchronous_commit = off`
+   * @param restMilliseconds between two rows of a client
+   */
+  constructor(url: string, { count = 4, settings = "select", restMilliseconds = 0 } = {}) {
     this.#url = url;
     this.#settings = settings;
+    this.#rest = restMilliseconds;
     this.#clients = Array.from({ length: count }, () => ({ acknowledged: new Set(), lastAt: 0, failures: 0 }));
   }
 
@@ -95,10 +101,11 @@ export class Writers {
           await client.query(`insert into ${table} (client, n) values ($1, $2)`, [index, n]);
           written.acknowledged.add(n);
           written.lastAt = Date.now();
+          if (this.#rest > 0) await sleep(this.#rest);
         }
       } catch {
         written.failures += 1;
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await sleep(50);
       } finally {
         await client.end().catch(() => {});
       }

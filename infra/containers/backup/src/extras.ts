@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { paths } from "./paths.ts";
-import { databaseNames } from "./postgres.ts";
+import { ownDatabases } from "./postgres.ts";
 import type { Settings } from "./settings.ts";
 import { stamp } from "./stamp.ts";
 import type { EncryptedStore } from "./store.ts";
@@ -29,7 +29,7 @@ export async function escrowKeys(store: EncryptedStore, keys: Settings["keys"]):
  */
 export async function dumpDatabases(store: EncryptedStore, { retention }: Settings): Promise<Dump[]> {
   const dumps: Dump[] = [];
-  for (const database of (await databaseNames()).filter((name) => name !== "postgres")) {
+  for (const database of await ownDatabases()) {
     const args = ["--format=custom", "--host", paths.socket, "--username=postgres", "--dbname", database];
     const bytes = await store.put(`dumps/${database}/${stamp()}.dump`, [["pg_dump", args]]);
     dumps.push({ database, bytes });

@@ -4,7 +4,7 @@ import { paths } from "../paths.ts";
 import { archiveHistories, writeRecovery } from "../recovery.ts";
 import { failure, output, run } from "../run.ts";
 import type { Settings } from "../settings.ts";
-import { removeArchived, restoreCommand, sinkFiles, sinkName, WalSink } from "../wal-sink.ts";
+import { removeArchived, removeSink, restoreCommand, sinkFiles, sinkName, WalSink } from "../wal-sink.ts";
 import type { BackupRecord, BackupType, Engine, Fetched, Pace, RestoreTarget } from "./engine.ts";
 import { choose, type Info, parseInfo, parseProgress, parseTimelines, parseVerify } from "./pgbackrest-output.ts";
 
@@ -32,7 +32,8 @@ export function pgbackrestEngine(settings: Settings): Engine {
       // Idempotent; after a major upgrade of Postgres it refuses, and says what to do.
       await pgbackrest(["stanza-create"]);
       await archiveHistories();
-      sink?.start();
+      if (sink === undefined) await removeSink();
+      else sink.start();
     },
     async stop() {
       await sink?.stop();
