@@ -139,6 +139,8 @@ def main() -> int:
     os.waitid(os.P_PID, tool, os.WEXITED | os.WNOWAIT)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _, status = os.waitpid(tool, 0)
+    if os.WIFSIGNALED(status):
+        os.write(2, f"ToolEnded: by {signal.strsignal(os.WTERMSIG(status))}, as when it needs more memory or time than there is\n".encode())
     end_all(job["user"])
     remove(job["user"], folder)
     return os.waitstatus_to_exitcode(status) % 256
