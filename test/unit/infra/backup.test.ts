@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { RawConfig } from "../../../infra/config/read.ts";
 import { paths } from "../../../infra/containers/backup/src/paths.ts";
 import { type Settings, settingsSchema } from "../../../infra/containers/backup/src/settings.ts";
+import { deriveCredentials } from "../../../infra/lib/credentials.ts";
 import type { LettaExports } from "../../../infra/stacks/outputs.ts";
 import type { Graph } from "../../support/graph.ts";
 import { lettaGraph } from "../../support/stack-graphs.ts";
@@ -51,7 +52,7 @@ describe("the agent", () => {
       );
     expect(settingsOf(graph).keys).toEqual({
       "postgres-admin-password": "plain-postgres-admin-password",
-      "server-password": "plain-server-password",
+      "server-password": deriveCredentials("plain-credentials-seed", "letta", 1).token,
       "server-encryption-key": "plain-server-encryption-key",
       ...ofProjects("letta", "thoth", "notes"),
     });
