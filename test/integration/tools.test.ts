@@ -34,7 +34,7 @@ const processUsers = async () => {
 describe("a tool can", () => {
   test("take arguments, print, and return values", async () => {
     const source = toolSource(
-      'print("printed")\nreturn {"sum": number + 1, "words": words}',
+      'print("printed")\nimport json\nreturn json.dumps({"sum": number + 1, "words": words})',
       "number: int, words: list",
     );
     const description =
@@ -147,16 +147,14 @@ paths = ["/run/credentials/letta.json", "/run/thoth-letta/secrets.env", "/letta"
 for process in glob.glob("/proc/[0-9]*"):
     if os.stat(process).st_uid != os.getuid():
         paths += [process + "/" + name for name in ("environ", "mem", "maps", "fd", "cwd/x", "root/run")]
-def outcome(path):
+outcomes = {}
+for path in paths:
     try:
-        if os.path.isdir(path):
-            os.listdir(path)
-        else:
-            open(path, "rb").read(1)
-        return "open"
+        os.listdir(path) if os.path.isdir(path) else open(path, "rb").read(1)
+        outcomes[path] = "open"
     except OSError as error:
-        return error.strerror
-return json.dumps({path: outcome(path) for path in paths})`;
+        outcomes[path] = error.strerror
+return json.dumps(outcomes)`;
     const outcomes = Object.entries(await toolResult<Record<string, string>>(endpoint, lines, one.user));
     expect(outcomes.map(([path]) => path)).toContain("/proc/1/environ");
     expect(outcomes.filter(([, outcome]) => outcome !== "Permission denied")).toEqual([]);
@@ -186,7 +184,7 @@ with open("secret", "w") as file:
     file.write("of one project")
 os.chmod(".", 0o777)
 print(os.getcwd(), os.getpid(), flush=True)
-time.sleep(30)
+time.sleep(10)
 return "slept"`;
     const running = runTool(endpoint, lines, one.user);
     const command =
@@ -195,16 +193,15 @@ return "slept"`;
     await expect.poll(async () => (await seen()).length, { timeout: 30_000 }).toBeGreaterThanOrEqual(2);
     const [folder, process] = await seen();
     const look = `
-import json
-def outcome(act):
+import json, os
+outcomes = []
+for act in (lambda: open("/proc/${process}/environ").read(), lambda: os.kill(${process}, 0), lambda: os.listdir("/run/letta-tools")):
     try:
         act()
-        return "open"
+        outcomes.append("open")
     except OSError as error:
-        return error.strerror
-import os
-return json.dumps([outcome(lambda: open("/proc/${process}/environ").read()), outcome(lambda: os.kill(${process}, 0)),
-                   outcome(lambda: os.listdir("/run/letta-tools"))])`;
+        outcomes.append(error.strerror)
+return json.dumps(outcomes)`;
     expect(await toolResult(endpoint, look, other.user)).toEqual([
       "Permission denied",
       "Operation not permitted",
@@ -240,9 +237,9 @@ except OSError as error:
     return str(count)`;
     expect(Number((await runTool(endpoint, forks, one.user)).tool_return)).toBeLessThan(128);
     const memory = await runTool(endpoint, "return str(len(bytearray(8 * 2**30)))", one.user);
-    expect(memory).toMatchObject({ status: "error", tool_return: expect.stringContaining("MemoryError") });
+    expect(memory).toMatchObject({ status: "error", stderr: [expect.stringMatching(/MemoryError\n$/)] });
     const killed = await runTool(endpoint, "return str(len(bytearray(3 * 2**30)))", one.user);
-    expect(killed.tool_return).toContain("ToolEnded: by Killed");
+    expect(killed.tool_return).toContain("ToolEndedError: by Killed");
     const file = await runTool(endpoint, 'open("big", "wb").write(bytes(65 * 2**20))\nreturn "written"', one.user);
     expect(file.tool_return).toContain("File too large");
     expect((await runTool(endpoint, 'return "goes on"', other.user)).tool_return).toBe("goes on");
@@ -277,16 +274,24 @@ describe("Letta itself never", () => {
   });
 
   test.each([
-    ["plainly", { $ref: "file:///run/credentials/letta.json" }],
+    ["plainly", { $ref: "/run/thoth-letta/schema.json" }],
     [
       "in a text that ends early where it is read as YAML",
-      { type: "string", description: `"', $ref: /run/credentials/letta.json, x: 'y` },
+      { description: `"', $ref: /run/thoth-letta/schema.json, x: 'y` },
     ],
-  ])("reads a file for a tool's schema that names one %s", async (_, text) => {
-    const args_json_schema = { title: "Args", type: "object", properties: { text } };
-    const source_code = toolSource("return open('tool.py').read()", "text: str");
-    const { text: said } = await askForTool(endpoint, { source_code, args_json_schema, args: { text: "a" } }, one.user);
-    expect(said).not.toContain("serverPasswords");
+  ])("reads the file that a tool's schema names %s", async (_, text) => {
+    const schema = JSON.stringify({ type: "object", properties: { not_the_projects: { type: "string" } } });
+    await inServer("sh", "-c", `echo '${schema}' >/run/thoth-letta/schema.json`);
+    const args_json_schema = { title: "Args", type: "object", properties: { text, plain: { type: "string" } } };
+    // What is made of the schema stands in the tool's own file.
+    const source_code = toolSource("return open('tool.py').read()", "plain: str");
+    const { text: said } = await askForTool(
+      endpoint,
+      { source_code, args_json_schema, args: { plain: "a" } },
+      one.user,
+    );
+    await inServer("rm", "/run/thoth-letta/schema.json");
+    expect(said).not.toContain("not_the_projects");
   });
 
   test("makes a venv for a project, which installs and runs what the project names", async () => {

@@ -140,7 +140,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _, status = os.waitpid(tool, 0)
     if os.WIFSIGNALED(status):
-        os.write(2, f"ToolEnded: by {signal.strsignal(os.WTERMSIG(status))}, as when it needs more memory or time than there is\n".encode())
+        os.write(2, f"ToolEndedError: by {signal.strsignal(os.WTERMSIG(status))}, as when it needs more memory or time than there is\n".encode())
     end_all(job["user"])
     remove(job["user"], folder)
     return os.waitstatus_to_exitcode(status) % 256
