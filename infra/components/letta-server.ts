@@ -15,6 +15,8 @@ import { readContainerFile } from "./service-files.ts";
 const filesPath = "/run/thoth-letta";
 const credentialsPath = "/run/credentials";
 const homePath = "/letta";
+/** Where a tool has a folder of its own while it runs; the same in infra/containers/letta. */
+const toolFolders = "/run/letta-tools";
 
 export interface LettaServerArgs {
   readonly config: LettaConfig;
@@ -105,7 +107,10 @@ export class LettaServer extends pulumi.ComponentResource {
           intervalSeconds: 15,
           readyTimeoutSeconds: 180,
         },
-        memoryMiB: config.sizes.server.memoryMiB,
+        limits: config.sizes.server,
+        // For tools of agents, which run as other users: to become one, to give it a folder, and to end what it leaves.
+        capabilities: ["CHOWN", "KILL", "SETGID", "SETUID"],
+        tmpfs: { [toolFolders]: "mode=0711,size=256m,exec" },
         // Letta finishes its background runs after SIGTERM; a run that is killed stays "running" and locks its conversation.
         stopGraceSeconds: 120,
       },

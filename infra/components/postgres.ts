@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
-import { paths as backupPaths } from "../containers/backup/src/paths.ts";
+import { paths as backupPaths, postgresUser } from "../containers/backup/src/paths.ts";
 import { hostAddress } from "../lib/host.ts";
 import { aliases, lettaNames } from "../lib/names.ts";
 import { adminRole } from "../lib/postgres.ts";
@@ -65,7 +65,8 @@ export class Postgres extends pulumi.ComponentResource {
           test: ["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", adminRole, "-d", "postgres"],
           readyTimeoutSeconds: 120,
         },
-        memoryMiB: config.sizes.postgres.memoryMiB,
+        limits: config.sizes.postgres,
+        user: `${postgresUser.uid}:${postgresUser.gid}`,
         sharedMemoryMiB: 256,
         // Fast shutdown: ends sessions and checkpoints. SIGTERM waits for every client to leave.
         stopSignal: "SIGINT",

@@ -70,8 +70,9 @@ export class Redis extends pulumi.ComponentResource {
           { type: "volume", source: logins.name, target: credentialsPath, readOnly: true },
         ],
         user,
+        isRootReadOnly: true,
         health: { test: ["CMD-SHELL", `${cliAs("health").join(" ")} ping | grep -qx PONG`], readyTimeoutSeconds: 60 },
-        memoryMiB: config.sizes.redis.memoryMiB,
+        limits: config.sizes.redis,
         stopGraceSeconds: 30,
       },
       { parent: this, startAfter: [this.users] },
@@ -98,7 +99,10 @@ export function redisUsers({ current, previous }: WorkingCredentials): string {
   const passwords = [current, ...(previous === undefined ? [] : [previous])].map(({ redisPassword }) => {
     return `#${createHash("sha256").update(redisPassword).digest("hex")}`;
   });
-  const commands = "+@read +@write +@stream +@scripting +@connection +@transaction -@admin -@dangerous";
+  const commands = [
+    ...["+@string", "+@set", "+@stream", "+@connection", "+@transaction", "-@admin", "-@dangerous"],
+    ...["+del", "+exists", "+expire", "+pexpire", "+ttl", "+pttl", "+eval", "+evalsha", "+script|load"],
+  ].join(" ");
   return [
     "user default off",
     `user ${redisUser} on ${passwords.join(" ")} ~* &* -@all ${commands}`,

@@ -7,6 +7,9 @@ import { Service } from "./service.ts";
 /** Port nginx listens on inside its container. */
 export const ssePort = 8284;
 
+/** The ids in the published image, and in the one that is built here. */
+const user = "101:101";
+
 /** nginx in front of Letta, for browsers and everything that streams. */
 export class SseProxy extends pulumi.ComponentResource {
   static readonly type = "thoth-letta:letta:SseProxy";
@@ -53,7 +56,8 @@ export class SseProxy extends pulumi.ComponentResource {
           intervalSeconds: 15,
           readyTimeoutSeconds: 30,
         },
-        memoryMiB: config.sizes.nginx.memoryMiB,
+        limits: config.sizes.nginx,
+        user,
         // Quit gracefully: streams may end by themselves.
         stopSignal: "SIGQUIT",
         stopGraceSeconds: 15,

@@ -4,7 +4,7 @@
 #   postgres-guard postgres …      becomes the image's own entrypoint, or refuses with exit code 75 or 76
 #   postgres-guard set-aside       moves a half-made cluster aside within the volume
 #
-# Two containers on one volume are both PID 1 in namespaces of their own, so Postgres' own check of postmaster.pid sees
+# Two containers on one volume have process ids of namespaces of their own, so Postgres' own check of postmaster.pid sees
 # nothing: both start, and what the second commits is lost (docker-library/postgres#171). A lock on the volume is held
 # across namespaces, and goes with the last process that inherited it.
 #
@@ -25,7 +25,9 @@ refuse() {
 }
 
 take_lock() {
-  exec 9>"$volume/.postgres.lock"
+  # It may be root's, of a time when this began as root: then it can be read, which is enough for a lock.
+  if [[ ! -e $volume/.postgres.lock ]]; then : >"$volume/.postgres.lock"; fi
+  exec 9<"$volume/.postgres.lock"
   flock --wait "${POSTGRES_LOCK_WAIT_SECONDS:-90}" 9 ||
     refuse "another Postgres holds $volume/.postgres.lock; stop the other container that uses this volume" 75
 }
@@ -46,9 +48,9 @@ start() {
     refuse "$volume has a cluster at its root, made by something else; this stack's are in $PGDATA" 76
   fi
   if is_half_made; then refuse "$PGDATA was left half-made by a first start that was interrupted" 76; fi
-  if [[ $(id -u) == 0 ]]; then prepare_volume; fi
+  prepare_volume
   if is_vacant; then
-    rm -f "$volume/.initialised"
+    rm -f "$volume/.initialised" "$volume/.initialising"
     touch "$volume/.initialising"
     sync "$volume/.initialising" "$volume"
     # The image wants one. The superuser comes over the socket alone, so nobody needs to know it.
@@ -76,10 +78,11 @@ start_helper() {
 # The folder of the socket by which the backup reaches Postgres: it sees the volume and is on no network.
 prepare_volume() {
   # The marks are made by root and by Postgres.
-  chown postgres "$volume"
-  install -d -o postgres -g postgres -m 0755 "$volume/run" "$volume/tls"
+  if [[ $(id -u) == 0 ]]; then chown postgres "$volume"; fi
+  [[ -O $volume || $(id -u) == 0 ]] || refuse "$volume belongs to user $(stat -c %u "$volume"), not to Postgres ($(id -u))" 76
+  "${as_postgres[@]}" mkdir -p -m 0755 "$volume/run" "$volume/tls"
   # Whoever made these is gone: the lock is ours. Postgres would take their process ids for living ones.
-  rm -f "$volume/run/".s.PGSQL.*
+  rm -f "$volume/run/".s.PGSQL.* "$PGDATA/postmaster.pid"
 }
 
 set_aside() {

@@ -64,7 +64,7 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
         ],
         user: config.user,
         health: { test: programs[name].health, readyTimeoutSeconds: 120 },
-        memoryMiB: config.roles[name].memoryMiB,
+        limits: config.roles[name],
         stopGraceSeconds: 15,
       },
       { dependsOn },

@@ -13,6 +13,10 @@ import sys
 PATH = "/run/credentials/letta.json"
 
 
+class NoCredentials(Exception):
+    """The file is not there, or is not what it has to be: nobody is let in, and nothing is logged in to."""
+
+
 class CredentialsFile:
     """{"serverPasswords": [...], "database": {"user", "password"}, "redis": {"username", "password"}}"""
 
@@ -20,20 +24,51 @@ class CredentialsFile:
         self.path = path
         self.stamp = None
         self.content = {}
+        self.reported = None
 
     def read(self) -> dict:
-        stat = os.stat(self.path)
-        # It is replaced by another file, never written over, so one that is seen is whole.
-        stamp = (stat.st_ino, stat.st_mtime_ns)
-        if stamp != self.stamp:
-            with open(self.path) as file:
-                self.content = json.load(file)
-            self.stamp = stamp
+        try:
+            stat = os.stat(self.path)
+            # It is replaced by another file, never written over, so one that is seen is whole.
+            stamp = (stat.st_ino, stat.st_mtime_ns)
+            if stamp != self.stamp:
+                with open(self.path) as file:
+                    self.content = checked(json.load(file))
+                self.stamp = stamp
+        except OSError as error:
+            raise NoCredentials(f"{self.path}: {error.strerror}") from None
+        except ValueError as error:
+            raise NoCredentials(f"{self.path} is malformed: {error}") from None
+        self.reported = None
         return self.content
 
     def accepts(self, given: str) -> bool:
+        try:
+            known = self.read()["serverPasswords"]
+        except NoCredentials as problem:
+            self.report(str(problem))
+            return False
         # A list, not a generator: the time tells not even which of them it was.
-        return any([hmac.compare_digest(given.encode(), known.encode()) for known in self.read()["serverPasswords"]])
+        return any([hmac.compare_digest(given.encode(), password.encode()) for password in known])
+
+    def report(self, problem: str) -> None:
+        """Says it once, not with each request."""
+        if problem != self.reported:
+            print(f"REFUSED: every request, since {problem}", flush=True)
+        self.reported = problem
+
+
+def checked(content) -> dict:
+    """What was read, if it is all there. An empty password would let in who gives none."""
+    wanted = {"database": ("user", "password"), "redis": ("username", "password")}
+    texts = content.get("serverPasswords") if isinstance(content, dict) else None
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text for text in texts):
+        raise ValueError("serverPasswords must be a list of passwords")
+    for name, keys in wanted.items():
+        login = content.get(name)
+        if not isinstance(login, dict) or not all(isinstance(login.get(key), str) and login[key] for key in keys):
+            raise ValueError(f"{name} must have {' and '.join(keys)}")
+    return {**content, "database": {key: content["database"][key] for key in wanted["database"]}}
 
 
 credentials = CredentialsFile(PATH)

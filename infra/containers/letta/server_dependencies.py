@@ -8,7 +8,7 @@ and still reports itself healthy.
 import asyncio
 import os
 
-from server_credentials import credentials
+from server_credentials import NoCredentials, credentials
 
 POLL_SECONDS = 0.1
 REPORT_SECONDS = 10
@@ -24,8 +24,8 @@ def wanted_schema() -> str:
 def credentials_problem() -> str | None:
     try:
         credentials.read()
-    except FileNotFoundError:
-        return f"there is no {credentials.path} yet"
+    except NoCredentials as problem:
+        return str(problem)
     return None
 
 

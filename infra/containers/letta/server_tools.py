@@ -14,6 +14,8 @@ import sys
 
 LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tool_launcher.py")
 FOLDERS = "/run/letta-tools"
+# Everybody may write there, so what the tools of one organization leave is there for those of another.
+SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock", os.path.join(sys.prefix, ".lock"))
 MOST_OUTPUT_BYTES = 16 * 1024 * 1024
 GATEWAY = os.environ.get("TOOL_LETTA_URL", "")
 ENVIRONMENT = {
@@ -36,7 +38,7 @@ def tool_user(organization: str) -> int:
 
 
 def prepare_folders() -> None:
-    """Shuts Letta's home to tools, but for the exchange area, which the default organization's may write."""
+    """Leaves a tool nothing to write but its own folder, and the default organization's the exchange area."""
     from letta.constants import DEFAULT_ORG_ID
 
     user = tool_user(DEFAULT_ORG_ID)
@@ -44,9 +46,13 @@ def prepare_folders() -> None:
     os.makedirs(home, exist_ok=True)
     os.makedirs(FOLDERS, exist_ok=True)
     os.chmod(FOLDERS, 0o711)
+    for path in filter(os.path.exists, SHARED):
+        os.chmod(path, 0o700)
     exchange = os.path.join(home, ".persist")
     for entry in os.scandir(home):
         if entry.path != exchange and not entry.is_symlink():
+            # Of an older installation it may be somebody else's.
+            os.chown(entry.path, 0, 0)
             os.chmod(entry.path, 0o700 if entry.is_dir() else 0o600)
     os.chown(home, 0, user)
     os.chmod(home, 0o710)
@@ -110,7 +116,15 @@ def plain_types_of(resolve_type):
 
 
 def own_references_only(generate):
-    """Schemas that refer to nothing but themselves: the generator reads the file or address that a reference names."""
+    """Schemas that refer to nothing but themselves: the generator reads the file or address that a reference names.
+
+    It is given the schema as Python prints it and reads that as YAML, where a text with both kinds of quotes can end early
+    and go on as another reference (services/helpers/tool_execution_helper.py). As JSON it reads what was checked.
+    """
+
+    class Json(dict):
+        def __str__(self) -> str:
+            return json.dumps(self)
 
     def references(value):
         if isinstance(value, dict):
@@ -123,13 +137,14 @@ def own_references_only(generate):
     def checked(schema: dict) -> str:
         if any(not str(reference).startswith("#") for reference in references(schema)):
             raise Refused("a schema that refers to something outside of itself: not read, see docs/security.md")
-        return generate(schema)
+        return generate(Json(schema))
 
     return checked
 
 
 async def run(self, agent_state=None, additional_env_vars=None):
     """Takes the place of AsyncToolSandboxLocal.run."""
+    from letta.constants import DEFAULT_ORG_ID
     from letta.schemas.enums import SandboxType
     from letta.schemas.tool_execution_result import ToolExecutionResult
     from letta.utils import get_friendly_error_msg, parse_stderr_error_msg
@@ -140,8 +155,11 @@ async def run(self, agent_state=None, additional_env_vars=None):
     if config.config.get("use_venv"):
         raise Refused("a venv with packages that a project names: not made in this server, see docs/security.md")
     own = await self._gather_env_vars(agent_state, additional_env_vars, config.id, is_local=False)
+    organization = self.user.organization_id
     job = {
-        "user": tool_user(self.user.organization_id),
+        "user": tool_user(organization),
+        # What the default organization's leave in the exchange area is for applications, which are other users.
+        "umask": 0o022 if organization == DEFAULT_ORG_ID else 0o077,
         "python": sys.executable,
         "code": result_as_json(self, await self.generate_execution_script(agent_state, wrap_print_with_markers=True)),
         "environment": {**ENVIRONMENT, **{key: str(value) for key, value in own.items()}},

@@ -1,7 +1,7 @@
 """Runs one tool of an agent as a user that has nothing here, and leaves nothing of it behind.
 
 A process of its own, started by the server for each run with the job as JSON on standard input:
-{"user": number, "python": path, "code": text, "environment": {...}}. A small one, since a child of the server itself
+{"user": number, "umask": number, "python": path, "code": text, "environment": {...}}. A small one, since a child of the server itself
 would have to leave behind all that the server has open. Ends with the tool's exit code; SIGTERM ends the tool.
 """
 
@@ -25,6 +25,7 @@ LIMITS = {
     resource.RLIMIT_CPU: 600,
     resource.RLIMIT_CORE: 0,
 }
+PATIENCE = 50
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
 
 
@@ -50,8 +51,7 @@ def run_tool(job: dict, folder: str) -> None:
     for limit, value in LIMITS.items():
         resource.setrlimit(limit, (value, value))
     become(job["user"])
-    # What a tool writes into the exchange area is for applications, which are other users.
-    os.umask(0o022)
+    os.umask(job["umask"])
     os.chdir(folder)
     script = os.path.join(folder, "tool.py")
     with open(os.open(script, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -76,13 +76,23 @@ def children() -> list[int]:
     return found
 
 
-def end_all() -> None:
+def end_all(user: int) -> None:
     """Kills whatever descends from the tool: what loses its parent becomes a child of this process."""
+    rounds = 0
     while pids := children():
+        rounds += 1
+        # Something that forks faster than it is found: all of its user's at once, also other runs of its organization.
+        if rounds % PATIENCE == 0:
+            os.waitpid(in_child(lambda: end_user(user)), 0)
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
-        for _ in pids:
-            os.wait()
+        for pid in pids:
+            os.waitpid(pid, 0)
+
+
+def end_user(user: int) -> None:
+    become(user)
+    os.kill(-1, signal.SIGKILL)
 
 
 def in_child(work) -> int:
@@ -129,7 +139,9 @@ def main() -> int:
     os.waitid(os.P_PID, tool, os.WEXITED | os.WNOWAIT)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _, status = os.waitpid(tool, 0)
-    end_all()
+    if os.WIFSIGNALED(status):
+        os.write(2, f"ToolEndedError: by {signal.strsignal(os.WTERMSIG(status))}, as when it needs more memory or time than there is\n".encode())
+    end_all(job["user"])
     remove(job["user"], folder)
     return os.waitstatus_to_exitcode(status) % 256
 

@@ -29,17 +29,21 @@ test("is exactly these resources", () => {
     "docker:index/container:Container postgres-container",
     "docker:index/container:Container redis-container",
     "docker:index/container:Container server-container",
+    "docker:index/network:Network internal-network",
     "docker:index/network:Network network",
     "docker:index/volume:Volume backup-scratch",
     "docker:index/volume:Volume backup-volume",
     "docker:index/volume:Volume postgres-volume",
+    "docker:index/volume:Volume redis-credentials",
     "docker:index/volume:Volume redis-volume",
+    "docker:index/volume:Volume server-credentials",
     "docker:index/volume:Volume server-data",
     "docker:index/volume:Volume server-home",
     "pulumi-nodejs:dynamic/thoth-letta:database database-letta",
     "pulumi-nodejs:dynamic/thoth-letta:database databases-projects",
     "pulumi-nodejs:dynamic/thoth-letta:letta-probe probe",
     "pulumi-nodejs:dynamic/thoth-letta:migration server-migration",
+    "pulumi-nodejs:dynamic/thoth-letta:network-clients internal-network-clients",
     "pulumi-nodejs:dynamic/thoth-letta:network-clients network-clients",
     "pulumi-nodejs:dynamic/thoth-letta:readiness backup-drill-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness backup-ready",
@@ -47,6 +51,8 @@ test("is exactly these resources", () => {
     "pulumi-nodejs:dynamic/thoth-letta:readiness postgres-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness redis-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness server-ready",
+    "pulumi-nodejs:dynamic/thoth-letta:volume-file redis-users",
+    "pulumi-nodejs:dynamic/thoth-letta:volume-file server-credentials-file",
     "random:index/randomPassword:RandomPassword backup-recovery-key",
     "random:index/randomPassword:RandomPassword credentials-seed",
     "random:index/randomPassword:RandomPassword server-encryption-key",
@@ -75,7 +81,9 @@ test("a further project changes the one resource of the projects' databases, and
 });
 
 test("each volume with data outlives destroy, rename and a change of labels", () => {
-  const volumes = graph.ofType("docker:index/volume:Volume").filter(({ name }) => name !== "backup-scratch");
+  const volumes = graph
+    .ofType("docker:index/volume:Volume")
+    .filter(({ name }) => !/-(scratch|credentials)$/.test(name));
   expect(volumes.map(({ inputs }) => inputs)).toEqual([
     { name: "letta-backup" },
     { name: "letta-postgres" },
@@ -119,7 +127,10 @@ test("the network has a fixed subnet and gateway, and Docker's own addresses kee
 
 test("the server has a fixed address, and nginx sends requests there", () => {
   const { networksAdvanced } = graph.resource("server-container").inputs;
-  expect(networksAdvanced).toEqual([{ name: "id-of-network", aliases: ["letta-server"], ipv4Address: "172.22.0.10" }]);
+  expect(networksAdvanced).toEqual([
+    { name: "id-of-network", aliases: ["letta-server"], ipv4Address: "172.22.0.10" },
+    { name: "id-of-internal-network", aliases: ["letta-server"] },
+  ]);
   const { uploads } = graph.resource("nginx-container").inputs as { uploads: { file: string; content: string }[] };
   expect(uploads.find(({ file }) => file === "/etc/nginx/nginx.conf")?.content).toContain("server 172.22.0.10:8283");
 });
@@ -333,7 +344,7 @@ test("a first preview, in which no id is known yet, runs to its end", async () =
 test("a prefix names every Docker thing, so that a second stack lives beside the first", async () => {
   const { resources } = await lettaGraph({ prefix: "try" });
   const dockerNames = resources.filter(({ type }) => type.startsWith("docker:")).map(({ inputs }) => inputs.name);
-  expect(dockerNames).toHaveLength(13);
+  expect(dockerNames).toHaveLength(16);
   for (const name of dockerNames) expect(name).toMatch(/^try-/);
 });
 

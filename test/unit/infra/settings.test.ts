@@ -115,6 +115,7 @@ describe("Postgres", () => {
 
 test("Redis keeps what it was told, and when it is full says so rather than forgetting locks", () => {
   expect(pairs(redisSettings(config({ sizes: { redis: { maxMemoryMiB: 100, memoryMiB: 128 } } })))).toEqual([
+    "--aclfile /run/credentials/users.acl",
     "--appendonly yes",
     "--appendfsync everysec",
     "--maxmemory 100mb",
