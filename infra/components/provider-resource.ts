@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { DatabaseInputs } from "../providers/database.ts";
+import type { LettaIdentitiesInputs } from "../providers/letta-identities.ts";
 import type { LettaProbeInputs } from "../providers/letta-probe.ts";
 import type { McpRegistrationInputs } from "../providers/mcp-registration.ts";
 import type { MigrationInputs } from "../providers/migration.ts";
@@ -11,6 +12,7 @@ import type { VolumeFileInputs } from "../providers/volume-file.ts";
 /** The modules of infra/providers, each with a `dynamic.ResourceProvider` as its default export, and their inputs. */
 export interface ProviderInputs {
   database: DatabaseInputs;
+  "letta-identities": LettaIdentitiesInputs;
   "letta-probe": LettaProbeInputs;
   "mcp-registration": McpRegistrationInputs;
   migration: MigrationInputs;

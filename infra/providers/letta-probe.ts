@@ -20,8 +20,7 @@ const provider = convergingProvider<LettaProbeInputs, object>({
 export default provider;
 
 async function requireWorkingLetta(inputs: LettaProbeInputs): Promise<void> {
-  // An upgrade keeps clients out until this has passed.
-  const failed = (await probeLetta({ ...inputs, isOperator: true })).filter((result) => !result.ok);
+  const failed = (await probeLetta(inputs)).filter((result) => !result.ok);
   if (failed.length === 0) return;
   const reasons = failed.map(({ check, detail }) => `    ${check}: ${detail}`).join("\n");
   throw new UserError(

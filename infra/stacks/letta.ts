@@ -1,6 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { backupRepository } from "../components/backup-repository.ts";
 import { bridgeNetwork } from "../components/bridge-network.ts";
+import { type StackCredentials, stackCredentials } from "../components/credentials.ts";
+import { lettaIdentities } from "../components/letta-identities.ts";
 import { databaseUrl, LettaServer } from "../components/letta-server.ts";
 import { Postgres } from "../components/postgres.ts";
 import { type ProjectDatabase, projectDatabase, projectSecrets } from "../components/project-database.ts";
@@ -9,7 +11,7 @@ import { Redis } from "../components/redis.ts";
 import { SseProxy, ssePort } from "../components/sse-proxy.ts";
 import type { LettaConfig } from "../config/letta.ts";
 import { hostUrl, urlAuthority } from "../lib/host.ts";
-import { aliases, lettaContainers, lettaNames } from "../lib/names.ts";
+import { aliases, lettaContainers, lettaNames, probeOwner } from "../lib/names.ts";
 import { planNetwork } from "../lib/network.ts";
 import { lettaBackup } from "./letta-backup.ts";
 import { lettaStackImages } from "./letta-images.ts";
@@ -31,6 +33,8 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
 
   const network = bridgeNetwork("network", names.network, plan, {});
   const common = { config, networkId: network.id };
+  const credentials = stackCredentials(config);
+  const url = (port: number) => hostUrl(config.bindAddress, port);
 
   const repository = backupRepository(names.volumes.backup);
   const postgres = new Postgres("postgres", { ...common, image: images.postgres, repository });
@@ -52,10 +56,16 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
     redis,
     database: lettaDatabase,
   });
+  const users = lettaIdentities(config, { url: url(config.ports.server), password: server.password }, [
+    server.service.ready,
+  ]);
   const proxy = new SseProxy("nginx", {
     ...common,
     image: images.nginx,
     serverAddress,
+    serverPassword: server.password,
+    credentials,
+    users,
     readyAfter: [server.service.ready],
   });
   const databases = [lettaDatabase, ...projects];
@@ -64,13 +74,12 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
   const postgresOnHost = urlAuthority(postgres.endpoint.host, postgres.endpoint.port);
   const services = [postgres.service, redis.service, server.service, proxy.service];
   const sidecars = backup === undefined ? [] : [backup.agent, backup.drill];
-  const url = (port: number) => hostUrl(config.bindAddress, port);
   const probe = new ProviderResource(
     "letta-probe",
     "probe",
     {
       url: url(config.ports.sse),
-      password: server.password,
+      password: credentials.of(probeOwner).apply(({ current }) => current.token),
       trigger: pulumi.all(services.map((service) => service.container.id)).apply((ids) => ids.join(" ")),
     },
     { dependsOn: services.map((service) => service.ready) },
@@ -99,9 +108,11 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
     backup: { engine: config.backup.engine, container: names.backup, drillContainer: names.drill },
     containers,
     projects: config.projects,
+    users: users.apply((all) => Object.fromEntries(config.projects.map((name) => [name, all[name]]))),
     images: config.images,
     schemaVersion: server.migration.schemaVersion,
     serverPassword: server.password,
+    tokens: projectTokens(config.projects, credentials),
     databaseUrls: keyed(projects, databaseUrl),
     encryptionKeys: keyed(projects, (database) => database.encryptionKey),
     hostDatabaseUrls: keyed(
@@ -112,6 +123,15 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
     recoveryKey: pulumi.secret(repository.recoveryKey),
     ...(backup === undefined ? {} : { backupSettings: backup.settings }),
   };
+}
+
+/** What each project sends to the SSE proxy; secret. */
+function projectTokens(
+  projects: readonly string[],
+  credentials: StackCredentials,
+): pulumi.Output<Record<string, string>> {
+  const tokenOf = (name: string) => credentials.of(name).apply(({ current }) => current.token);
+  return pulumi.secret(pulumi.all(Object.fromEntries(projects.map((name) => [name, tokenOf(name)]))));
 }
 
 /** Letta's own limit is what its pool may open, with room for a migration and a look by hand. */

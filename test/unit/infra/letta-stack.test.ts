@@ -26,6 +26,7 @@ test("is exactly these resources", () => {
     "docker:index/network:Network network",
     "docker:index/volume:Volume backup-scratch",
     "docker:index/volume:Volume backup-volume",
+    "docker:index/volume:Volume nginx-credentials",
     "docker:index/volume:Volume postgres-volume",
     "docker:index/volume:Volume redis-volume",
     "docker:index/volume:Volume server-data",
@@ -33,6 +34,7 @@ test("is exactly these resources", () => {
     "pulumi-nodejs:dynamic/thoth-letta:database database-letta",
     "pulumi-nodejs:dynamic/thoth-letta:database database-notes",
     "pulumi-nodejs:dynamic/thoth-letta:database database-thoth",
+    "pulumi-nodejs:dynamic/thoth-letta:letta-identities identities",
     "pulumi-nodejs:dynamic/thoth-letta:letta-probe probe",
     "pulumi-nodejs:dynamic/thoth-letta:migration server-migration",
     "pulumi-nodejs:dynamic/thoth-letta:network-clients network-clients",
@@ -42,7 +44,9 @@ test("is exactly these resources", () => {
     "pulumi-nodejs:dynamic/thoth-letta:readiness postgres-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness redis-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness server-ready",
+    "pulumi-nodejs:dynamic/thoth-letta:volume-file nginx-projects",
     "random:index/randomPassword:RandomPassword backup-recovery-key",
+    "random:index/randomPassword:RandomPassword credentials-seed",
     "random:index/randomPassword:RandomPassword database-letta-key",
     "random:index/randomPassword:RandomPassword database-letta-password",
     "random:index/randomPassword:RandomPassword database-notes-key",
@@ -66,9 +70,10 @@ test("is exactly these resources", () => {
   ]);
 });
 
-test("a further project changes no resource that is there but those of the backup, which is told of it", async () => {
+test("a further project changes no resource that is there but those of the backup and who the proxy and Letta know", async () => {
   const withOne = await lettaGraph({ projects: ["thoth"] });
-  const isOfNotes = (name: string) => /^database-notes|^backup(-drill)?-container/.test(name);
+  const isOfNotes = (name: string) =>
+    /^database-notes|^backup(-drill)?-container|^identities$|^nginx-projects$/.test(name);
   const described = ({ resources }: Graph<LettaExports>) =>
     resources
       .filter(({ name }) => !isOfNotes(name))
@@ -78,7 +83,9 @@ test("a further project changes no resource that is there but those of the backu
 });
 
 test("each volume with data outlives destroy, rename and a change of labels", () => {
-  const volumes = graph.ofType("docker:index/volume:Volume").filter(({ name }) => name !== "backup-scratch");
+  const volumes = graph
+    .ofType("docker:index/volume:Volume")
+    .filter(({ name }) => !["backup-scratch", "nginx-credentials"].includes(name));
   expect(volumes.map(({ inputs }) => inputs)).toEqual([
     { name: "letta-backup" },
     { name: "letta-postgres" },
@@ -97,7 +104,7 @@ test("each volume with data outlives destroy, rename and a change of labels", ()
 
 test("each generated secret is protected and needs no quoting anywhere", () => {
   const passwords = graph.ofType("random:index/randomPassword:RandomPassword");
-  expect(passwords).toHaveLength(10);
+  expect(passwords).toHaveLength(11);
   for (const { name, inputs, options } of passwords) {
     expect(inputs, name).toEqual({ length: expect.toSatisfy((length) => length >= 32), special: false });
     expect(options.protect, name).toBe(true);
@@ -186,7 +193,9 @@ describe("order", () => {
     ["server-migration", ["database-letta"]],
     ["database-letta", ["postgres-ready"]],
     ["database-thoth", ["postgres-ready"]],
-    ["nginx-ready", ["nginx-container", "server-ready"]],
+    ["nginx-ready", ["nginx-container", "server-ready", "nginx-projects"]],
+    ["nginx-projects", ["identities"]],
+    ["identities", ["server-ready"]],
     ["probe", ["postgres-ready", "redis-ready", "server-ready", "nginx-ready"]],
     ["network-clients", ["probe", "postgres-container", "redis-container", "server-container", "nginx-container"]],
     ["network-clients", ["backup-container", "backup-drill-container"]],
@@ -230,7 +239,15 @@ describe("outputs", () => {
     );
     const secret = secrecy.filter(([, isSecret]) => isSecret).map(([name]) => name);
     expect(secret.sort()).toEqual([
-      ...["backupSettings", "databaseUrls", "encryptionKeys", "hostDatabaseUrls", "recoveryKey", "serverPassword"],
+      ...[
+        "backupSettings",
+        "databaseUrls",
+        "encryptionKeys",
+        "hostDatabaseUrls",
+        "recoveryKey",
+        "serverPassword",
+        "tokens",
+      ],
     ]);
   });
 
@@ -239,7 +256,7 @@ describe("outputs", () => {
     const values = (await resolved(graph.exports)) as Record<string, unknown>;
     const { outputs, databaseUrl } = interpretLettaOutputs(values, "letta", "notes");
     expect(outputs).toEqual({
-      contractVersion: 1,
+      contractVersion: 2,
       healthUrls: { server: "http://127.0.0.1:8283/v1/health/", sse: "http://127.0.0.1:8284/nginx-health" },
       urls: { server: "http://127.0.0.1:8283", sse: "http://127.0.0.1:8284" },
       internalUrls: { server: "http://letta-server:8283", sse: "http://letta-nginx:8284" },
@@ -247,6 +264,7 @@ describe("outputs", () => {
       volumes: { postgres: "letta-postgres", data: "letta-data", home: "letta-home" },
       containers: [...["letta-postgres", "letta-backup", "letta-drill", "letta-redis", "letta-server", "letta-nginx"]],
       projects: ["thoth", "notes"],
+      users: { thoth: "user-of-thoth", notes: "user-of-notes" },
       images: "registry",
       schemaVersion: "revision-1",
     });
@@ -287,7 +305,7 @@ test("a first preview, in which no id is known yet, runs to its end", async () =
 test("a prefix names every Docker thing, so that a second stack lives beside the first", async () => {
   const { resources } = await lettaGraph({ prefix: "try" });
   const dockerNames = resources.filter(({ type }) => type.startsWith("docker:")).map(({ inputs }) => inputs.name);
-  expect(dockerNames).toHaveLength(13);
+  expect(dockerNames).toHaveLength(14);
   for (const name of dockerNames) expect(name).toMatch(/^try-/);
 });
 
