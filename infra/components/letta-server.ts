@@ -11,6 +11,7 @@ import { Service } from "./service.ts";
 import { readContainerFile } from "./service-files.ts";
 
 const servePath = "/run/thoth-letta/serve.py";
+const organizationsPath = "/run/thoth-letta/organizations.py";
 const homePath = "/letta";
 
 export interface LettaServerArgs {
@@ -68,7 +69,10 @@ export class LettaServer extends pulumi.ComponentResource {
           LETTA_ENCRYPTION_KEY: this.encryptionKey,
           ...config.secretEnv,
         },
-        files: [{ path: servePath, content: readContainerFile("letta/serve.py") }],
+        files: [
+          { path: servePath, content: readContainerFile("letta/serve.py") },
+          { path: organizationsPath, content: readContainerFile("letta/organizations.py") },
+        ],
         mounts: [
           { type: "volume", source: home.name, target: homePath },
           { type: "volume", source: data.name, target: `${homePath}/.persist` },

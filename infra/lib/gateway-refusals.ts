@@ -12,8 +12,8 @@ interface Refusal {
 const refusals: readonly Refusal[] = [
   {
     status: 400,
-    detail: "this path can be read in more than one way",
-    hint: "no encoded slashes, dots or percent signs, no dot segments, semicolons or doubled slashes",
+    detail: "this request can be read in more than one way",
+    hint: "one Authorization header; in the path no encoded slashes, dots or percent signs, no dot segments or semicolons",
   },
   {
     status: 401,

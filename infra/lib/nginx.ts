@@ -127,8 +127,9 @@ ${drainRules}
     # Which projects this nginx knows of, for the step that has told it of others.
     location = /nginx-projects {
       access_log off;
-      allow 127.0.0.1;
-      deny all;
+      if ($remote_addr != 127.0.0.1) {
+        return 403;
+      }
       default_type text/plain;
       return 200 $projects_version;
     }

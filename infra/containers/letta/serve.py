@@ -13,6 +13,8 @@ import sys
 import threading
 from urllib.parse import urlparse
 
+from organizations import keep_organizations_apart
+
 POLL_SECONDS = 0.1
 REPORT_SECONDS = 10
 
@@ -107,6 +109,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
     dependencies = threading.Thread(target=lambda: asyncio.run(wait_for_dependencies()), daemon=True)
     dependencies.start()
+    keep_organizations_apart()
     from letta.server.rest_api.app import start_server
 
     dependencies.join()
@@ -120,3 +123,5 @@ allow_private_mcp_servers(set(os.environ.get("MCP_ALLOWED_HOSTS", "").split(",")
 
 if __name__ == "__main__":
     main()
+else:
+    keep_organizations_apart()
