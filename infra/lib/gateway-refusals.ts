@@ -11,11 +11,6 @@ interface Refusal {
 
 const refusals: readonly Refusal[] = [
   {
-    status: 400,
-    detail: "this request can be read in more than one way",
-    hint: "one Authorization header; in the path no encoded slashes, dots or percent signs, no dot segments or semicolons",
-  },
-  {
     status: 401,
     detail: "no project has this token",
     hint: "send a project token as Authorization: Bearer TOKEN",
@@ -23,7 +18,7 @@ const refusals: readonly Refusal[] = [
   {
     status: 403,
     detail: "this route is not open to projects",
-    hint: "the operator uses the port of the Letta server itself",
+    hint: "no encoded slashes, dots or percent signs in the path; the operator uses the port of the Letta server itself",
   },
   { status: 413, detail: "the request is larger than the gateway takes", hint: "thoth-letta:maxRequestMiB" },
   {
@@ -52,13 +47,13 @@ function renderRefusal({ status, retryAfter, ...said }: Refusal): string {
 }
 
 /** For nginx' location: who is refused; the first that fits counts. */
-export const refusalRules = `      if ($ambiguous_path) {
-        return 400;
-      }
-      if ($project = "") {
+export const refusalRules = `      if ($project = "") {
         return 401;
       }
       if ($route = "") {
+        return 403;
+      }
+      if ($ambiguous_path) {
         return 403;
       }
       if ($refused) {
