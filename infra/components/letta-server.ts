@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
+import { serverFiles } from "../lib/letta-files.ts";
 import { aliases, lettaNames } from "../lib/names.ts";
 import { dataVolume } from "./data-volume.ts";
 import type { Postgres } from "./postgres.ts";
@@ -10,8 +11,7 @@ import { dataSecret } from "./secret.ts";
 import { Service } from "./service.ts";
 import { readContainerFile } from "./service-files.ts";
 
-const servePath = "/run/thoth-letta/serve.py";
-const organizationsPath = "/run/thoth-letta/organizations.py";
+const filesPath = "/run/thoth-letta";
 const homePath = "/letta";
 
 export interface LettaServerArgs {
@@ -58,7 +58,7 @@ export class LettaServer extends pulumi.ComponentResource {
         prefix: config.prefix,
         service: "server",
         image: args.image,
-        command: ["python3", servePath],
+        command: ["python3", `${filesPath}/serve.py`],
         networks: [{ id: args.networkId, aliases: [aliases.server], address: args.address }],
         ports: [{ internal: 8283, external: config.ports.server, bindAddress: config.bindAddress }],
         env: { ...serverEnvironment(config), ...config.env },
@@ -69,10 +69,10 @@ export class LettaServer extends pulumi.ComponentResource {
           LETTA_ENCRYPTION_KEY: this.encryptionKey,
           ...config.secretEnv,
         },
-        files: [
-          { path: servePath, content: readContainerFile("letta/serve.py") },
-          { path: organizationsPath, content: readContainerFile("letta/organizations.py") },
-        ],
+        files: serverFiles.map((file) => ({
+          path: `${filesPath}/${file}`,
+          content: readContainerFile(`letta/${file}`),
+        })),
         mounts: [
           { type: "volume", source: home.name, target: homePath },
           { type: "volume", source: data.name, target: `${homePath}/.persist` },

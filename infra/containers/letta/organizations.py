@@ -6,6 +6,7 @@ messages, and a user that is not there is taken for the default one. See docs/de
 """
 
 from contextvars import ContextVar
+from functools import cache
 
 # Of the user that a request names; none for the operator, who names none, and for what Letta does by itself.
 current = ContextVar("organization", default=None)
@@ -55,11 +56,12 @@ def criteria(model, organization: str):
     return with_loader_criteria(model, is_own, include_aliases=True)
 
 
+@cache
 def owned_models() -> list:
-    from letta.orm.blocks_tags import BlocksTags
-    from letta.orm.job import Job
+    from letta.orm.base import Base
     from letta.orm.mixins import OrganizationMixin
-    from letta.orm.step import Step
 
-    # These have the column without the mixin.
-    return [OrganizationMixin, Job, Step, BlocksTags]
+    classes = [mapper.class_ for mapper in Base.registry.mappers]
+    # Some have the column without the mixin: jobs, steps, models of providers.
+    others = [one for one in classes if hasattr(one, "organization_id") and not issubclass(one, OrganizationMixin)]
+    return [OrganizationMixin, *others]

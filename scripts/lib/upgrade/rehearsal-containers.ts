@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../../infra/lib/errors.ts";
 import type { LettaEndpoint } from "../../../infra/lib/letta-api.ts";
+import { serverFiles } from "../../../infra/lib/letta-files.ts";
 import { agentPaths } from "../agent-stack.ts";
 import type { Deps } from "../deps.ts";
 import type { UpgradeSite } from "./site.ts";
@@ -82,16 +83,17 @@ const waitForFiles = `until [ -f ${folder}/ready ]; do sleep 0.1; done; set -a; 
 async function handOver(deps: Deps, site: UpgradeSite, server: string): Promise<void> {
   const secrets = await deps.engine.dockerOutput(["exec", site.names.server, "cat", `${folder}/secrets.env`]);
   const own = [`LETTA_PG_URI='${copyUrl(site)}?ssl=disable'`, "LETTA_REDIS_HOST=127.0.0.1", "LETTA_REDIS_PORT=6379"];
-  const launcher = await readFile(new URL("../../../infra/containers/letta/serve.py", import.meta.url), "utf8");
   const write = (name: string, input: string) =>
     deps.engine.dockerOutput(
       ["exec", "-i", server, "sh", "-c", `umask 077; mkdir -p ${folder}; cat >${folder}/${name}`],
       { input },
     );
   await write("secrets.env", `${secrets}\n${own.join("\n")}\n`);
-  await write("serve.py", launcher);
+  for (const file of serverFiles) await write(file, await containerFile(`letta/${file}`));
   await write("ready", "");
 }
+
+const containerFile = (name: string) => readFile(new URL(`../../../infra/containers/${name}`, import.meta.url), "utf8");
 
 /** Letta's database in the copy, as what shares the copy's network reaches it. */
 export function copyUrl({ letta }: UpgradeSite): string {
