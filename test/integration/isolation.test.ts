@@ -3,9 +3,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LettaApiError, type LettaEndpoint, lettaFetch, lettaJson } from "../../infra/lib/letta-api.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
-import { bareAgent, createAgent, stream } from "../support/conversation.ts";
+import { bareAgent, createAgent, say, stream } from "../support/conversation.ts";
 import { type OpenApi, type Operation, operations } from "../support/openapi.ts";
-import { rawRequest } from "../support/raw-request.ts";
+import { headerValues, type RawResponse, rawRequest } from "../support/raw-request.ts";
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 import { type Belongings, everythingListed, populate } from "../support/tenant.ts";
@@ -252,6 +252,46 @@ describe("who one is", () => {
   test("is in no place that the engine shows", async () => {
     const { stdout } = await stacks.engine(["inspect", `${stacks.letta}-nginx`]);
     for (const secret of [...Object.values(letta.tokens), letta.serverPassword]) expect(stdout).not.toContain(secret);
+  });
+});
+
+describe("a project that asks for much", () => {
+  test("has its share of runs under way, and no other waits for it", { timeout: 120_000 }, async () => {
+    const gate = Promise.withResolvers<void>();
+    const held = await startScriptedModel({ host: "0.0.0.0", beforeWord: () => gate.promise });
+    const agents = await Promise.all(Array.from({ length: 9 }, () => createAgent(as("third"), held.port)));
+    const run = (agent: string | undefined) =>
+      rawRequest(letta.urls.sse, `/v1/agents/${agent}/messages/stream`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${letta.tokens.third}`, "content-type": "application/json" },
+        body: JSON.stringify({ messages: [{ role: "user", content: "hello" }], stream_tokens: true }),
+      });
+    const running = agents.slice(0, 8).map(run);
+    await expect.poll(() => held.requests.length, { timeout: 60_000 }).toBe(8);
+
+    const refused = await run(agents[8]);
+    expect([refused.status, headerValues(refused, "retry-after"), JSON.parse(refused.body)]).toEqual([
+      429,
+      ["1"],
+      { detail: expect.any(String), hint: expect.any(String) },
+    ]);
+    expect((await lettaFetch(as("third"), "GET", "/v1/agents/")).status).toBe(200);
+    await say(as("second"), await createAgent(as("second"), model.port), "hello");
+
+    gate.resolve();
+    expect((await Promise.all(running)).map(({ status }) => status)).toEqual(Array(8).fill(200));
+    expect((await run(agents[8])).status).toBe(200);
+    await held.close();
+  });
+
+  test("has its share of requests at a time, and is told when to come again", async () => {
+    const headers = { authorization: `Bearer ${letta.tokens.third}` };
+    const ask = () => rawRequest(letta.urls.sse, "/v1/agents/?limit=1", { headers });
+    const answers = await Promise.all(Array.from({ length: 200 }, ask));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 429]));
+    const refused = answers.find(({ status }) => status === 429);
+    expect(headerValues(refused ?? (answers[0] as RawResponse), "retry-after")).toEqual(["1"]);
+    expect((await lettaFetch(as("second"), "GET", "/v1/agents/?limit=1")).status).toBe(200);
   });
 });
 
