@@ -11,7 +11,7 @@ const families = [
 const closed = [
   // What Letta gives to every organization alike: the operator's own model providers, with what their keys are kept as.
   "GET /v1/providers/.+",
-  "[A-Z]+ /v1/providers/[^/]+/(check|refresh)/?",
+  "[A-Z]+ /v1/providers/([^/]+/)?(check|refresh)/?",
   // Python environments and folders of the container that everybody's tools run in.
   "(POST|PUT|PATCH|DELETE) /v1/sandbox-config(/.*)?",
   // For a browser that comes back from an authorization server, without a token: Letta looks the session up for anyone.
