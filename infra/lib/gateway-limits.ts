@@ -6,6 +6,9 @@ export interface ProjectLimits {
   readonly runs: number;
 }
 
+/** How many runs a project may begin in a minute, on average, for each that it may have under way. */
+const startsPerRun = 15;
+
 /** For nginx' http block. Nobody's requests, and what begins no run, have an empty key, which is not counted. */
 export const limitZones = ({ requestsPerSecond, runs }: ProjectLimits) => `  map $begins_work $run_project {
     default $project;
@@ -13,8 +16,8 @@ export const limitZones = ({ requestsPerSecond, runs }: ProjectLimits) => `  map
   }
 
   limit_req_zone $project zone=requests:2m rate=${requestsPerSecond}r/s;
-  # A run that Letta goes on with by itself is not seen to end: as many may begin in a second as may be under way.
-  limit_req_zone $run_project zone=run_starts:2m rate=${runs}r/s;
+  # A run that Letta goes on with by itself is not seen to end, and what begins one takes Letta's processor for a while.
+  limit_req_zone $run_project zone=run_starts:2m rate=${runs * startsPerRun}r/m;
   limit_conn_zone $project zone=connections:2m;
   limit_conn_zone $run_project zone=runs:2m;
   limit_req_status 429;
@@ -26,6 +29,6 @@ export const limitRules = ({
   connections,
   runs,
 }: ProjectLimits) => `      limit_req zone=requests burst=${burst} nodelay;
-      limit_req zone=run_starts burst=${runs * 2} nodelay;
+      limit_req zone=run_starts burst=${runs} nodelay;
       limit_conn connections ${connections};
       limit_conn runs ${runs};`;
