@@ -6,6 +6,7 @@ import type { McpRegistrationInputs } from "../providers/mcp-registration.ts";
 import type { MigrationInputs } from "../providers/migration.ts";
 import type { NetworkClientsInputs } from "../providers/network-clients.ts";
 import type { ReadinessInputs } from "../providers/readiness.ts";
+import type { SelfSignedCertificateInputs } from "../providers/self-signed-certificate.ts";
 import type { VaultFolderInputs } from "../providers/vault-folder.ts";
 import type { VolumeFileInputs } from "../providers/volume-file.ts";
 
@@ -18,6 +19,7 @@ export interface ProviderInputs {
   migration: MigrationInputs;
   "network-clients": NetworkClientsInputs;
   readiness: ReadinessInputs;
+  "self-signed-certificate": SelfSignedCertificateInputs;
   "vault-folder": VaultFolderInputs;
   "volume-file": VolumeFileInputs;
 }

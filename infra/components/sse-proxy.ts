@@ -10,9 +10,13 @@ import type { StackCredentials } from "./credentials.ts";
 import { ProviderResource } from "./provider-resource.ts";
 import { Service } from "./service.ts";
 import { readContainerFile } from "./service-files.ts";
+import type { SseCertificate } from "./sse-certificate.ts";
 
 /** Port nginx listens on inside its container. */
 export const ssePort = 8284;
+/** Port with TLS, of the same nginx; containers beside it go on with the other one. */
+const tlsPort = 8443;
+const certificatePath = "/run/credentials/tls.pem";
 
 const startPath = "/run/thoth-letta/nginx-start.sh";
 const reloadPath = "/run/thoth-letta/nginx-reload.sh";
@@ -30,6 +34,8 @@ export interface SseProxyArgs {
   readonly credentials: StackCredentials;
   /** Project -> the Letta user that it acts as. */
   readonly users: pulumi.Output<Record<string, string>>;
+  /** Default: no TLS. */
+  readonly certificate?: SseCertificate;
   /** nginx is ready when Letta is, so it is asked after it. */
   readonly readyAfter: pulumi.Resource[];
 }
@@ -44,20 +50,27 @@ export class SseProxy extends pulumi.ComponentResource {
     const { config } = args;
     const names = lettaNames(config.prefix);
     const volume = new docker.Volume(`${name}-credentials`, { name: names.volumes.nginxCredentials }, { parent: this });
-    const projects = new ProviderResource(
-      "volume-file",
-      `${name}-projects`,
-      {
-        volume: volume.name,
-        file: basename(gatewayProjectsPath),
-        content: gatewayProjects(args),
-        owner: user,
-        image: args.image,
-        container: names.nginx,
-        reload: ["sh", reloadPath, gatewayProjectsPath, `http://127.0.0.1:${ssePort}`],
-      },
-      { parent: this },
-    );
+    const file = (resource: string, path: string, content: pulumi.Output<string>) =>
+      new ProviderResource(
+        "volume-file",
+        `${name}-${resource}`,
+        {
+          volume: volume.name,
+          file: basename(path),
+          content,
+          owner: user,
+          image: args.image,
+          container: names.nginx,
+          reload: ["sh", reloadPath, gatewayProjectsPath, `http://127.0.0.1:${ssePort}`],
+        },
+        { parent: this },
+      );
+    const { certificate } = args;
+    const files = [file("projects", gatewayProjectsPath, gatewayProjects(args))];
+    if (certificate !== undefined) {
+      files.push(file("tls", certificatePath, pulumi.interpolate`${certificate.certificate}${certificate.key}`));
+    }
+    const paths = [gatewayProjectsPath, ...(certificate === undefined ? [] : [certificatePath])];
     this.service = new Service(
       name,
       {
@@ -65,10 +78,16 @@ export class SseProxy extends pulumi.ComponentResource {
         prefix: config.prefix,
         service: "nginx",
         image: args.image,
-        command: ["sh", startPath, gatewayProjectsPath],
+        command: ["sh", startPath, ...paths],
         user,
         networks: [{ id: args.networkId, aliases: [aliases.nginx] }],
-        ports: [{ internal: ssePort, external: config.ports.sse, bindAddress: config.bindAddress }],
+        ports: [
+          {
+            internal: certificate === undefined ? ssePort : tlsPort,
+            external: config.ports.sse,
+            bindAddress: config.bindAddress,
+          },
+        ],
         files: [
           {
             path: "/etc/nginx/nginx.conf",
@@ -78,6 +97,7 @@ export class SseProxy extends pulumi.ComponentResource {
               allowedOrigins: config.allowedOrigins,
               maxRequestMiB: config.maxRequestMiB,
               limits: config.projectLimits,
+              ...(certificate === undefined ? {} : { tls: { port: tlsPort, certificatePath } }),
             }),
           },
           { path: startPath, content: readContainerFile("nginx-start.sh") },
@@ -94,7 +114,7 @@ export class SseProxy extends pulumi.ComponentResource {
         stopSignal: "SIGQUIT",
         stopGraceSeconds: 15,
       },
-      { parent: this, readyAfter: [...args.readyAfter, projects] },
+      { parent: this, readyAfter: [...args.readyAfter, ...files] },
     );
     this.registerOutputs();
   }

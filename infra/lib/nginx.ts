@@ -13,6 +13,8 @@ export interface NginxSettings {
   readonly allowedOrigins: readonly string[];
   readonly maxRequestMiB: number;
   readonly limits: ProjectLimits;
+  /** A further port, with TLS; the file has certificate and key. Default: none. */
+  readonly tls?: { readonly port: number; readonly certificatePath: string };
 }
 
 /** How many runs of slashes in one path are cleaned up; what is left of more is refused. */
@@ -82,7 +84,7 @@ ${drainMap}
 ${limitZones(settings.limits)}
 
   server {
-    listen ${settings.listenPort};
+    listen ${settings.listenPort};${tlsListener(settings.tls)}
     client_max_body_size ${settings.maxRequestMiB}m;
     client_header_timeout 15s;
 
@@ -149,6 +151,8 @@ ${corsHeaders.map((name) => `      proxy_hide_header ${name};`).join("\n")}
 
       proxy_pass http://letta$clean_path;
       proxy_http_version 1.1;
+      # What Letta redirects to is http: it does not know of TLS here.
+      proxy_redirect http://$http_host/ $scheme://$http_host/;
       proxy_pass_request_headers off;
 ${passedHeaders.map((name) => `      proxy_set_header ${name} $http_${variable(name)};`).join("\n")}
       proxy_set_header user_id $letta_user;
@@ -172,6 +176,18 @@ ${passedHeaders.map((name) => `      proxy_set_header ${name} $http_${variable(n
   }
 }
 `;
+}
+
+function tlsListener(tls: NginxSettings["tls"]): string {
+  if (tls === undefined) return "";
+  return `
+    listen ${tls.port} ssl;
+    http2 on;
+    ssl_certificate ${tls.certificatePath};
+    ssl_certificate_key ${tls.certificatePath};
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_session_cache shared:tls:2m;
+    ssl_session_tickets off;`;
 }
 
 /** A header's name as it stands in nginx' variables. */

@@ -7,6 +7,8 @@ export interface LettaProbeInputs {
   /** Letta as this host reaches it. */
   readonly url: string;
   readonly password: string;
+  /** PEM of the certificate that an https URL's server must have. */
+  readonly certificate?: string;
   /** Any text; the probe runs again when it changes. */
   readonly trigger: string;
 }

@@ -8,6 +8,7 @@ import { Postgres } from "../components/postgres.ts";
 import { type ProjectDatabase, projectDatabase, projectSecrets } from "../components/project-database.ts";
 import { ProviderResource } from "../components/provider-resource.ts";
 import { Redis } from "../components/redis.ts";
+import { sseCertificate } from "../components/sse-certificate.ts";
 import { SseProxy, ssePort } from "../components/sse-proxy.ts";
 import type { LettaConfig } from "../config/letta.ts";
 import { hostUrl, urlAuthority } from "../lib/host.ts";
@@ -59,6 +60,9 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
   const users = lettaIdentities(config, { url: url(config.ports.server), password: server.password }, [
     server.service.ready,
   ]);
+  const certificate = sseCertificate(config, images.nginx);
+  const sseUrl = hostUrl(config.bindAddress, config.ports.sse, certificate === undefined ? "http" : "https");
+  const shown = certificate === undefined ? {} : { certificate: certificate.certificate };
   const proxy = new SseProxy("nginx", {
     ...common,
     image: images.nginx,
@@ -66,6 +70,7 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
     serverPassword: server.password,
     credentials,
     users,
+    ...(certificate === undefined ? {} : { certificate }),
     readyAfter: [server.service.ready],
   });
   const databases = [lettaDatabase, ...projects];
@@ -78,7 +83,8 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
     "letta-probe",
     "probe",
     {
-      url: url(config.ports.sse),
+      url: sseUrl,
+      ...shown,
       password: credentials.of(probeOwner).apply(({ current }) => current.token),
       trigger: pulumi.all(services.map((service) => service.container.id)).apply((ids) => ids.join(" ")),
     },
@@ -94,9 +100,10 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
 
   return {
     contractVersion,
-    healthUrls: { server: `${url(config.ports.server)}/v1/health/`, sse: `${url(config.ports.sse)}/nginx-health` },
-    urls: { server: url(config.ports.server), sse: url(config.ports.sse) },
+    healthUrls: { server: `${url(config.ports.server)}/v1/health/`, sse: `${sseUrl}/nginx-health` },
+    urls: { server: url(config.ports.server), sse: sseUrl },
     internalUrls: { server: `http://${aliases.server}:8283`, sse: `http://${aliases.nginx}:${ssePort}` },
+    ...shown,
     network: { id: network.id, name: network.name, subnet: config.subnet },
     volumes: {
       postgres: postgres.volumeName,

@@ -15,6 +15,8 @@ const lettaOutputsSchema = z.object({
   urls: z.object({ server: z.string(), sse: z.string() }),
   /** For containers on the letta network. */
   internalUrls: z.object({ server: z.string(), sse: z.string() }),
+  /** PEM of the SSE proxy's certificate; absent where its port has no TLS. */
+  certificate: z.string().optional(),
   network: z.object({ id: z.string(), name: z.string(), subnet: z.string() }),
   /** `postgres` is the one that Postgres runs on now. */
   volumes: z.object({ postgres: z.string(), data: z.string(), home: z.string() }),
