@@ -29,6 +29,7 @@ export const limitRules = ({
   connections,
   runs,
 }: ProjectLimits) => `      limit_req zone=requests burst=${burst} nodelay;
-      limit_req zone=run_starts burst=${runs} nodelay;
+      # Without nodelay: they wait their turn, so that one client after the other is slowed down and not refused.
+      limit_req zone=run_starts burst=${runs * 2};
       limit_conn connections ${connections};
       limit_conn runs ${runs};`;

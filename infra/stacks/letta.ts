@@ -28,8 +28,10 @@ const serverHostIndex = 10;
 export function lettaStack(config: LettaConfig, root: string, retired: readonly string[] = []): LettaExports {
   const names = lettaNames(config.prefix);
   const plan = planNetwork(config.subnet);
-  // All at once and first: an image that is not pinned or built is to be known before anything is made.
+  // All at once and first: an image that is not pinned or built, or a file that is not there, is to be known before anything
+  // is made.
   const images = lettaStackImages(config, root);
+  const certificate = sseCertificate(config, images.nginx);
   const serverAddress = plan.host(serverHostIndex);
 
   const network = bridgeNetwork("network", names.network, plan, {});
@@ -60,7 +62,6 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
   const users = lettaIdentities(config, { url: url(config.ports.server), password: server.password }, [
     server.service.ready,
   ]);
-  const certificate = sseCertificate(config, images.nginx);
   const sseUrl = hostUrl(config.bindAddress, config.ports.sse, certificate === undefined ? "http" : "https");
   const shown = certificate === undefined ? {} : { certificate: certificate.certificate };
   const proxy = new SseProxy("nginx", {

@@ -8,7 +8,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type LettaEndpoint, lettaFetch } from "../../infra/lib/letta-api.ts";
 import { createAgent, say } from "../support/conversation.ts";
 import { removeProjectsOf, removeProjectsOnInterrupt } from "../support/engine-objects.ts";
-import { rawRequest } from "../support/raw-request.ts";
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts";
 import { makeProject } from "../support/stacks.ts";
 import { machine, median, secondsOf, show } from "./figures.ts";
@@ -77,13 +76,14 @@ async function streamAll(noisy: LettaEndpoint, model: ScriptedModel): Promise<No
   const body = JSON.stringify({ messages: [{ role: "user", content: "a b c d e f g h" }], stream_tokens: true });
   const client = async (index: number) => {
     while (!isOver) {
-      const { status } = await rawRequest(noisy.url, `/v1/agents/${agents[index % agents.length]}/messages/stream`, {
+      const response = await fetch(`${noisy.url}/v1/agents/${agents[index % agents.length]}/messages/stream`, {
         method: "POST",
         headers: { authorization: `Bearer ${noisy.password}`, "content-type": "application/json" },
         body,
       });
+      await response.text();
       // As it is told to, with Retry-After.
-      if (status === 429) await sleep(1000);
+      if (response.status === 429) await sleep(1000);
     }
   };
   const clients = Array.from({ length: streams }, (_, index) => client(index));

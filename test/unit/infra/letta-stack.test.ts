@@ -295,6 +295,34 @@ describe("outputs", () => {
   });
 });
 
+describe("TLS", () => {
+  const ofTls = (tls: unknown) => lettaGraph({ tls });
+
+  test("is on another port of the container, so that containers beside it go on without", async () => {
+    const { exports, resource } = await ofTls("self-signed");
+    expect(resource("nginx-container").inputs.ports).toEqual([{ internal: 8443, external: 8284, ip: "127.0.0.1" }]);
+    const { urls, healthUrls, internalUrls, certificate } = exports;
+    expect([await resolved(urls), await resolved(healthUrls), await resolved(internalUrls)]).toMatchObject([
+      { sse: "https://127.0.0.1:8284" },
+      { sse: "https://127.0.0.1:8284/nginx-health" },
+      { sse: "http://letta-nginx:8284" },
+    ]);
+    expect(await resolved(certificate)).toBe("a certificate");
+  });
+
+  test("has its key in the volume's file alone, as a secret", async () => {
+    const { resources, resource } = await ofTls("self-signed");
+    expect(resource("nginx-tls").inputs.content).toBe("a certificateplain-tls-key");
+    expect(JSON.stringify(resources.map(({ storedInputs }) => storedInputs))).not.toContain("plain-tls-key");
+    expect(resource("nginx-certificate").options.additionalSecretOutputs).toEqual(["key"]);
+  });
+
+  test("says which file of a certificate cannot be read", async () => {
+    const missing = ofTls({ certificateFile: "/nowhere/tls.crt", keyFile: "/nowhere/tls.key" });
+    await expect(missing).rejects.toThrow("tls.certificateFile /nowhere/tls.crt cannot be read");
+  });
+});
+
 test("a first preview, in which no id is known yet, runs to its end", async () => {
   const preview = await lettaGraph({}, { isPreview: true });
   expect(preview.resources.map(({ urn }) => urn).sort()).toEqual(
