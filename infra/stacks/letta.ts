@@ -1,16 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
 import { backupRepository } from "../components/backup-repository.ts";
 import { bridgeNetwork } from "../components/bridge-network.ts";
-import { lettaOwner, stackCredentials } from "../components/credentials.ts";
+import { lettaOwner, type StackCredentials, stackCredentials } from "../components/credentials.ts";
 import { databases, databaseUrl, type OwnDatabase } from "../components/databases.ts";
+import { lettaIdentities } from "../components/letta-identities.ts";
 import { LettaServer } from "../components/letta-server.ts";
 import { Postgres } from "../components/postgres.ts";
 import { ProviderResource } from "../components/provider-resource.ts";
 import { Redis } from "../components/redis.ts";
+import { sseCertificate } from "../components/sse-certificate.ts";
 import { SseProxy, ssePort } from "../components/sse-proxy.ts";
 import type { LettaConfig } from "../config/letta.ts";
 import { hostUrl, urlAuthority } from "../lib/host.ts";
-import { aliases, lettaContainers, lettaNames } from "../lib/names.ts";
+import { aliases, lettaContainers, lettaNames, probeOwner } from "../lib/names.ts";
 import { planNetwork } from "../lib/network.ts";
 import type { RoleLimits } from "../lib/provisioning.ts";
 import { lettaBackup } from "./letta-backup.ts";
@@ -24,8 +26,10 @@ const serverHostIndex = 10;
 export function lettaStack(config: LettaConfig, root: string): LettaExports {
   const names = lettaNames(config.prefix);
   const plan = planNetwork(config.subnet);
-  // All at once and first: an image that is not pinned or built is to be known before anything is made.
+  // All at once and first: an image that is not pinned or built, or a file that is not there, is to be known before anything
+  // is made.
   const images = lettaStackImages(config, root);
+  const certificate = sseCertificate(config, images.nginx);
   const serverAddress = plan.host(serverHostIndex);
 
   const network = bridgeNetwork("network", names.network, plan, {});
@@ -34,6 +38,7 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
   });
   const credentials = stackCredentials(config);
   const common = { config, networkId: network.id };
+  const url = (port: number) => hostUrl(config.bindAddress, port);
 
   const repository = backupRepository(names.volumes.backup);
   const postgres = new Postgres("postgres", { ...common, image: images.postgres, repository });
@@ -67,10 +72,19 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
     redis,
     database: { ...letta, resource: lettaDatabase },
   });
+  const users = lettaIdentities(config, { url: url(config.ports.server), password: server.password }, [
+    server.service.ready,
+  ]);
+  const sseUrl = hostUrl(config.bindAddress, config.ports.sse, certificate === undefined ? "http" : "https");
+  const shown = certificate === undefined ? {} : { certificate: certificate.certificate };
   const proxy = new SseProxy("nginx", {
     ...common,
     image: images.nginx,
     serverAddress,
+    serverPassword: server.password,
+    credentials,
+    users,
+    ...(certificate === undefined ? {} : { certificate }),
     readyAfter: [server.service.ready],
   });
   const backup = lettaBackup({
@@ -82,13 +96,13 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
   const postgresOnHost = urlAuthority(postgres.endpoint.host, postgres.endpoint.port);
   const services = [postgres.service, redis.service, server.service, proxy.service];
   const sidecars = backup === undefined ? [] : [backup.agent, backup.drill];
-  const url = (port: number) => hostUrl(config.bindAddress, port);
   const probe = new ProviderResource(
     "letta-probe",
     "probe",
     {
-      url: url(config.ports.sse),
-      password: server.password,
+      url: sseUrl,
+      ...shown,
+      password: credentials.of(probeOwner).apply(({ current }) => current.token),
       trigger: pulumi.all(services.map((service) => service.container.id)).apply((ids) => ids.join(" ")),
     },
     { dependsOn: services.map((service) => service.ready) },
@@ -108,9 +122,10 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
 
   return {
     contractVersion,
-    healthUrls: { server: `${url(config.ports.server)}/v1/health/`, sse: `${url(config.ports.sse)}/nginx-health` },
-    urls: { server: url(config.ports.server), sse: url(config.ports.sse) },
+    healthUrls: { server: `${url(config.ports.server)}/v1/health/`, sse: `${sseUrl}/nginx-health` },
+    urls: { server: url(config.ports.server), sse: sseUrl },
     internalUrls: { server: `http://${aliases.server}:8283`, sse: `http://${aliases.nginx}:${ssePort}` },
+    ...shown,
     network: { id: network.id, name: network.name, subnet: config.subnet },
     volumes: {
       postgres: postgres.volumeName,
@@ -122,15 +137,26 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
     backup: { engine: config.backup.engine, container: names.backup, drillContainer: names.drill },
     containers,
     projects: config.projects,
+    users: users.apply((all) => Object.fromEntries(config.projects.map((name) => [name, all[name]]))),
     images: config.images,
     schemaVersion: server.migration.schemaVersion,
     serverPassword: server.password,
+    tokens: projectTokens(config.projects, credentials),
     databaseUrls: keyed(config.projects, (name) => databaseUrl(ownDatabase(name))),
     encryptionKeys: keyed(config.projects, credentials.encryptionKeyOf),
     hostDatabaseUrls: keyed([lettaOwner, ...config.projects], (name) => databaseUrl(ownDatabase(name), postgresOnHost)),
     recoveryKey: pulumi.secret(repository.recoveryKey),
     ...(backup === undefined ? {} : { backupSettings: backup.settings }),
   };
+}
+
+/** What each project sends to the SSE proxy; secret. */
+function projectTokens(
+  projects: readonly string[],
+  credentials: StackCredentials,
+): pulumi.Output<Record<string, string>> {
+  const tokenOf = (name: string) => credentials.of(name).apply(({ current }) => current.token);
+  return pulumi.secret(pulumi.all(Object.fromEntries(projects.map((name) => [name, tokenOf(name)]))));
 }
 
 /** Letta's own limit is what its pool may open, with room for a migration and a look by hand. */

@@ -47,11 +47,17 @@ describe.each(["letta", "thoth"] as const)("a second run of the %s stack changes
 });
 
 describe("Letta", () => {
-  test.each(["server", "sse"] as const)("answers nobody without its password on the %s port", async (port) => {
-    const ask = (headers: Record<string, string>) => fetch(`${letta.urls[port]}/v1/agents/`, { headers });
-    expect((await ask({})).status).toBe(401);
-    expect((await ask({ authorization: "Bearer wrong" })).status).toBe(401);
-    expect((await ask({ authorization: `Bearer ${letta.serverPassword}` })).status).toBe(200);
+  test("answers the operator by its password on its own port, and a project by its token on the proxy's", async () => {
+    const secrets = [undefined, "wrong", letta.serverPassword, letta.tokens.thoth];
+    const statuses = (url: string) =>
+      Promise.all(
+        secrets.map(async (secret) => {
+          const headers: Record<string, string> = secret === undefined ? {} : { authorization: `Bearer ${secret}` };
+          return (await fetch(`${url}/v1/agents/`, { headers })).status;
+        }),
+      );
+    expect(await statuses(letta.urls.server)).toEqual([401, 401, 200, 401]);
+    expect(await statuses(letta.urls.sse)).toEqual([401, 401, 401, 200]);
   });
 
   test("keeps its connections to Postgres from one request to the next", async () => {

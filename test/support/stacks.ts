@@ -122,6 +122,12 @@ export class TestProject {
     return { url: urls.server, password: serverPassword };
   }
 
+  /** Letta as a project reaches it, through the proxy; by default the project of the thoth stack. */
+  async projectEndpoint(project = "thoth"): Promise<LettaEndpoint> {
+    const { urls, tokens } = await this.lettaOutputs();
+    return { url: urls.sse, password: tokens[project] ?? "" };
+  }
+
   /** Changes a stack's config file, whatever Pulumi has put into it besides. */
   configure(stack: string, changes: StackConfig): void {
     const path = this.#configPath(stack);

@@ -10,6 +10,7 @@ import sys
 import threading
 from urllib.parse import urlparse
 
+from organizations import keep_organizations_apart
 from server_credentials import ask_clients_for_password, log_in_to_postgres, log_in_to_redis
 from server_dependencies import wait_for_dependencies
 
@@ -37,6 +38,7 @@ def change_letta() -> None:
     """What is changed in Letta, before its own modules take the old names along."""
     allow_private_mcp_servers(set(os.environ.get("MCP_ALLOWED_HOSTS", "").split(",")) - {""})
     ask_clients_for_password()
+    keep_organizations_apart()
     from server_tools import contain_tools
 
     contain_tools()

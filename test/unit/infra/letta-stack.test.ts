@@ -33,6 +33,7 @@ test("is exactly these resources", () => {
     "docker:index/network:Network network",
     "docker:index/volume:Volume backup-scratch",
     "docker:index/volume:Volume backup-volume",
+    "docker:index/volume:Volume nginx-credentials",
     "docker:index/volume:Volume postgres-volume",
     "docker:index/volume:Volume redis-credentials",
     "docker:index/volume:Volume redis-volume",
@@ -41,6 +42,7 @@ test("is exactly these resources", () => {
     "docker:index/volume:Volume server-home",
     "pulumi-nodejs:dynamic/thoth-letta:database database-letta",
     "pulumi-nodejs:dynamic/thoth-letta:database databases-projects",
+    "pulumi-nodejs:dynamic/thoth-letta:letta-identities identities",
     "pulumi-nodejs:dynamic/thoth-letta:letta-probe probe",
     "pulumi-nodejs:dynamic/thoth-letta:migration server-migration",
     "pulumi-nodejs:dynamic/thoth-letta:network-clients internal-network-clients",
@@ -51,6 +53,7 @@ test("is exactly these resources", () => {
     "pulumi-nodejs:dynamic/thoth-letta:readiness postgres-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness redis-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness server-ready",
+    "pulumi-nodejs:dynamic/thoth-letta:volume-file nginx-projects",
     "pulumi-nodejs:dynamic/thoth-letta:volume-file redis-users",
     "pulumi-nodejs:dynamic/thoth-letta:volume-file server-credentials-file",
     "random:index/randomPassword:RandomPassword backup-recovery-key",
@@ -70,11 +73,12 @@ test("is exactly these resources", () => {
   ]);
 });
 
-test("a further project changes the one resource of the projects' databases, and no container", async () => {
+test("a further project changes the one resource of the projects' databases and who the proxy and Letta know, and no container", async () => {
   const withOne = await lettaGraph({ projects: ["thoth"] });
+  const isOfAll = (name: string) => ["databases-projects", "identities", "nginx-projects"].includes(name);
   const described = ({ resources }: Graph<LettaExports>) =>
     resources
-      .filter(({ name }) => name !== "databases-projects")
+      .filter(({ name }) => !isOfAll(name))
       .map(({ urn, inputs }) => ({ urn, inputs }))
       .sort((a, b) => a.urn.localeCompare(b.urn));
   expect(described(graph)).toEqual(described(withOne));
@@ -247,7 +251,9 @@ describe("order", () => {
     ["server-migration", ["database-letta"]],
     ["database-letta", ["postgres-ready"]],
     ["databases-projects", ["postgres-ready"]],
-    ["nginx-ready", ["nginx-container", "server-ready"]],
+    ["nginx-ready", ["nginx-container", "server-ready", "nginx-projects"]],
+    ["nginx-projects", ["identities"]],
+    ["identities", ["server-ready"]],
     ["probe", ["postgres-ready", "redis-ready", "server-ready", "nginx-ready"]],
     ["network-clients", ["probe", "postgres-container", "redis-container", "server-container", "nginx-container"]],
     ["network-clients", ["backup-container", "backup-drill-container"]],
@@ -291,7 +297,15 @@ describe("outputs", () => {
     );
     const secret = secrecy.filter(([, isSecret]) => isSecret).map(([name]) => name);
     expect(secret.sort()).toEqual([
-      ...["backupSettings", "databaseUrls", "encryptionKeys", "hostDatabaseUrls", "recoveryKey", "serverPassword"],
+      ...[
+        "backupSettings",
+        "databaseUrls",
+        "encryptionKeys",
+        "hostDatabaseUrls",
+        "recoveryKey",
+        "serverPassword",
+        "tokens",
+      ],
     ]);
   });
 
@@ -300,7 +314,7 @@ describe("outputs", () => {
     const values = (await resolved(graph.exports)) as Record<string, unknown>;
     const { outputs, databaseUrl } = interpretLettaOutputs(values, "letta", "notes");
     expect(outputs).toEqual({
-      contractVersion: 1,
+      contractVersion: 2,
       healthUrls: { server: "http://127.0.0.1:8283/v1/health/", sse: "http://127.0.0.1:8284/nginx-health" },
       urls: { server: "http://127.0.0.1:8283", sse: "http://127.0.0.1:8284" },
       internalUrls: { server: "http://letta-server:8283", sse: "http://letta-nginx:8284" },
@@ -308,6 +322,7 @@ describe("outputs", () => {
       volumes: { postgres: "letta-postgres", data: "letta-data", home: "letta-home" },
       containers: [...["letta-postgres", "letta-backup", "letta-drill", "letta-redis", "letta-server", "letta-nginx"]],
       projects: ["thoth", "notes"],
+      users: { thoth: "user-of-thoth", notes: "user-of-notes" },
       images: "registry",
       schemaVersion: "revision-1",
     });
@@ -334,6 +349,34 @@ describe("outputs", () => {
   });
 });
 
+describe("TLS", () => {
+  const ofTls = (tls: unknown) => lettaGraph({ tls });
+
+  test("is on another port of the container, so that containers beside it go on without", async () => {
+    const { exports, resource } = await ofTls("self-signed");
+    expect(resource("nginx-container").inputs.ports).toEqual([{ internal: 8443, external: 8284, ip: "127.0.0.1" }]);
+    const { urls, healthUrls, internalUrls, certificate } = exports;
+    expect([await resolved(urls), await resolved(healthUrls), await resolved(internalUrls)]).toMatchObject([
+      { sse: "https://127.0.0.1:8284" },
+      { sse: "https://127.0.0.1:8284/nginx-health" },
+      { sse: "http://letta-nginx:8284" },
+    ]);
+    expect(await resolved(certificate)).toBe("a certificate");
+  });
+
+  test("has its key in the volume's file alone, as a secret", async () => {
+    const { resources, resource } = await ofTls("self-signed");
+    expect(resource("nginx-tls").inputs.content).toBe("a certificateplain-tls-key");
+    expect(JSON.stringify(resources.map(({ storedInputs }) => storedInputs))).not.toContain("plain-tls-key");
+    expect(resource("nginx-certificate").options.additionalSecretOutputs).toEqual(["key"]);
+  });
+
+  test("says which file of a certificate cannot be read", async () => {
+    const missing = ofTls({ certificateFile: "/nowhere/tls.crt", keyFile: "/nowhere/tls.key" });
+    await expect(missing).rejects.toThrow("tls.certificateFile /nowhere/tls.crt cannot be read");
+  });
+});
+
 test("a first preview, in which no id is known yet, runs to its end", async () => {
   const preview = await lettaGraph({}, { isPreview: true });
   expect(preview.resources.map(({ urn }) => urn).sort()).toEqual(
@@ -344,7 +387,7 @@ test("a first preview, in which no id is known yet, runs to its end", async () =
 test("a prefix names every Docker thing, so that a second stack lives beside the first", async () => {
   const { resources } = await lettaGraph({ prefix: "try" });
   const dockerNames = resources.filter(({ type }) => type.startsWith("docker:")).map(({ inputs }) => inputs.name);
-  expect(dockerNames).toHaveLength(16);
+  expect(dockerNames).toHaveLength(17);
   for (const name of dockerNames) expect(name).toMatch(/^try-/);
 });
 
