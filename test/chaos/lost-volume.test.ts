@@ -41,7 +41,7 @@ describe.each(setups)("with engine $engine, rpoZero $rpoZero", ({ engine, rpoZer
       const url = (await stack.lettaOutputs()).hostDatabaseUrls.thoth ?? "";
       const writers = new Writers(url, { count: 1, restMilliseconds: 100 });
       await writers.start();
-      await untilArchived(stack);
+      await untilRecoverable(stack, engine);
       await sleep(15_000 + Math.random() * 60_000);
       await destroyPostgres(stack);
       await writers.stop();
@@ -71,9 +71,12 @@ async function untilCommitsWait(stack: TestProject): Promise<void> {
   await vi.waitFor(async () => expect(await stack.psql(asked)).toBe("t"), { timeout: 60_000, interval: 500 });
 }
 
-/** Waits until the writers' new table is archived: the one of the round before, if it came back, would pass for it. */
-async function untilArchived(stack: TestProject): Promise<void> {
-  const segment = await stack.psql("select pg_walfile_name(pg_switch_wal())");
-  const asked = `select last_archived_wal >= '${segment}' from pg_stat_archiver`;
+/** Waits until the writers' new table can be restored: the one of the round before, if it came back, would pass for it. */
+async function untilRecoverable(stack: TestProject, engine: Setup["engine"]): Promise<void> {
+  const lsn = await stack.psql("select pg_switch_wal()");
+  const asked = {
+    pgbackrest: `select last_archived_wal >= pg_walfile_name('${lsn}') from pg_stat_archiver`,
+    core: `select coalesce(bool_or(flush_lsn >= '${lsn}'), false) from pg_stat_replication`,
+  }[engine];
   await vi.waitFor(async () => expect(await stack.psql(asked)).toBe("t"), { timeout: 60_000, interval: 500 });
 }
