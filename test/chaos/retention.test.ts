@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import type { BackupRecord } from "../../infra/containers/backup/src/engines/engine.ts";
 import { docker, dockerOutput } from "../../infra/lib/docker.ts";
 import { imageReference } from "../../infra/lib/images.ts";
 import { root } from "../../scripts/lib/project.ts";
@@ -9,11 +10,6 @@ import { BackedUpPostgres } from "../support/backed-up-postgres.ts";
 import { ownProject } from "../support/shared-stacks.ts";
 
 /** Five weeks that end today, in a few minutes: Postgres and the agent see a clock that is moved, and the agent's own schedule does the rest. */
-
-interface Backup {
-  readonly type: string;
-  readonly stoppedAt: string;
-}
 
 /** None of its stacks comes up: what is named after it goes with it. */
 const place = await ownProject();
@@ -30,7 +26,7 @@ const moveTo = (day: number) => {
   renameSync(join(clock, "next"), join(clock, "offset"));
 };
 const timeOf = (day: number) => `time:${new Date(began + day * dayMs).toISOString()}`;
-const dayOf = ({ stoppedAt }: Backup) => Math.floor((Date.parse(stoppedAt) - began) / dayMs);
+const dayOf = ({ stoppedAt }: BackupRecord) => Math.floor((Date.parse(stoppedAt) - began) / dayMs);
 
 /**
  * `$LIB` is the folder of the machine's libraries, wherever they are; monotonic clocks, by which programs wait, go on.
@@ -65,7 +61,7 @@ describe.each(["pgbackrest", "core"] as const)("with %s", (engine) => {
     await database.start();
     await database.psql("create table days (day int)");
     const fulls = async () => {
-      const { backups } = await database.succeed<{ backups: Backup[] }>("list");
+      const { backups } = await database.succeed<{ backups: BackupRecord[] }>("list");
       return backups.filter(({ type }) => type === "full").map(dayOf);
     };
 

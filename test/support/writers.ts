@@ -16,6 +16,10 @@ export interface Comparison {
   readonly lost: number;
   /** Rows that are there twice: a write that was sent again though it had succeeded. */
   readonly doubled: number;
+  /** Rows that are there, also those that nobody was told of. */
+  readonly found: number;
+  /** Of these the one with the highest number; undefined where there are none. */
+  readonly newest: { readonly n: number; readonly at: Date } | undefined;
 }
 
 const table = "acknowledged";
@@ -73,14 +77,22 @@ export class Writers {
   /** Compares what was acknowledged with what is there. */
   async compare(url = this.#url): Promise<Comparison> {
     const rows = await withPostgres(url, async (client) => {
-      const result = await client.query<{ client: number; n: number }>(`select client, n from ${table}`);
+      const result = await client.query<{ client: number; n: number; at: Date }>(
+        `select client, n, at from ${table} order by n`,
+      );
       return result.rows;
     });
     const found = new Set(rows.map(({ client, n }) => `${client}/${n}`));
     const lost = this.#clients.flatMap(({ acknowledged }, client) =>
       [...acknowledged].filter((n) => !found.has(`${client}/${n}`)),
     );
-    return { acknowledged: this.acknowledged, lost: lost.length, doubled: rows.length - found.size };
+    return {
+      acknowledged: this.acknowledged,
+      lost: lost.length,
+      doubled: rows.length - found.size,
+      found: rows.length,
+      newest: rows.at(-1),
+    };
   }
 
   async #write(index: number, written: Written): Promise<void> {
