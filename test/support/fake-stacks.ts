@@ -1,4 +1,5 @@
 import { pathToFileURL } from "node:url";
+import { agentCapabilities, runOnce } from "../../infra/lib/docker.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
 import { inspected, notThere } from "./container-state.ts";
@@ -79,6 +80,9 @@ export function dockerAnswers(changes: FakeAnswers = {}): FakeAnswers {
     ...changes,
   };
 }
+
+/** How a call of docker begins that runs the agent's image for one thing. */
+export const agentRun = runOnce(agentCapabilities).join(" ");
 
 /** What the backup agent says at the end of a command that worked. */
 export function agentResult(value: unknown): FakeAnswer {

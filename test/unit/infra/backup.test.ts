@@ -76,8 +76,8 @@ describe("the agent", () => {
 test("backups and rehearsals leave a busy processor to those who are served, unless commits wait for them", async () => {
   const sharesOf = ({ resource }: typeof graph) =>
     ["backup", "backup-drill", "postgres"].map((name) => resource(`${name}-container`).inputs.cpuShares);
-  expect(sharesOf(graph)).toEqual([64, 64, undefined]);
-  expect(sharesOf(await lettaGraph({ backup: { rpoZero: true } }))).toEqual([undefined, 64, undefined]);
+  expect(sharesOf(graph)).toEqual([64, 64, 1024]);
+  expect(sharesOf(await lettaGraph({ backup: { rpoZero: true } }))).toEqual([1024, 64, 1024]);
 });
 
 test("the rehearsals see the backups alone, and can change none", () => {
