@@ -26,9 +26,8 @@ async function letta(raw: RawConfig, stack: string) {
     { key: "internalSubnet", name: names.internalNetwork, subnet: config.internalSubnet },
   ];
   await checkHost(claims(stack, config, networks, containers));
-  const { retiredProjects } = await import("./stacks/retired-projects.ts");
   const { lettaStack } = await import("./stacks/letta.ts");
-  return lettaStack(config, imageRoot(config.images), await retiredProjects(config.projects));
+  return lettaStack(config, imageRoot(config.images));
 }
 
 async function thoth(raw: RawConfig, stack: string) {

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
 import { paths } from "../containers/backup/src/paths.ts";
 import type { SettingsInput } from "../containers/backup/src/settings.ts";
+import { agentCapabilities } from "../lib/docker.ts";
 import { aliases, lettaNames } from "../lib/names.ts";
 import type { BackupRepository } from "./backup-repository.ts";
 import { Service } from "./service.ts";
@@ -22,6 +23,12 @@ export interface BackupArgs {
   /** What must be there before there is anything to back up. */
   readonly startAfter: pulumi.Resource[];
 }
+
+/**
+ * Weight of the backup's processes beside a server's 1024. `nice`, under which they run, counts among the processes of one
+ * container alone: without this a backup takes half of a busy processor.
+ */
+const cpuShares = 64;
 
 /** What makes the backups, and what rehearses their restore: two containers that nothing else waits for. */
 export class Backup extends pulumi.ComponentResource {
@@ -57,7 +64,9 @@ export class Backup extends pulumi.ComponentResource {
           mount(scratch, paths.scratch, { readOnly: true }),
           mount(volumes.home, paths.lettaHome, { readOnly: true }),
         ],
-        memoryMiB: config.sizes.backup.memoryMiB,
+        limits: config.sizes.backup,
+        // With rpoZero commits wait for it.
+        ...(config.backup.rpoZero ? {} : { cpuShares }),
       },
       place,
     );
@@ -75,7 +84,8 @@ export class Backup extends pulumi.ComponentResource {
           // Else the engine makes a volume without a name for the one that Postgres' image declares.
           { type: "tmpfs", target: paths.volume },
         ],
-        memoryMiB: config.sizes.drill.memoryMiB,
+        limits: config.sizes.drill,
+        cpuShares,
         sharedMemoryMiB: 256,
       },
       place,
@@ -100,6 +110,7 @@ function common({ config, image }: BackupArgs, content: pulumi.Output<string>) {
     files: [{ path: paths.settings, content, permissions: "0400" }],
     health: { test: ["CMD", "backup", "health"], readyTimeoutSeconds: 120 },
     stopGraceSeconds: 30,
+    capabilities: agentCapabilities,
   } satisfies Partial<ServiceArgs>;
 }
 
@@ -112,7 +123,6 @@ function settings({ config, repository, configHash, keys }: BackupArgs): pulumi.
       ...rest,
       recoveryKey,
       stack: pulumi.getStack(),
-      databases: ["letta", ...config.projects],
       configHash,
       keys: ofStack,
     };

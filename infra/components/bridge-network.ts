@@ -7,12 +7,21 @@ export function bridgeNetwork(
   name: string,
   networkName: string,
   plan: NetworkPlan,
-  options: pulumi.CustomResourceOptions,
+  options: pulumi.CustomResourceOptions & {
+    /** Without a way out of it. Default: no. */
+    isInternal?: boolean;
+  },
 ): docker.Network {
+  const { isInternal = false, ...resourceOptions } = options;
   const { subnet, gateway, ipRange } = plan;
   return new docker.Network(
     name,
-    { name: networkName, driver: "bridge", ipamConfigs: [{ subnet, gateway, ipRange }] },
-    { ...options, deleteBeforeReplace: true },
+    {
+      name: networkName,
+      driver: "bridge",
+      ...(isInternal ? { internal: true } : {}),
+      ipamConfigs: [{ subnet, gateway, ipRange }],
+    },
+    { ...resourceOptions, deleteBeforeReplace: true },
   );
 }

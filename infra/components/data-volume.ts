@@ -14,3 +14,16 @@ export function dataVolume(name: string, volumeName: string, options: pulumi.Cus
     { ...options, protect: true, retainOnDelete: true, ignoreChanges: ["labels", "driver", "driverOpts"] },
   );
 }
+
+/** A volume for a file of logins: what is in it follows from the state, and it goes with the stack. */
+export function credentialsVolume(
+  name: string,
+  volumeName: string,
+  options: pulumi.CustomResourceOptions,
+): docker.Volume {
+  return new docker.Volume(
+    name,
+    { name: volumeName },
+    { ...options, ignoreChanges: ["labels", "driver", "driverOpts"] },
+  );
+}

@@ -1,28 +1,35 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
+import type { WorkingCredentials } from "../lib/credentials.ts";
+import { serverFiles } from "../lib/letta-files.ts";
 import { aliases, lettaNames } from "../lib/names.ts";
-import { dataVolume } from "./data-volume.ts";
+import { credentialsVolume, dataVolume } from "./data-volume.ts";
+import { databaseUrl, type OwnDatabase } from "./databases.ts";
 import type { Postgres } from "./postgres.ts";
-import type { ProjectDatabase } from "./project-database.ts";
 import { ProviderResource } from "./provider-resource.ts";
-import type { Redis } from "./redis.ts";
+import { type Redis, redisUser } from "./redis.ts";
 import { dataSecret } from "./secret.ts";
 import { Service } from "./service.ts";
 import { readContainerFile } from "./service-files.ts";
 
-const servePath = "/run/thoth-letta/serve.py";
+const filesPath = "/run/thoth-letta";
+const credentialsPath = "/run/credentials";
 const homePath = "/letta";
+/** Where a tool has a folder of its own while it runs; the same in infra/containers/letta. */
+const toolFolders = "/run/letta-tools";
 
 export interface LettaServerArgs {
   readonly config: LettaConfig;
   readonly image: string;
   readonly networkId: pulumi.Input<string>;
   readonly networkName: pulumi.Input<string>;
+  /** The network that Redis is on. */
+  readonly internalNetworkId: pulumi.Input<string>;
   /** The server's fixed address on the network, by which nginx finds it. */
   readonly address: string;
   readonly postgres: Postgres;
   readonly redis: Redis;
-  readonly database: ProjectDatabase;
+  readonly database: OwnDatabase & { readonly resource: pulumi.Resource };
 }
 
 class Migration extends ProviderResource<"migration"> {
@@ -47,9 +54,27 @@ export class LettaServer extends pulumi.ComponentResource {
     const names = lettaNames(config.prefix);
     const home = dataVolume(`${name}-home`, names.volumes.home, { parent: this });
     const data = dataVolume(`${name}-data`, names.volumes.data, { parent: this });
-    this.password = dataSecret(`${name}-password`, 40, { parent: this }).result;
+    const own = args.database.credentials;
+    this.password = pulumi.secret(own.apply(({ current }) => current.token));
     this.encryptionKey = dataSecret(`${name}-encryption-key`, 44, { parent: this }).result;
     this.migration = migration(`${name}-migration`, args, this);
+    const logins = credentialsVolume(`${name}-credentials`, names.volumes.serverCredentials, { parent: this });
+    const loginsFile = new ProviderResource(
+      "volume-file",
+      `${name}-credentials-file`,
+      {
+        volume: logins.name,
+        file: "letta.json",
+        content: lettaCredentials(own),
+        owner: "0:0",
+        image: args.image,
+        container: names.server,
+        // The server looks by itself.
+        reload: [],
+      },
+      // What is in it must work already where it says so.
+      { parent: this, dependsOn: [args.database.resource, args.redis.users] },
+    );
     this.service = new Service(
       name,
       {
@@ -57,32 +82,39 @@ export class LettaServer extends pulumi.ComponentResource {
         prefix: config.prefix,
         service: "server",
         image: args.image,
-        command: ["python3", servePath],
-        networks: [{ id: args.networkId, aliases: [aliases.server], address: args.address }],
+        command: ["python3", `${filesPath}/serve.py`],
+        networks: [
+          { id: args.networkId, aliases: [aliases.server], address: args.address },
+          { id: args.internalNetworkId, aliases: [aliases.server], isInternal: true },
+        ],
         ports: [{ internal: 8283, external: config.ports.server, bindAddress: config.bindAddress }],
         env: { ...serverEnvironment(config), ...config.env },
         secretEnv: {
-          // Letta asks for TLS as soon as its pool is on, unless the URI says something about ssl.
-          LETTA_PG_URI: pulumi.interpolate`${databaseUrl(args.database)}?ssl=disable`,
-          LETTA_SERVER_PASSWORD: this.password,
           LETTA_ENCRYPTION_KEY: this.encryptionKey,
           ...config.secretEnv,
         },
-        files: [{ path: servePath, content: readContainerFile("letta/serve.py") }],
+        files: serverFiles.map((file) => ({
+          path: `${filesPath}/${file}`,
+          content: readContainerFile(`letta/${file}`),
+        })),
         mounts: [
           { type: "volume", source: home.name, target: homePath },
           { type: "volume", source: data.name, target: `${homePath}/.persist` },
+          { type: "volume", source: logins.name, target: credentialsPath, readOnly: true },
         ],
         health: {
           test: ["CMD", "python3", "-S", "-c", healthProbe],
           intervalSeconds: 15,
           readyTimeoutSeconds: 180,
         },
-        memoryMiB: config.sizes.server.memoryMiB,
+        limits: config.sizes.server,
+        // For tools of agents, which run as other users: to become one, to give it a folder, and to end what it leaves.
+        capabilities: ["CHOWN", "KILL", "SETGID", "SETUID"],
+        tmpfs: { [toolFolders]: "mode=0711,size=256m,exec" },
         // Letta finishes its background runs after SIGTERM; a run that is killed stays "running" and locks its conversation.
         stopGraceSeconds: 120,
       },
-      { parent: this, readyAfter: [this.migration, args.redis.service.ready] },
+      { parent: this, readyAfter: [this.migration, args.redis.service.ready, loginsFile] },
     );
     this.dataVolumeName = data.name;
     this.homeVolumeName = home.name;
@@ -90,9 +122,16 @@ export class LettaServer extends pulumi.ComponentResource {
   }
 }
 
-/** A connection URL as containers on the letta network use it; secret. */
-export function databaseUrl({ name, password }: ProjectDatabase): pulumi.Output<string> {
-  return pulumi.secret(pulumi.interpolate`postgresql://${name}:${password}@${aliases.postgres}:5432/${name}`);
+/** The file that the server reads whenever it has changed; secret. */
+function lettaCredentials(own: pulumi.Output<WorkingCredentials>): pulumi.Output<string> {
+  const text = own.apply(({ current, previous }) =>
+    JSON.stringify({
+      serverPasswords: [current.token, ...(previous === undefined ? [] : [previous.token])],
+      database: { user: current.role, password: current.databasePassword },
+      redis: { username: redisUser, password: current.redisPassword },
+    }),
+  );
+  return pulumi.secret(text);
 }
 
 /** -S: without site-packages Python starts in a fraction of the time, and this runs for ever. */
@@ -113,7 +152,8 @@ function migration(name: string, args: LettaServerArgs, parent: pulumi.Resource)
       host: endpoint.host,
       port: endpoint.port,
       database: args.database.name,
-      password: args.database.password,
+      user: args.database.credentials.apply(({ current }) => current.role),
+      password: args.database.credentials.apply(({ current }) => current.databasePassword),
     },
     { parent, dependsOn: args.database.resource },
     ["schemaVersion"],
@@ -125,6 +165,8 @@ export function serverEnvironment(config: LettaConfig): Record<string, string> {
   const { server } = config.sizes;
   return {
     HOME: homePath,
+    // User and password are in the file. Letta asks for TLS as soon as its pool is on.
+    LETTA_PG_URI: `postgresql://${aliases.postgres}:5432/letta`,
     // On by default in Letta is "no pool": then no pool setting counts, and each query opens a connection of its own.
     LETTA_DISABLE_SQLALCHEMY_POOLING: "false",
     LETTA_PG_POOL_SIZE: String(server.poolSize),
@@ -138,7 +180,10 @@ export function serverEnvironment(config: LettaConfig): Record<string, string> {
     GLOBAL_MAX_CONTEXT_WINDOW_LIMIT: String(config.contextWindowLimit),
     // Letta stores every prompt and answer a second time as a trace, in full, unless told otherwise.
     LETTA_TELEMETRY_PROVIDER_TRACE_PG_METADATA_ONLY: "true",
-    // Read by serve.py, not by Letta.
+    // One of them is a program that the server starts, as itself.
+    MCP_DISABLE_STDIO: "true",
+    // Read by serve.py and server_tools.py, not by Letta.
+    TOOL_LETTA_URL: `http://${aliases.nginx}:8284`,
     MCP_ALLOWED_HOSTS: config.mcpHosts.join(","),
   };
 }

@@ -2,9 +2,30 @@ import type { LettaConfig } from "../config/letta.ts";
 import { paths } from "../containers/backup/src/paths.ts";
 
 /** Where the image has the cluster's volume, the cluster in it, and the socket by which the backup reaches Postgres. */
-export const postgresPaths = { volume: paths.volume, cluster: paths.cluster, socket: paths.socket } as const;
+export const postgresPaths = {
+  volume: paths.volume,
+  cluster: paths.cluster,
+  socket: paths.socket,
+  guard: "/usr/local/bin/postgres-guard",
+} as const;
 
 const ownSocket = "/var/run/postgresql";
+const rules = { hba: "/etc/thoth-letta/pg_hba.conf", ident: "/etc/thoth-letta/pg_ident.conf" } as const;
+
+/** Key and certificate, which postgres-certificate makes. */
+const certificate = `${paths.volume}/tls/server.pem`;
+
+/** What is put into Postgres' container: path -> file in infra/containers. */
+export const postgresFiles: Readonly<Record<string, string>> = {
+  [postgresPaths.guard]: "postgres-guard.sh",
+  // Beside the guard, which starts them.
+  "/usr/local/bin/postgres-watchdog": "postgres-watchdog.sh",
+  "/usr/local/bin/postgres-certificate": "postgres-certificate.sh",
+  // The last of the scripts that the image runs at the end of a first start.
+  "/docker-entrypoint-initdb.d/zz-initialised.sh": "postgres-initialised.sh",
+  [rules.hba]: "postgres-hba.conf",
+  [rules.ident]: "postgres-ident.conf",
+};
 
 /** Server settings as command line options: they can be read in the plan, and a change replaces the container. */
 export function postgresSettings({ sizes, backup }: Pick<LettaConfig, "sizes" | "backup">): string[] {
@@ -13,6 +34,13 @@ export function postgresSettings({ sizes, backup }: Pick<LettaConfig, "sizes" | 
     shared_buffers: `${sizes.postgres.sharedBuffersMiB}MB`,
     password_encryption: "scram-sha-256",
     unix_socket_directories: `${ownSocket},${postgresPaths.socket}`,
+    // In the place of the cluster's own, which are those of whatever made it.
+    hba_file: rules.hba,
+    ident_file: rules.ident,
+    ssl: "on",
+    ssl_cert_file: certificate,
+    ssl_key_file: certificate,
+    ssl_min_protocol_version: "TLSv1.2",
     log_checkpoints: "off",
     wal_level: "replica",
     ...walSettings(backup),

@@ -1,12 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
-import { paths as backupPaths } from "../containers/backup/src/paths.ts";
+import { paths as backupPaths, postgresUser } from "../containers/backup/src/paths.ts";
 import { hostAddress } from "../lib/host.ts";
 import { aliases, lettaNames } from "../lib/names.ts";
+import { adminRole } from "../lib/postgres.ts";
 import type { BackupRepository } from "./backup-repository.ts";
 import { dataVolume } from "./data-volume.ts";
-import { backupEnvironment, postgresPaths, postgresSettings } from "./postgres-settings.ts";
-import { dataSecret } from "./secret.ts";
+import { backupEnvironment, postgresFiles, postgresPaths, postgresSettings } from "./postgres-settings.ts";
 import { Service } from "./service.ts";
 import { readContainerFile } from "./service-files.ts";
 
@@ -14,15 +14,10 @@ import { readContainerFile } from "./service-files.ts";
 export interface PostgresEndpoint {
   readonly host: string;
   readonly port: number;
-  readonly adminPassword: pulumi.Output<string>;
+  /** Docker name: its superuser comes over the socket in it alone. */
+  readonly container: string;
   readonly ready: pulumi.Resource;
 }
-
-const guardPath = "/usr/local/bin/postgres-guard";
-/** Beside the guard, which starts it. */
-const watchdogPath = "/usr/local/bin/postgres-watchdog";
-/** The last of the scripts that the image runs at the end of a first start. */
-const initialisedPath = "/docker-entrypoint-initdb.d/zz-initialised.sh";
 
 /** Postgres 17 with pgvector on a protected volume, one instance at a time. */
 export class Postgres extends pulumi.ComponentResource {
@@ -40,7 +35,6 @@ export class Postgres extends pulumi.ComponentResource {
     const { config, repository } = args;
     const names = lettaNames(config.prefix);
     const volume = dataVolume(`${name}-volume`, config.postgresVolume, { parent: this });
-    const adminPassword = dataSecret(`${name}-admin-password`, 32, { parent: this });
     const archives = config.backup.engine === "pgbackrest";
     this.service = new Service(
       name,
@@ -49,7 +43,7 @@ export class Postgres extends pulumi.ComponentResource {
         prefix: config.prefix,
         service: "postgres",
         image: args.image,
-        command: ["bash", guardPath, "postgres", ...postgresSettings(config)],
+        command: ["bash", postgresPaths.guard, "postgres", ...postgresSettings(config)],
         networks: [{ id: args.networkId, aliases: [aliases.postgres] }],
         ports: [{ internal: 5432, external: config.ports.postgres, bindAddress: config.bindAddress }],
         env: {
@@ -59,22 +53,20 @@ export class Postgres extends pulumi.ComponentResource {
           POSTGRES_INITDB_ARGS: "--data-checksums --locale-provider=builtin --locale=C.UTF-8 --encoding=UTF8",
           ...backupEnvironment(config.backup),
         },
-        secretEnv: {
-          POSTGRES_PASSWORD: adminPassword.result,
-          ...(archives ? { PGBACKREST_REPO1_CIPHER_PASS: repository.recoveryKey } : {}),
-        },
-        files: [
-          { path: guardPath, content: readContainerFile("postgres-guard.sh") },
-          { path: watchdogPath, content: readContainerFile("postgres-watchdog.sh") },
-          { path: initialisedPath, content: readContainerFile("postgres-initialised.sh") },
-        ],
+        ...(archives ? { secretEnv: { PGBACKREST_REPO1_CIPHER_PASS: repository.recoveryKey } } : {}),
+        files: Object.entries(postgresFiles).map(([path, file]) => ({ path, content: readContainerFile(file) })),
         mounts: [
           { type: "volume", source: volume.name, target: postgresPaths.volume },
           ...(archives ? [{ type: "volume", source: repository.volumeName, target: backupPaths.repository }] : []),
         ],
         // Over TCP: during a first start the image runs a server on the socket alone, which is not the one to wait for.
-        health: { test: ["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"], readyTimeoutSeconds: 120 },
-        memoryMiB: config.sizes.postgres.memoryMiB,
+        // As somebody who would be asked for a password: who is rejected at once leaves a line in the log each time.
+        health: {
+          test: ["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", adminRole, "-d", "postgres"],
+          readyTimeoutSeconds: 120,
+        },
+        limits: config.sizes.postgres,
+        user: `${postgresUser.uid}:${postgresUser.gid}`,
         sharedMemoryMiB: 256,
         // Fast shutdown: ends sessions and checkpoints. SIGTERM waits for every client to leave.
         stopSignal: "SIGINT",
@@ -85,7 +77,7 @@ export class Postgres extends pulumi.ComponentResource {
     this.endpoint = {
       host: hostAddress(config.bindAddress),
       port: config.ports.postgres,
-      adminPassword: adminPassword.result,
+      container: names.postgres,
       ready: this.service.ready,
     };
     this.volumeName = volume.name;

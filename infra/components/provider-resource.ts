@@ -1,21 +1,25 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { DatabaseInputs } from "../providers/database.ts";
+import type { LettaIdentitiesInputs } from "../providers/letta-identities.ts";
 import type { LettaProbeInputs } from "../providers/letta-probe.ts";
 import type { McpRegistrationInputs } from "../providers/mcp-registration.ts";
 import type { MigrationInputs } from "../providers/migration.ts";
 import type { NetworkClientsInputs } from "../providers/network-clients.ts";
 import type { ReadinessInputs } from "../providers/readiness.ts";
+import type { SelfSignedCertificateInputs } from "../providers/self-signed-certificate.ts";
 import type { VaultFolderInputs } from "../providers/vault-folder.ts";
 import type { VolumeFileInputs } from "../providers/volume-file.ts";
 
 /** The modules of infra/providers, each with a `dynamic.ResourceProvider` as its default export, and their inputs. */
 export interface ProviderInputs {
   database: DatabaseInputs;
+  "letta-identities": LettaIdentitiesInputs;
   "letta-probe": LettaProbeInputs;
   "mcp-registration": McpRegistrationInputs;
   migration: MigrationInputs;
   "network-clients": NetworkClientsInputs;
   readiness: ReadinessInputs;
+  "self-signed-certificate": SelfSignedCertificateInputs;
   "vault-folder": VaultFolderInputs;
   "volume-file": VolumeFileInputs;
 }

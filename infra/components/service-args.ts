@@ -24,7 +24,21 @@ export interface ServiceNetwork {
   readonly id: pulumi.Input<string>;
   readonly aliases: string[];
   readonly address?: string;
+  /** It has no way out, so neither has a container that is on no other. Default: no. */
+  readonly isInternal?: boolean;
 }
+
+/** What a container may take of its host; the config has the defaults. */
+export interface ServiceLimits {
+  readonly memoryMiB: number;
+  /** Processes and threads at a time. */
+  readonly processes: number;
+  /** Processors; default: no limit but {@link ServiceArgs.cpuShares}. */
+  readonly cpus?: number | undefined;
+}
+
+/** Linux capabilities that something here needs, and root has without the rest. */
+export type Capability = "CHOWN" | "DAC_OVERRIDE" | "FOWNER" | "KILL" | "SETGID" | "SETUID";
 
 /** What one container is; the policies that hold for every container are in service.ts. */
 export interface ServiceArgs {
@@ -49,7 +63,18 @@ export interface ServiceArgs {
   /** `uid:gid`; default: the image's own user. */
   readonly user?: string;
   readonly health: Health;
-  readonly memoryMiB: number;
+  readonly limits: ServiceLimits;
+  /** Weight where containers contend for the processor; default: 1024, for each the same. */
+  readonly cpuShares?: number;
+  /** Capabilities that it keeps, which only root can use. Default: none. */
+  readonly capabilities?: readonly Capability[];
+  /** Folders in memory, path -> options of the tmpfs. */
+  readonly tmpfs?: Readonly<Record<string, string>>;
+  /**
+   * Nothing can be written but to its mounts. Default: no, since the engine puts no files into such a container: neither
+   * `files` nor `secretEnv`.
+   */
+  readonly isRootReadOnly?: boolean;
   /** Time between the stop signal and the kill, in seconds. */
   readonly stopGraceSeconds: number;
   /** Default: the image's own. */

@@ -41,6 +41,7 @@ export class Service extends pulumi.ComponentResource {
         container: args.containerName,
         containerId: this.container.id,
         timeoutSeconds: args.health.readyTimeoutSeconds,
+        processes: args.limits.processes,
       },
       { parent: this, dependsOn: readyAfter },
     );
@@ -49,7 +50,6 @@ export class Service extends pulumi.ComponentResource {
 }
 
 function containerArgs(args: ServiceArgs): docker.ContainerArgs {
-  const memory = args.memoryMiB;
   return {
     name: args.containerName,
     image: args.image,
@@ -68,9 +68,8 @@ function containerArgs(args: ServiceArgs): docker.ContainerArgs {
     ...(args.user === undefined ? {} : { user: args.user }),
     ...(args.stopSignal === undefined ? {} : { stopSignal: args.stopSignal }),
     ...(args.sharedMemoryMiB === undefined ? {} : { shmSize: args.sharedMemoryMiB }),
-    memory,
-    // Equal to memory: no swap. Left out, the engine stores twice the memory and every preview shows a change.
-    memorySwap: memory,
+    ...privileges(args),
+    ...share(args),
     restart: "unless-stopped",
     // Without it the provider deletes a container with SIGKILL.
     destroyGraceSeconds: args.stopGraceSeconds,
@@ -78,6 +77,29 @@ function containerArgs(args: ServiceArgs): docker.ContainerArgs {
     removeVolumes: false,
     logDriver: "json-file",
     logOpts: { "max-size": "10m", "max-file": "3" },
+  };
+}
+
+/** No more than it needs, whoever gets hold of what runs in it. */
+function privileges({ capabilities = [], isRootReadOnly, tmpfs }: ServiceArgs): Partial<docker.ContainerArgs> {
+  return {
+    // As PID 1, for which signals have no default action and which inherits orphans, runs what knows of both.
+    init: true,
+    securityOpts: ["no-new-privileges:true"],
+    capabilities: { drops: ["ALL"], adds: capabilities.map((name) => `CAP_${name}`) },
+    ...(isRootReadOnly === true ? { readOnly: true } : {}),
+    ...(tmpfs === undefined ? {} : { tmpfs: { ...tmpfs } }),
+  };
+}
+
+/** What it may take of the host; the provider has no argument for the number of processes, which the readiness sets. */
+function share({ limits: { memoryMiB, cpus }, cpuShares = 1024 }: ServiceArgs): Partial<docker.ContainerArgs> {
+  return {
+    memory: memoryMiB,
+    // Equal to memory: no swap. Left out, the engine stores twice the memory and every preview shows a change.
+    memorySwap: memoryMiB,
+    cpuShares,
+    ...(cpus === undefined ? {} : { cpus: String(cpus) }),
   };
 }
 
@@ -90,7 +112,9 @@ function attachment(networks: ServiceArgs["networks"]): Partial<docker.Container
       ...(address === undefined ? {} : { ipv4Address: address }),
     })),
     // Reaches model servers on the host, such as Ollama, from Linux as from Docker Desktop.
-    hosts: [{ host: "host.docker.internal", ip: "host-gateway" }],
+    ...(networks.every(({ isInternal }) => isInternal === true)
+      ? {}
+      : { hosts: [{ host: "host.docker.internal", ip: "host-gateway" }] }),
   };
 }
 

@@ -7,7 +7,8 @@ export const lettaDataPath = "/letta-data";
 
 /** The secrets that the letta stack hands over. */
 export interface LettaCredentials {
-  readonly serverPassword: pulumi.Input<string>;
+  /** What the SSE proxy knows this project by; Thoth calls it Letta's password. */
+  readonly token: pulumi.Input<string>;
   readonly databaseUrl: pulumi.Input<string>;
   readonly encryptionKey: pulumi.Input<string>;
 }
@@ -76,14 +77,14 @@ function wrap(env: Readonly<Record<string, string>>): Record<string, pulumi.Outp
 }
 
 function stackSecrets(letta: LettaCredentials, mcpToken: pulumi.Input<string>): Record<string, pulumi.Input<string>> {
-  const { serverPassword } = letta;
+  const { token } = letta;
   return {
     DATABASE_URL: letta.databaseUrl,
     WORKFLOW_ENCRYPTION_KEY: letta.encryptionKey,
-    LETTA_SERVER_PASSWORD: serverPassword,
-    LETTA_SERVER_PASS: serverPassword,
-    LETTA_API_KEY: serverPassword,
-    LETTA_TOKEN: serverPassword,
+    LETTA_SERVER_PASSWORD: token,
+    LETTA_SERVER_PASS: token,
+    LETTA_API_KEY: token,
+    LETTA_TOKEN: token,
     THOTH_MCP_SERVICE_TOKEN: mcpToken,
   };
 }

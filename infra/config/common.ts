@@ -58,3 +58,13 @@ export const environmentSchema = z.record(
 /** Memory in MiB. */
 export const mebibytes = (least: number) =>
   z.int("must be a whole number of MiB").min(least, `must be at least ${least} MiB`);
+
+/**
+ * What one container may take of its host. `processes` counts threads too. `cpus` is in processors; default: no limit, but
+ * each container has the same weight where they contend.
+ */
+export const limits = (memory: { readonly least: number; readonly usual: number }, processes: number) => ({
+  memoryMiB: mebibytes(memory.least).default(memory.usual),
+  processes: z.int().min(32).default(processes),
+  cpus: z.number().min(0.1, "must be at least 0.1 processors").optional(),
+});

@@ -5,6 +5,7 @@ import { backupSchema } from "./backup.ts";
 import {
   bindAddressSchema,
   environmentSchema,
+  limits,
   mebibytes,
   portSchema,
   portsSchema,
@@ -21,7 +22,8 @@ export const projectNameSchema = z
   .regex(/^[a-z][a-z0-9_]{0,30}$/, "must be 1-31 of a-z, 0-9 and _, starting with a letter")
   .refine(
     (name) =>
-      !["letta", "postgres", "template0", "template1", "public", "none"].includes(name) && !name.startsWith("pg_"),
+      !["letta", "letta_admin", "postgres", "template0", "template1", "public", "none"].includes(name) &&
+      !name.startsWith("pg_"),
     "is a name Postgres or Letta uses",
   );
 
@@ -58,26 +60,27 @@ const sizesSchema = z
   .strictObject({
     postgres: z
       .strictObject({
-        memoryMiB: mebibytes(256).default(1024),
+        ...limits({ least: 256, usual: 1024 }, 512),
         sharedBuffersMiB: mebibytes(32).default(256),
         maxConnections: z.int().min(20).max(2000).default(200),
       })
       .prefault({}),
     redis: z
-      .strictObject({ memoryMiB: mebibytes(64).default(384), maxMemoryMiB: mebibytes(16).default(256) })
+      .strictObject({ ...limits({ least: 64, usual: 384 }, 64), maxMemoryMiB: mebibytes(16).default(256) })
       .prefault({}),
     server: z
       .strictObject({
-        memoryMiB: mebibytes(768).default(2048),
+        // Tools of agents are among them, up to 128 of one organization.
+        ...limits({ least: 768, usual: 2048 }, 1024),
         workers: z.int().min(1).max(32).default(1),
         poolSize: z.int().min(1).max(500).default(25),
         maxOverflow: z.int().min(0).max(500).default(10),
       })
       .prefault({}),
-    nginx: z.strictObject({ memoryMiB: mebibytes(32).default(128) }).prefault({}),
-    backup: z.strictObject({ memoryMiB: mebibytes(256).default(512) }).prefault({}),
+    nginx: z.strictObject(limits({ least: 32, usual: 128 }, 256)).prefault({}),
+    backup: z.strictObject(limits({ least: 256, usual: 512 }, 256)).prefault({}),
     /** The rehearsals run a Postgres of their own. */
-    drill: z.strictObject({ memoryMiB: mebibytes(512).default(768) }).prefault({}),
+    drill: z.strictObject(limits({ least: 512, usual: 768 }, 256)).prefault({}),
     /** Postgres connections that one project may hold. */
     projectConnections: z.int().min(1).max(1000).default(30),
     /** How long one statement of a project may run, in seconds, unless its session says otherwise; 0: no limit. */
@@ -97,6 +100,14 @@ const sizesSchema = z
         message:
           `is ${sizes.postgres.maxConnections}, but Letta alone may open ${wanted} connections ` +
           `(workers x (poolSize + maxOverflow)); raise it to at least ${wanted + sizes.projectConnections + 20}`,
+      });
+    }
+    // 50: what is not a client's.
+    if (sizes.postgres.maxConnections + 50 > sizes.postgres.processes) {
+      context.addIssue({
+        code: "custom",
+        path: ["postgres", "processes"],
+        message: `must be at least postgres.maxConnections + 50 (${sizes.postgres.maxConnections + 50})`,
       });
     }
     if (sizes.postgres.sharedBuffersMiB * 2 > sizes.postgres.memoryMiB) {

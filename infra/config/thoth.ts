@@ -5,7 +5,7 @@ import { type ThothRole, thothRoles } from "../lib/names.ts";
 import {
   bindAddressSchema,
   environmentSchema,
-  mebibytes,
+  limits,
   portSchema,
   portsSchema,
   prefixSchema,
@@ -23,7 +23,7 @@ const roleSchema = z.strictObject({
   port: portSchema.optional(),
   /** Health check as Docker runs it, e.g. `["CMD-SHELL", "kill -0 1"]`. */
   health: z.array(z.string()).min(2).optional(),
-  memoryMiB: mebibytes(64).default(512),
+  ...limits({ least: 64, usual: 512 }, 256),
 });
 
 const userSchema = z.string().regex(/^\d+:\d+$/, 'must be "uid:gid" in numbers, e.g. "1000:1000"');

@@ -15,8 +15,10 @@ export interface Credentials {
   readonly databasePassword: string;
   /** Bearer token of the SSE proxy; of `letta` the server's own password. */
   readonly token: string;
-  /** Only Letta itself has one. */
+  /** Of Redis; only Letta itself has one. */
   readonly redisPassword: string;
+  /** Of Postgres' role for provisioning; only Letta itself has one. */
+  readonly adminPassword: string;
 }
 
 export const firstGeneration: CredentialState = { generation: 1, overlap: false };
@@ -48,6 +50,7 @@ export function deriveCredentials(seed: string, owner: string, generation: numbe
     databasePassword: secret("database"),
     token: secret("token"),
     redisPassword: secret("redis"),
+    adminPassword: secret("database-admin"),
   };
 }
 

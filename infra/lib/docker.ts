@@ -28,6 +28,10 @@ export interface ContainerState {
     readonly Labels: Readonly<Record<string, string>>;
     readonly Healthcheck?: { readonly Test?: readonly string[] };
   };
+  readonly HostConfig: {
+    /** Null or less than 1: no limit. */
+    readonly PidsLimit: number | null;
+  };
 }
 
 /** Runs the Docker CLI, which finds the engine as the operator's shell does (context, DOCKER_HOST). Never throws for an exit code. */
@@ -79,6 +83,27 @@ export function engineError(stderr: string): UserError | undefined {
   }
   return undefined;
 }
+
+/**
+ * `docker run` for a container that does one thing and goes, with no more than it needs of the host, as the containers of
+ * components/service.ts have.
+ */
+export function runOnce(capabilities: readonly string[] = []): string[] {
+  return [
+    ...["run", "--rm", "--interactive", "--init", "--security-opt", "no-new-privileges", "--cap-drop", "ALL"],
+    ...capabilities.flatMap((name) => ["--cap-add", name]),
+    ...["--memory", "1g", "--memory-swap", "1g", "--pids-limit", "256"],
+  ];
+}
+
+/** Added to {@link runOnce}: it can write to its mounts and to /tmp, which is gone with it. */
+export const readOnlyRoot = ["--read-only", "--tmpfs", "/tmp"] as const;
+
+/**
+ * What the backup agent keeps of root: to become Postgres' user for what works on a cluster, to end that, and to read and
+ * write beside files of others, which Letta's home and the repository are.
+ */
+export const agentCapabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"] as const;
 
 /** The container's state, or undefined when the engine has none of that name. */
 export async function inspectContainer(name: string): Promise<ContainerState | undefined> {

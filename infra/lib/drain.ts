@@ -1,11 +1,10 @@
+import { probeOwner } from "./names.ts";
+
 /**
  * Files in the proxy's container that keep requests out while they are there; nginx looks at each request, so there is no
  * reload. `runs` refuses what would begin a run, `all` refuses everything.
  */
 export const drainFlags = { runs: "/tmp/letta-drain", all: "/tmp/letta-closed" } as const;
-
-/** Requests that carry this header pass a drained proxy: the probe of a server that is to be let in again. */
-export const operatorHeader = "x-thoth-letta-operator";
 
 /** What the refused are told to wait before they ask again, in seconds. */
 export const retryAfterSeconds = 15;
@@ -28,7 +27,7 @@ export const drainMap = `  map "$request_method $uri" $begins_work {
     "~^POST /v1/(${workPaths.join("|")})/?$" "yes";
   }`;
 
-/** For nginx' server block: whether this request is refused. */
+/** For nginx' server block: whether this request is refused; the probe of a server that is to be let in again is not. */
 export const drainRules = `    # Here and not in the location, where an "if" that only sets something answers the request by rules of its own.
     set $refused $begins_work;
     if (!-f ${drainFlags.runs}) {
@@ -37,17 +36,6 @@ export const drainRules = `    # Here and not in the location, where an "if" tha
     if (-f ${drainFlags.all}) {
       set $refused "yes";
     }
-    if ($http_${operatorHeader.replaceAll("-", "_")}) {
+    if ($project = "${probeOwner}") {
       set $refused "";
     }`;
-
-/** For nginx' location: the answer to the refused, which a browser's page may read. */
-export const drainAnswer = `      default_type application/json;
-      if ($refused) {
-        add_header Access-Control-Allow-Origin $cors_origin always;
-        add_header Access-Control-Allow-Credentials $cors_credentials always;
-        add_header Access-Control-Expose-Headers Retry-After always;
-        add_header Vary Origin always;
-        add_header Retry-After ${retryAfterSeconds} always;
-        return 503 '{"detail":"Letta is being upgraded: ask again after Retry-After seconds"}\\n';
-      }`;

@@ -6,8 +6,8 @@ export function hostAddress(bindAddress: string): string {
 }
 
 /** The URL of a published port, as this host reaches it. */
-export function hostUrl(bindAddress: string, port: number): string {
-  return `http://${urlAuthority(hostAddress(bindAddress), port)}`;
+export function hostUrl(bindAddress: string, port: number, scheme: "http" | "https" = "http"): string {
+  return `${scheme}://${urlAuthority(hostAddress(bindAddress), port)}`;
 }
 
 /** An address and a port as they stand in a URL, where IPv6 needs brackets. */

@@ -1,14 +1,15 @@
-import { operatorHeader } from "./drain.ts";
+import { fetchPinned } from "./https.ts";
 
 /** Where a Letta server answers and how it knows us. */
 export interface LettaEndpoint {
   /** Without a slash at its end, e.g. `http://127.0.0.1:8284`. */
   readonly url: string;
+  /** The server's own on its own port; a project's token on the SSE proxy's. */
   readonly password: string;
-  /** Also be let in by a proxy that is drained. Default: no. */
-  readonly isOperator?: boolean;
-  /** As which user of Letta; default: its default user. */
+  /** Id of the Letta user to act as, which the SSE proxy does not listen to. Default: Letta's default user. */
   readonly user?: string;
+  /** PEM of the certificate that an https URL's server must have. */
+  readonly certificate?: string;
 }
 
 /** An answer of Letta that is not the wanted one. */
@@ -24,19 +25,21 @@ export class LettaApiError extends Error {
 
 /** Calls Letta; the caller reads the body. @throws LettaApiError on any status but 2xx, TypeError when nothing answers */
 export async function lettaFetch(
-  { url, password, isOperator = false, user }: LettaEndpoint,
+  { url, password, user, certificate }: LettaEndpoint,
   method: string,
   path: string,
   options: { body?: unknown; timeoutSeconds?: number } = {},
 ): Promise<Response> {
-  const operator = isOperator ? { [operatorHeader]: "yes" } : {};
-  const identity = user === undefined ? {} : { user_id: user };
-  const response = await fetch(`${url}${path}`, {
+  const actor = user === undefined ? {} : { user_id: user };
+  const request = {
     method,
-    headers: { authorization: `Bearer ${password}`, "content-type": "application/json", ...operator, ...identity },
+    headers: { authorization: `Bearer ${password}`, "content-type": "application/json", ...actor },
     signal: AbortSignal.timeout((options.timeoutSeconds ?? 15) * 1000),
     ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
-  });
+  };
+  const response = await (certificate === undefined
+    ? fetch(`${url}${path}`, request)
+    : fetchPinned(`${url}${path}`, certificate, request));
   if (!response.ok) throw new LettaApiError(method, path, response.status, await response.text());
   return response;
 }

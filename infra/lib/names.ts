@@ -7,6 +7,9 @@ export const labels = {
   service: `${projectName}.service`,
 } as const;
 
+/** Whose credentials the stack's own probe has, which asks through the SSE proxy as projects do; no project can have the name. */
+export const probeOwner = "letta-probe";
+
 /** Network aliases by which containers reach each other; the same in every letta stack, whatever its prefix. */
 export const aliases = {
   postgres: "letta-postgres",

@@ -1,101 +1,131 @@
-import pg from "pg";
+import type pg from "pg";
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
-import { type PostgresLogin, withPostgres } from "../lib/postgres.ts";
+import { UserError } from "../lib/errors.ts";
+import { adminRole, withPostgres } from "../lib/postgres.ts";
+import {
+  advisoryLock,
+  closeOthers,
+  type DatabaseLogin,
+  endSessions,
+  lockTimeout,
+  provisionDatabase,
+  type RoleLimits,
+  rolesOf,
+  template,
+  type WantedDatabase,
+} from "../lib/provisioning.ts";
+import { hasContent, isCatalogueCurrent } from "../lib/provisioning-check.ts";
+import { asSuperuser, contentScript, superuserScript } from "../lib/provisioning-superuser.ts";
 
-/** Inputs of the ProjectDatabase resource. */
+/** Inputs of a Databases resource. */
 export interface DatabaseInputs {
   readonly host: string;
   readonly port: number;
+  /** Docker name of Postgres' container. */
+  readonly container: string;
   readonly adminPassword: string;
-  /** Name of the database and of the role that owns it. */
-  readonly database: string;
-  readonly password: string;
-  readonly connectionLimit: number;
+  readonly databases: WantedDatabase[];
+  readonly limits: RoleLimits;
   readonly extensions: string[];
+  /** Databases of other resources. Where they are named, the roles of all further databases can no longer log in. */
+  readonly others?: string[];
 }
 
-const adminRole = "postgres";
-/** All provisioning takes this lock in database `postgres`: concurrent changes to one catalogue row fail otherwise. */
-const advisoryLock = 7_846_001;
+const place = ["host", "port", "container"] as const;
+/** Sessions that the looks at many databases have open at a time. */
+const sessions = 4;
 
 /**
- * One database with a role of its own: made when missing, adopted when there, brought to the wanted state otherwise.
+ * Databases with roles of their own: made when missing, adopted when there, brought to the wanted state otherwise.
  *
- * It never drops anything: deleting the resource leaves the data for the next `up`. A changed password takes effect
- * for new connections, without a restart.
+ * It never drops anything: what is no longer wanted is left for the day it is wanted again. A changed password takes
+ * effect for new connections, without a restart. One resource has many of them, as each resource makes every update longer.
  */
 const provider = convergingProvider<DatabaseInputs, object>({
-  id: (inputs) => inputs.database,
-  replaceOn: ["database"],
+  id: () => "databases",
   isCurrent: async (olds, news) =>
-    haveSame(olds, news, ["host", "port", "password", "connectionLimit", "extensions"]) && (await isProvisioned(news)),
-  ensure: ensureDatabase,
+    haveSame(olds, news, [...place, "adminPassword", "databases", "limits", "extensions", "others"]) &&
+    (await isProvisioned(news)),
+  ensure,
 });
 export default provider;
 
-/** True when the role can log in to its database and finds its extensions there. */
 async function isProvisioned(inputs: DatabaseInputs): Promise<boolean> {
   try {
-    return await withPostgres({ ...inputs, user: inputs.database }, async (client) => {
-      const { rows } = await client.query<{ extname: string }>("select extname from pg_extension");
-      return inputs.extensions.every((name) => rows.some((row) => row.extname === name));
-    });
+    if (!(await asAdmin(inputs, (client) => isCatalogueCurrent(client, inputs)))) return false;
+    const logins = inputs.databases.flatMap(({ name, logins }) => logins.map((login) => ({ name, login })));
+    const found = await few(logins, ({ name, login }) => hasContent(inputs, name, login));
+    return found.every((isThere) => isThere);
   } catch {
-    // Whatever kept the role out, the update says it better than a diff could.
+    // Whatever kept a role out, the update says it better than a diff could.
     return false;
   }
 }
 
-async function ensureDatabase(inputs: DatabaseInputs): Promise<void> {
-  const login = (database: string): PostgresLogin => ({
-    host: inputs.host,
-    port: inputs.port,
-    user: adminRole,
-    password: inputs.adminPassword,
-    database,
-  });
-  await withPostgres(login("postgres"), async (client) => {
+async function ensure(inputs: DatabaseInputs): Promise<void> {
+  const { container, databases, extensions } = inputs;
+  const names = databases.map(({ name }) => name);
+  await asSuperuser(container, superuserScript(names, inputs.adminPassword));
+  await asAdmin(inputs, async (client) => {
     await client.query("select pg_advisory_lock($1)", [advisoryLock]);
-    await ensureRole(client, inputs);
-    await ensureOwnDatabase(client, inputs.database);
-    await closeSharedDatabases(client);
-  });
-  await withPostgres(login(inputs.database), async (client) => {
-    for (const extension of inputs.extensions) {
-      await client.query(`create extension if not exists ${pg.escapeIdentifier(extension)}`);
+    await client.query(lockTimeout);
+    await asSuperuser(container, contentScript(extensions), template);
+    const failures: string[] = [];
+    for (const database of databases) {
+      try {
+        await ensureDatabase(client, inputs, database);
+      } catch (error) {
+        // The others are not to suffer from what one project did to its database.
+        failures.push(`database ${database.name}: ${(error as Error).message}`);
+      }
     }
-    // Clusters made before Postgres 15 let everyone create tables in public.
-    await client.query("revoke create on schema public from public");
+    if (inputs.others !== undefined) await closeOthers(client, [...names, ...inputs.others]);
+    if (failures.length === 0) return;
+    const mend = `docker exec -it ${container} psql -U postgres, then \`make letta-start\``;
+    throw new UserError(`not every database could be made as it should be:\n    ${failures.join("\n    ")}`, mend);
   });
 }
 
-async function ensureRole(client: pg.Client, { database, password, connectionLimit }: DatabaseInputs): Promise<void> {
-  const role = pg.escapeIdentifier(database);
-  const { rowCount } = await client.query("select from pg_roles where rolname = $1", [database]);
-  await client.query(
-    `${rowCount === 0 ? "create" : "alter"} role ${role} with login nosuperuser nocreatedb nocreaterole noreplication ` +
-      `nobypassrls connection limit ${connectionLimit} password ${pg.escapeLiteral(password)}`,
-  );
+async function ensureDatabase(client: pg.Client, inputs: DatabaseInputs, database: WantedDatabase): Promise<void> {
+  const { name, logins } = database;
+  const outdated: string[] = [];
+  for (const login of logins) if (await hasOtherPassword(inputs, name, login)) outdated.push(login.role);
+  await provisionDatabase(client, database, inputs.limits);
+  const closed = rolesOf(name).filter((role) => !logins.some((login) => login.role === role));
+  await endSessions(client, [...closed, ...outdated]);
+  await ensureContent(inputs, database);
 }
 
-async function ensureOwnDatabase(client: pg.Client, name: string): Promise<void> {
-  const identifier = pg.escapeIdentifier(name);
-  const { rowCount } = await client.query("select from pg_database where datname = $1", [name]);
-  await client.query(
-    rowCount === 0
-      ? `create database ${identifier} owner ${identifier}`
-      : `alter database ${identifier} owner to ${identifier}`,
-  );
-  await client.query(`revoke all on database ${identifier} from public`);
-}
-
-/** Every role may connect to `postgres` and `template1` by default; a project's role has no business there. */
-async function closeSharedDatabases(client: pg.Client): Promise<void> {
-  const { rows } = await client.query<{ datname: string }>(
-    `select datname from pg_database
-     where datname in ('postgres', 'template1') and has_database_privilege('public', oid, 'connect')`,
-  );
-  for (const { datname } of rows) {
-    await client.query(`revoke all on database ${pg.escapeIdentifier(datname)} from public`);
+async function hasOtherPassword(inputs: DatabaseInputs, database: string, login: DatabaseLogin): Promise<boolean> {
+  try {
+    await hasContent(inputs, database, login);
+    return false;
+  } catch (error) {
+    return (error as { code?: string }).code === "28P01";
   }
+}
+
+async function ensureContent(inputs: DatabaseInputs, { name, logins }: WantedDatabase): Promise<void> {
+  const [login] = logins;
+  if (login === undefined || (await hasContent(inputs, name, login))) return;
+  await asSuperuser(inputs.container, contentScript(inputs.extensions), name);
+}
+
+function asAdmin<Result>(
+  { host, port, adminPassword }: DatabaseInputs,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  return withPostgres({ host, port, user: adminRole, password: adminPassword, database: "postgres" }, work);
+}
+
+/** Does a piece of work for each item, for some of them at a time. @throws the first error, when the others have ended */
+async function few<Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> {
+  const results: Result[] = [];
+  const queue = items.entries();
+  const worker = async () => {
+    for (const [index, item] of queue) results[index] = await work(item);
+  };
+  const ended = await Promise.allSettled(Array.from({ length: sessions }, worker));
+  for (const one of ended) if (one.status === "rejected") throw one.reason;
+  return results;
 }

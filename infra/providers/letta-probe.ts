@@ -7,6 +7,8 @@ export interface LettaProbeInputs {
   /** Letta as this host reaches it. */
   readonly url: string;
   readonly password: string;
+  /** PEM of the certificate that an https URL's server must have. */
+  readonly certificate?: string;
   /** Any text; the probe runs again when it changes. */
   readonly trigger: string;
 }
@@ -20,8 +22,7 @@ const provider = convergingProvider<LettaProbeInputs, object>({
 export default provider;
 
 async function requireWorkingLetta(inputs: LettaProbeInputs): Promise<void> {
-  // An upgrade keeps clients out until this has passed.
-  const failed = (await probeLetta({ ...inputs, isOperator: true })).filter((result) => !result.ok);
+  const failed = (await probeLetta(inputs)).filter((result) => !result.ok);
   if (failed.length === 0) return;
   const reasons = failed.map(({ check, detail }) => `    ${check}: ${detail}`).join("\n");
   throw new UserError(

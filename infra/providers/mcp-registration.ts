@@ -7,6 +7,8 @@ export interface McpRegistrationInputs {
   /** Letta as this host reaches it. */
   readonly lettaUrl: string;
   readonly lettaPassword: string;
+  /** PEM of the certificate that an https URL's server must have. */
+  readonly lettaCertificate?: string;
   /** The name under which Letta's agents see the server. */
   readonly serverName: string;
   /** The MCP endpoint as the Letta server reaches it. */
@@ -40,6 +42,7 @@ export default provider;
 const endpointOf = (inputs: McpRegistrationInputs): LettaEndpoint => ({
   url: inputs.lettaUrl,
   password: inputs.lettaPassword,
+  ...(inputs.lettaCertificate === undefined ? {} : { certificate: inputs.lettaCertificate }),
 });
 
 async function findServer(inputs: McpRegistrationInputs): Promise<RegisteredServer | undefined> {

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
-import { docker, engineError } from "../lib/docker.ts";
+import { docker, engineError, readOnlyRoot, runOnce } from "../lib/docker.ts";
 import { UserError } from "../lib/errors.ts";
 import { withPostgres } from "../lib/postgres.ts";
 
@@ -15,6 +15,7 @@ export interface MigrationInputs {
   readonly host: string;
   readonly port: number;
   readonly database: string;
+  readonly user: string;
   readonly password: string;
 }
 
@@ -37,7 +38,7 @@ export default provider;
 
 async function currentVersion(inputs: MigrationInputs): Promise<string | undefined> {
   try {
-    return await withPostgres({ ...inputs, user: inputs.database }, async (client) => {
+    return await withPostgres(inputs, async (client) => {
       const { rows } = await client.query<{ version_num: string }>("select version_num from alembic_version");
       return rows[0]?.version_num;
     });
@@ -53,7 +54,16 @@ export async function migrate(inputs: MigrationInputs): Promise<string> {
   await docker(["rm", "--force", inputs.containerName]);
   const { exitCode, stdout, stderr } = await docker(
     [
-      ...["run", "--rm", "--interactive", "--name", inputs.containerName, "--network", inputs.network],
+      ...[
+        ...runOnce(),
+        ...readOnlyRoot,
+        "--name",
+        inputs.containerName,
+        "--network",
+        inputs.network,
+        "--env",
+        "HOME=/tmp",
+      ],
       ...["--entrypoint", "python3", inputs.image, "-c", await readFile(script, "utf8")],
     ],
     { input: `${inputs.databaseUrl}\n` },

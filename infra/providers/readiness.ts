@@ -11,6 +11,8 @@ export interface ReadinessInputs {
   /** A new container must answer again. */
   readonly containerId: string;
   readonly timeoutSeconds: number;
+  /** How many processes and threads the container may have: the Docker provider has no argument for it. */
+  readonly processes: number;
 }
 
 const pollMilliseconds = 200;
@@ -33,7 +35,7 @@ export default provider;
 async function isReady(inputs: ReadinessInputs): Promise<boolean> {
   const state = await inspectContainer(inputs.container);
   // A paused container counts as running, and as healthy as it was.
-  if (state?.State.Status !== "running") return false;
+  if (state?.State.Status !== "running" || state.HostConfig.PidsLimit !== inputs.processes) return false;
   // Docker runs the first check one interval after the start: until then, ask the service itself.
   return state.State.Health?.Status === "healthy" || (await runHealthCheck(inputs.container)) === undefined;
 }
@@ -45,6 +47,9 @@ async function becomeReady(inputs: ReadinessInputs): Promise<void> {
       `${inputs.container}: the engine no longer has this container`,
       "pulumi refresh, then pulumi up (or the stack's start command, which does both)",
     );
+  }
+  if (before.HostConfig.PidsLimit !== inputs.processes) {
+    await dockerOutput(["update", "--pids-limit", String(inputs.processes), inputs.container]);
   }
   if (before.State.Status === "paused") await dockerOutput(["unpause", inputs.container]);
   else if (!before.State.Running) await dockerOutput(["start", inputs.container]);

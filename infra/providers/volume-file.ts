@@ -1,5 +1,5 @@
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
-import { docker, dockerOutput, inspectContainer } from "../lib/docker.ts";
+import { docker, dockerOutput, inspectContainer, readOnlyRoot, runOnce } from "../lib/docker.ts";
 import { UserError } from "../lib/errors.ts";
 
 /** Inputs of the VolumeFile resource. */
@@ -38,7 +38,16 @@ async function write(inputs: VolumeFileInputs): Promise<void> {
   const { volume, file, owner, image, content } = inputs;
   await dockerOutput(
     [
-      ...["run", "--rm", "--interactive", "--network", "none", "--user", "0:0", "--volume", `${volume}:/volume`],
+      ...[
+        ...runOnce(["CHOWN"]),
+        ...readOnlyRoot,
+        "--network",
+        "none",
+        "--user",
+        "0:0",
+        "--volume",
+        `${volume}:/volume`,
+      ],
       ...["--entrypoint", "sh", image, "-c", script, "write", file, owner],
     ],
     { input: content },

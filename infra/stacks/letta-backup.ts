@@ -3,13 +3,9 @@ import { Backup } from "../components/backup.ts";
 import type { BackupRepository } from "../components/backup-repository.ts";
 import type { LettaServer } from "../components/letta-server.ts";
 import type { Postgres } from "../components/postgres.ts";
-import type { ProjectDatabase } from "../components/project-database.ts";
 import type { LettaConfig } from "../config/letta.ts";
 import { fingerprint } from "../lib/fingerprint.ts";
 import type { LettaStackImages } from "./letta-images.ts";
-
-/** What belongs to one project's data. */
-type ProjectSecrets = Pick<ProjectDatabase, "name" | "password" | "encryptionKey">;
 
 interface LettaBackupArgs {
   readonly config: LettaConfig;
@@ -18,13 +14,15 @@ interface LettaBackupArgs {
   readonly repository: BackupRepository;
   readonly postgres: Postgres;
   readonly server: LettaServer;
-  readonly databases: readonly ProjectDatabase[];
-  readonly retired: readonly ProjectSecrets[];
+  /** What all credentials follow from. */
+  readonly seed: pulumi.Output<string>;
+  /** The databases: a first backup before them would be one of nothing. */
+  readonly startAfter: readonly pulumi.Resource[];
 }
 
 /** The letta stack's backup, or undefined where the config turns it off. */
 export function lettaBackup(args: LettaBackupArgs): Backup | undefined {
-  const { config, images, networkId, repository, postgres, server, databases } = args;
+  const { config, images, networkId, repository, postgres, server, seed, startAfter } = args;
   if (images.backup === undefined) return undefined;
   return new Backup("backup", {
     config,
@@ -33,9 +31,9 @@ export function lettaBackup(args: LettaBackupArgs): Backup | undefined {
     repository,
     volumes: { postgres: postgres.volumeName, home: server.homeVolumeName },
     configHash: configHash(config, images),
-    keys: generatedSecrets(args),
-    // A first backup before that would be one of nothing.
-    startAfter: [...databases.map(({ resource }) => resource), server.migration],
+    // With the recovery key, which opens them, all that a restored cluster is of no use without.
+    keys: { "credentials-seed": seed, "server-encryption-key": server.encryptionKey },
+    startAfter: [...startAfter, server.migration],
   });
 }
 
@@ -43,18 +41,4 @@ export function lettaBackup(args: LettaBackupArgs): Backup | undefined {
 function configHash({ backup, postgresVolume, sizes }: LettaConfig, { postgres, letta, ...images }: LettaStackImages) {
   const { postgres: size, drill } = sizes;
   return fingerprint({ images: [postgres, letta, images.backup], backup, postgresVolume, sizes: [size, drill] });
-}
-
-/** Every secret that a restored cluster is of no use without. */
-function generatedSecrets({ postgres, server, databases, retired }: LettaBackupArgs) {
-  const ofProjects = [...databases, ...retired].flatMap(({ name, password, encryptionKey }) => [
-    [`database-${name}-password`, password],
-    [`database-${name}-encryption-key`, encryptionKey],
-  ]);
-  return {
-    "postgres-admin-password": postgres.endpoint.adminPassword,
-    "server-password": server.password,
-    "server-encryption-key": server.encryptionKey,
-    ...(Object.fromEntries(ofProjects) as Record<string, pulumi.Output<string>>),
-  };
 }

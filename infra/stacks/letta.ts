@@ -1,16 +1,20 @@
 import * as pulumi from "@pulumi/pulumi";
 import { backupRepository } from "../components/backup-repository.ts";
 import { bridgeNetwork } from "../components/bridge-network.ts";
-import { databaseUrl, LettaServer } from "../components/letta-server.ts";
+import { lettaOwner, type StackCredentials, stackCredentials } from "../components/credentials.ts";
+import { databases, databaseUrl, type OwnDatabase } from "../components/databases.ts";
+import { lettaIdentities } from "../components/letta-identities.ts";
+import { LettaServer } from "../components/letta-server.ts";
 import { Postgres } from "../components/postgres.ts";
-import { type ProjectDatabase, projectDatabase, projectSecrets } from "../components/project-database.ts";
 import { ProviderResource } from "../components/provider-resource.ts";
 import { Redis } from "../components/redis.ts";
+import { sseCertificate } from "../components/sse-certificate.ts";
 import { SseProxy, ssePort } from "../components/sse-proxy.ts";
 import type { LettaConfig } from "../config/letta.ts";
 import { hostUrl, urlAuthority } from "../lib/host.ts";
-import { aliases, lettaContainers, lettaNames } from "../lib/names.ts";
+import { aliases, lettaContainers, lettaNames, probeOwner } from "../lib/names.ts";
 import { planNetwork } from "../lib/network.ts";
+import type { RoleLimits } from "../lib/provisioning.ts";
 import { lettaBackup } from "./letta-backup.ts";
 import { lettaStackImages } from "./letta-images.ts";
 import { contractVersion, type LettaExports } from "./outputs.ts";
@@ -18,76 +22,110 @@ import { contractVersion, type LettaExports } from "./outputs.ts";
 /** Fixed place of the Letta server in its network. */
 const serverHostIndex = 10;
 
-/**
- * The shared infrastructure: Postgres, Redis, Letta and its SSE proxy, a database for each project, and their backups. Of
- * `retired` projects only the secrets are kept, and in Postgres whatever they had.
- */
-export function lettaStack(config: LettaConfig, root: string, retired: readonly string[] = []): LettaExports {
+/** The shared infrastructure: Postgres, Redis, Letta and its SSE proxy, a database for each project, and their backups. */
+export function lettaStack(config: LettaConfig, root: string): LettaExports {
   const names = lettaNames(config.prefix);
   const plan = planNetwork(config.subnet);
-  // All at once and first: an image that is not pinned or built is to be known before anything is made.
+  // All at once and first: an image that is not pinned or built, or a file that is not there, is to be known before anything
+  // is made.
   const images = lettaStackImages(config, root);
+  const certificate = sseCertificate(config, images.nginx);
   const serverAddress = plan.host(serverHostIndex);
 
   const network = bridgeNetwork("network", names.network, plan, {});
+  const internalNetwork = bridgeNetwork("internal-network", names.internalNetwork, planNetwork(config.internalSubnet), {
+    isInternal: true,
+  });
+  const credentials = stackCredentials(config);
   const common = { config, networkId: network.id };
+  const url = (port: number) => hostUrl(config.bindAddress, port);
 
   const repository = backupRepository(names.volumes.backup);
   const postgres = new Postgres("postgres", { ...common, image: images.postgres, repository });
-  const redis = new Redis("redis", { ...common, image: images.redis });
-  const [lettaDatabase, ...projects] = ["letta", ...config.projects].map((project) =>
-    projectDatabase(
-      project,
-      { endpoint: postgres.endpoint, connectionLimit: connectionLimit(project, config) },
-      { parent: postgres },
-    ),
-  ) as [ProjectDatabase, ...ProjectDatabase[]];
-  const retiredSecrets = retired.map((name) => ({ name, ...projectSecrets(name, { parent: postgres }) }));
+  const ownDatabase = (name: string): OwnDatabase => ({ name, credentials: credentials.of(name) });
+  const [letta, projects] = [ownDatabase(lettaOwner), config.projects.map(ownDatabase)];
+  const redis = new Redis("redis", {
+    config,
+    image: images.redis,
+    networkId: internalNetwork.id,
+    credentials: letta.credentials,
+  });
+  const adminPassword = letta.credentials.apply(({ current }) => current.adminPassword);
+  const provisioning = { endpoint: postgres.endpoint, adminPassword };
+  const lettaDatabase = databases(
+    "database-letta",
+    { ...provisioning, databases: [letta], limits: lettaLimits(config) },
+    { parent: postgres },
+  );
+  const projectDatabases = databases(
+    "databases-projects",
+    { ...provisioning, databases: projects, limits: projectLimits(config), others: [lettaOwner] },
+    { parent: postgres },
+  );
   const server = new LettaServer("server", {
     ...common,
     image: images.letta,
     networkName: network.name,
+    internalNetworkId: internalNetwork.id,
     address: serverAddress,
     postgres,
     redis,
-    database: lettaDatabase,
+    database: { ...letta, resource: lettaDatabase },
   });
+  const users = lettaIdentities(config, { url: url(config.ports.server), password: server.password }, [
+    server.service.ready,
+  ]);
+  const sseUrl = hostUrl(config.bindAddress, config.ports.sse, certificate === undefined ? "http" : "https");
+  const shown = certificate === undefined ? {} : { certificate: certificate.certificate };
   const proxy = new SseProxy("nginx", {
     ...common,
     image: images.nginx,
     serverAddress,
+    serverPassword: server.password,
+    credentials,
+    users,
+    ...(certificate === undefined ? {} : { certificate }),
     readyAfter: [server.service.ready],
   });
-  const databases = [lettaDatabase, ...projects];
-  const backup = lettaBackup({ ...common, images, repository, postgres, server, databases, retired: retiredSecrets });
+  const backup = lettaBackup({
+    ...{ ...common, images, repository, postgres, server },
+    seed: credentials.seed,
+    startAfter: [lettaDatabase, projectDatabases],
+  });
 
   const postgresOnHost = urlAuthority(postgres.endpoint.host, postgres.endpoint.port);
   const services = [postgres.service, redis.service, server.service, proxy.service];
   const sidecars = backup === undefined ? [] : [backup.agent, backup.drill];
-  const url = (port: number) => hostUrl(config.bindAddress, port);
   const probe = new ProviderResource(
     "letta-probe",
     "probe",
     {
-      url: url(config.ports.sse),
-      password: server.password,
+      url: sseUrl,
+      ...shown,
+      password: credentials.of(probeOwner).apply(({ current }) => current.token),
       trigger: pulumi.all(services.map((service) => service.container.id)).apply((ids) => ids.join(" ")),
     },
     { dependsOn: services.map((service) => service.ready) },
   );
   const containers = lettaContainers(config.prefix, config.backup.engine !== "off");
-  new ProviderResource(
-    "network-clients",
-    "network-clients",
-    { network: network.name, ownContainers: containers },
-    { dependsOn: [probe, ...sidecars.map((service) => service.container)] },
-  );
+  for (const [name, clientsOf] of [
+    ["network-clients", network],
+    ["internal-network-clients", internalNetwork],
+  ] as const) {
+    new ProviderResource(
+      "network-clients",
+      name,
+      { network: clientsOf.name, ownContainers: containers },
+      { dependsOn: [probe, ...sidecars.map((service) => service.container)] },
+    );
+  }
 
   return {
     contractVersion,
-    healthUrls: { server: `${url(config.ports.server)}/v1/health/`, sse: `${url(config.ports.sse)}/nginx-health` },
-    urls: { server: url(config.ports.server), sse: url(config.ports.sse) },
+    healthUrls: { server: `${url(config.ports.server)}/v1/health/`, sse: `${sseUrl}/nginx-health` },
+    urls: { server: url(config.ports.server), sse: sseUrl },
     internalUrls: { server: `http://${aliases.server}:8283`, sse: `http://${aliases.nginx}:${ssePort}` },
+    ...shown,
     network: { id: network.id, name: network.name, subnet: config.subnet },
     volumes: {
       postgres: postgres.volumeName,
@@ -99,30 +137,45 @@ export function lettaStack(config: LettaConfig, root: string, retired: readonly 
     backup: { engine: config.backup.engine, container: names.backup, drillContainer: names.drill },
     containers,
     projects: config.projects,
+    users: users.apply((all) => Object.fromEntries(config.projects.map((name) => [name, all[name]]))),
     images: config.images,
     schemaVersion: server.migration.schemaVersion,
     serverPassword: server.password,
-    databaseUrls: keyed(projects, databaseUrl),
-    encryptionKeys: keyed(projects, (database) => database.encryptionKey),
-    hostDatabaseUrls: keyed(
-      databases,
-      (database) =>
-        pulumi.interpolate`postgresql://${database.name}:${database.password}@${postgresOnHost}/${database.name}`,
-    ),
+    tokens: projectTokens(config.projects, credentials),
+    databaseUrls: keyed(config.projects, (name) => databaseUrl(ownDatabase(name))),
+    encryptionKeys: keyed(config.projects, credentials.encryptionKeyOf),
+    hostDatabaseUrls: keyed([lettaOwner, ...config.projects], (name) => databaseUrl(ownDatabase(name), postgresOnHost)),
     recoveryKey: pulumi.secret(repository.recoveryKey),
     ...(backup === undefined ? {} : { backupSettings: backup.settings }),
   };
 }
 
+/** What each project sends to the SSE proxy; secret. */
+function projectTokens(
+  projects: readonly string[],
+  credentials: StackCredentials,
+): pulumi.Output<Record<string, string>> {
+  const tokenOf = (name: string) => credentials.of(name).apply(({ current }) => current.token);
+  return pulumi.secret(pulumi.all(Object.fromEntries(projects.map((name) => [name, tokenOf(name)]))));
+}
+
 /** Letta's own limit is what its pool may open, with room for a migration and a look by hand. */
-function connectionLimit(project: string, { sizes }: LettaConfig): number {
+function lettaLimits({ sizes }: LettaConfig): RoleLimits {
   const { workers, poolSize, maxOverflow } = sizes.server;
-  return project === "letta" ? workers * (poolSize + maxOverflow) + 5 : sizes.projectConnections;
+  return { connections: workers * (poolSize + maxOverflow) + 5, statementSeconds: 0, idleInTransactionSeconds: 0 };
+}
+
+function projectLimits({ sizes }: LettaConfig): RoleLimits {
+  return {
+    connections: sizes.projectConnections,
+    statementSeconds: sizes.projectStatementSeconds,
+    idleInTransactionSeconds: sizes.projectIdleInTransactionSeconds,
+  };
 }
 
 function keyed(
-  databases: readonly ProjectDatabase[],
-  value: (database: ProjectDatabase) => pulumi.Output<string>,
+  names: readonly string[],
+  value: (name: string) => pulumi.Output<string>,
 ): pulumi.Output<Record<string, string>> {
-  return pulumi.secret(pulumi.all(Object.fromEntries(databases.map((database) => [database.name, value(database)]))));
+  return pulumi.secret(pulumi.all(Object.fromEntries(names.map((name) => [name, value(name)]))));
 }

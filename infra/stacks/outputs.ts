@@ -4,7 +4,7 @@ import type { BackupEngine } from "../config/backup.ts";
 import { UserError } from "../lib/errors.ts";
 
 /** Raised when a consumer of an older contract would misread the outputs. */
-export const contractVersion = 1;
+export const contractVersion = 2;
 
 /** What the letta stack tells in the open. */
 const lettaOutputsSchema = z.object({
@@ -15,6 +15,8 @@ const lettaOutputsSchema = z.object({
   urls: z.object({ server: z.string(), sse: z.string() }),
   /** For containers on the letta network. */
   internalUrls: z.object({ server: z.string(), sse: z.string() }),
+  /** PEM of the SSE proxy's certificate; absent where its port has no TLS. */
+  certificate: z.string().optional(),
   network: z.object({ id: z.string(), name: z.string(), subnet: z.string() }),
   /** `postgres` is the one that Postgres runs on now. */
   volumes: z.object({ postgres: z.string(), data: z.string(), home: z.string() }),
@@ -22,6 +24,8 @@ const lettaOutputsSchema = z.object({
   containers: z.array(z.string()),
   /** Names of the projects that have a database. */
   projects: z.array(z.string()),
+  /** Project -> the id of the Letta user that it acts as; each is of an organization of its own. */
+  users: z.record(z.string(), z.string()),
   images: z.enum(["registry", "local"]),
   /** The Alembic revision of Letta's database. */
   schemaVersion: z.string(),
@@ -30,7 +34,10 @@ export type LettaOutputs = z.output<typeof lettaOutputsSchema>;
 
 /** What the letta stack tells as secrets. */
 export interface LettaSecrets {
+  /** For the operator, on the server's own port: with it one acts as whom one likes. The SSE proxy does not take it. */
   readonly serverPassword: string;
+  /** Project -> what it sends to the SSE proxy as bearer token. */
+  readonly tokens: Readonly<Record<string, string>>;
   /** Project -> database URL for containers on the letta network. */
   readonly databaseUrls: Readonly<Record<string, string>>;
   /** Project -> 32 random bytes in URL-safe base64, for what the project encrypts in its database. */
@@ -77,7 +84,7 @@ export interface ThothExports {
 /** A letta stack as another stack sees it. */
 export interface LettaReference {
   readonly outputs: LettaOutputs;
-  readonly serverPassword: pulumi.Output<string>;
+  readonly token: pulumi.Output<string>;
   readonly databaseUrl: pulumi.Output<string>;
   readonly encryptionKey: pulumi.Output<string>;
 }
@@ -90,7 +97,7 @@ export interface LettaReference {
  */
 export async function readLettaStack(stack: string, project: string): Promise<LettaReference> {
   const reference = new pulumi.StackReference(`${pulumi.getOrganization()}/${pulumi.getProject()}/${stack}`);
-  const names = [...Object.keys(lettaOutputsSchema.shape), "serverPassword", "databaseUrls", "encryptionKeys"];
+  const names = [...Object.keys(lettaOutputsSchema.shape), "tokens", "databaseUrls", "encryptionKeys"];
   const details = await Promise.all(names.map((name) => reference.getOutputDetails(name)));
   const values = Object.fromEntries(
     names.map((name, index) => [name, details[index]?.value ?? details[index]?.secretValue]),
@@ -121,7 +128,7 @@ export function interpretLettaOutputs(values: Record<string, unknown>, stack: st
     secretText((values[name] as Record<string, unknown> | undefined)?.[project], `${name}.${project}`, stack);
   return {
     outputs: parsed.data,
-    serverPassword: secretText(values.serverPassword, "serverPassword", stack),
+    token: ofProject("tokens"),
     databaseUrl: ofProject("databaseUrls"),
     encryptionKey: ofProject("encryptionKeys"),
   };

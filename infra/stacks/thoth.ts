@@ -35,10 +35,12 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
     setInTheOpen: Object.keys(env),
   });
 
+  const { certificate } = letta.outputs;
   // Thoth replaces its users' agents by blank ones when Letta answers with an error, so it starts on a Letta that works.
   const gate = new ProviderResource("letta-probe", "letta-works", {
     url: letta.outputs.urls.sse,
-    password: letta.serverPassword,
+    password: letta.token,
+    ...(certificate === undefined ? {} : { certificate }),
     trigger: fingerprint({ programs, env, containers: letta.outputs.containers, network: letta.outputs.network.id }),
   });
 
@@ -64,7 +66,7 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
         ],
         user: config.user,
         health: { test: programs[name].health, readyTimeoutSeconds: 120 },
-        memoryMiB: config.roles[name].memoryMiB,
+        limits: config.roles[name],
         stopGraceSeconds: 15,
       },
       { dependsOn },
@@ -76,7 +78,8 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
     "mcp-registration",
     {
       lettaUrl: letta.outputs.urls.sse,
-      lettaPassword: letta.serverPassword,
+      lettaPassword: letta.token,
+      ...(certificate === undefined ? {} : { lettaCertificate: certificate }),
       serverName: config.prefix,
       mcpUrl: `${mcpUrl}/mcp`,
       token: mcpToken.result,

@@ -2,7 +2,7 @@ import type { Deps } from "../lib/deps.ts";
 import { root } from "../lib/project.ts";
 
 /** One after the other: they would measure each other. */
-const measurements = ["test/bench/starts.ts", "test/bench/backup.ts"];
+const measurements = ["test/bench/starts.ts", "test/bench/backup.ts", "test/bench/noisy-neighbour.ts"];
 
 /** Measures what docs/figures.md shows. */
 export async function bench(deps: Deps): Promise<number> {

@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import { agentCapabilities, runOnce } from "../../infra/lib/docker.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import { imageReference, lockFolder } from "../../infra/lib/images.ts";
 import { labels } from "../../infra/lib/names.ts";
@@ -109,7 +110,7 @@ export function oneOff(
   return {
     name: args[0] ?? "",
     docker: [
-      ...["run", "--rm", "-i", ...network(hasNetwork === true), "--log-driver", "none"],
+      ...[...runOnce(agentCapabilities), ...network(hasNetwork === true), "--log-driver", "none"],
       ...["--name", `${site.prefix}-${name}`, "--label", `${labels.prefix}=${site.prefix}`],
       ...["--volume", `${site.repository}:${agentPaths.repository}${mode}`],
       ...(cluster === undefined ? [] : ["--volume", `${cluster}:${agentPaths.cluster}`]),

@@ -5,7 +5,8 @@ import { drawTable } from "./table.ts";
 
 export type { RowCounts };
 
-const countStatements = `set statement_timeout = '60s';
+// A project's database may have a search path with functions of the project's in it, for a superuser to run.
+const countStatements = `set statement_timeout = '60s'; set search_path = pg_catalog;
 select format('select %L, count(*) from %I.%I', format('%I.%I', schemaname, tablename), schemaname, tablename)
 from pg_tables where schemaname not in ('pg_catalog', 'information_schema', 'backup') order by 1 \\gexec
 `;

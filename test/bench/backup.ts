@@ -3,29 +3,34 @@
  *
  * Runs on a letta stack of its own. Prints tables in Markdown, which is what docs/figures.md shows. The database is 2 GB:
  * pgbench's tables, which compress well, and as much of random text, which does not.
+ *
+ *     node test/bench/backup.ts [backup] [restore] [cost]      # default: all of them
  */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { docker, dockerOutput } from "../../infra/lib/docker.ts";
 import { removeProjectsOf, removeProjectsOnInterrupt } from "../support/engine-objects.ts";
 import { makeProject, type TestProject } from "../support/stacks.ts";
-import { machine, median, secondsOf, show } from "./figures.ts";
+import { inPairs, machine, type Pairs, ratios, secondsOf, show } from "./figures.ts";
 
-const rounds = 3;
+const count = 5;
 const socket = "/var/lib/postgresql/data/run";
+const quietSeconds = 10;
 
-interface Round {
-  readonly name: string;
-  readonly ours: number[];
-  readonly peer: number[];
-}
-
-async function main(): Promise<void> {
+async function main(parts: readonly string[]): Promise<void> {
   removeProjectsOnInterrupt();
+  const isWanted = (part: string) => parts.length === 0 || parts.includes(part);
   try {
     const project = await makeProject({ owner: process.pid, letta: { backup: { drillOnStart: false } } });
     await project.up(project.letta);
     const bench = new Bench(project);
     await bench.fill();
-    print(await bench.backups(), await bench.restores(), await bench.cost());
+    console.log(`\n${machine()}; ${count} pairs, in turns: median (least to most)`);
+    if (isWanted("backup")) printSeconds("full backup of 2 GB", await bench.backups());
+    if (isWanted("restore")) printSeconds("restore of 2 GB, without its checks", await bench.restores());
+    if (isWanted("cost")) printCost(await bench.cost());
   } finally {
     removeProjectsOf(process.pid);
   }
@@ -49,46 +54,60 @@ class Bench {
       "bench",
     );
     await this.#project.psql("checkpoint");
+    // Behind what a new stack does by itself.
+    await this.#inAgent("backup now --type full");
   }
 
-  /** A full backup, compressed and encrypted, beside a plain copy by pg_basebackup into the same volume; in turns. */
-  async backups(): Promise<Round> {
-    const [ours, peer]: [number[], number[]] = [[], []];
-    for (let round = 0; round < rounds; round++) {
-      peer.push(await secondsOf(() => this.#baseBackup()));
-      await this.#inAgent("rm -rf /var/lib/backup/raw");
-      ours.push(await secondsOf(() => this.#inAgent("backup now --type full")));
-    }
-    return { name: "full backup of 2 GB", ours, peer };
+  /** A full backup, compressed and encrypted, beside a plain copy by pg_basebackup into the same volume. */
+  backups(): Promise<Pairs> {
+    return inPairs(count, {
+      ours: () => secondsOf(() => this.#inAgent("backup now --type full")),
+      peer: async () => {
+        const seconds = await secondsOf(() => this.#baseBackup());
+        await this.#inAgent("rm -rf /var/lib/backup/raw");
+        return seconds;
+      },
+    });
   }
 
-  /** Fetch and replay, beside a plain copy of a plain backup and the replay of its WAL; in turns. */
-  async restores(): Promise<Round> {
+  /** Fetch and replay, beside a plain copy of a plain backup and the replay of its WAL. */
+  async restores(): Promise<Pairs> {
     await this.#baseBackup();
-    const [ours, peer]: [number[], number[]] = [[], []];
-    for (let round = 0; round < rounds; round++) {
-      peer.push(await this.#withVolume((volume) => secondsOf(() => this.#copyAndReplay(volume))));
-      ours.push(await this.#withVolume((volume) => this.#restore(volume)));
-    }
+    const pairs = await inPairs(count, {
+      ours: () => this.#withVolume((volume) => this.#restore(volume)),
+      peer: () => this.#withVolume((volume) => secondsOf(() => this.#copyAndReplay(volume))),
+    });
     await this.#inAgent("rm -rf /var/lib/backup/raw");
-    return { name: "restore of 2 GB, without its checks", ours, peer };
+    return pairs;
   }
 
-  /** Transactions per second without and with a scheduled full backup, in turns. */
-  async cost(): Promise<Round> {
-    const [ours, peer]: [number[], number[]] = [[], []];
-    for (let round = 0; round < rounds; round++) {
-      peer.push(await this.#transactions());
-      const backup = this.#inAgent("backup now --type full --pace gentle");
-      ours.push(await this.#transactions());
-      await backup;
+  /** Transactions per second while a scheduled full backup copies, and in the seconds before it, in one run of pgbench. */
+  async cost(): Promise<Pairs> {
+    // A gentle backup waits for a checkpoint of the usual length before it copies.
+    await this.#project.psql("alter system set checkpoint_timeout = '30s'");
+    await this.#project.psql("select pg_reload_conf()");
+    const transactions = new Transactions(`${this.#prefix}-postgres`);
+    await sleep(quietSeconds * 1000);
+    const pairs = await inPairs(count, {
+      peer: () => transactions.during(sleep(quietSeconds * 1000)),
+      ours: async () => {
+        const backup = await this.#startCopying();
+        return transactions.during(backup.ended);
+      },
+    });
+    await this.#project.psql("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'bench'");
+    return pairs;
+  }
+
+  /** Resolves when a gentle backup has copied something. */
+  async #startCopying(): Promise<{ readonly ended: Promise<unknown> }> {
+    const command = ["exec", `${this.#prefix}-backup`, "backup", "now", "--type", "full", "--pace", "gentle"];
+    const backup = spawn("docker", command, { stdio: ["ignore", "pipe", "inherit"] });
+    const ended = once(backup, "exit");
+    for await (const line of createInterface({ input: backup.stdout })) {
+      if (JSON.parse(line).event === "progress") break;
     }
-    return { name: "pgbench, transactions per second", ours, peer };
-  }
-
-  async #transactions(): Promise<number> {
-    const printed = await this.#inPostgres("pgbench --client=4 --jobs=2 --time=40 --username=postgres bench");
-    return Number(/tps = ([0-9.]+)/.exec(printed)?.[1]);
+    return { ended };
   }
 
   #baseBackup(): Promise<string> {
@@ -149,15 +168,40 @@ class Bench {
   }
 }
 
-function print(backup: Round, restore: Round, cost: Round): void {
-  console.log(`\n${machine()}; median of ${rounds} rounds (least to most)\n`);
-  console.log("| | seconds | Postgres' own tools | throughput, ratio |\n|---|---|---|---|");
-  for (const { name, ours, peer } of [backup, restore]) {
-    console.log(`| ${name} | ${show(ours)} | ${show(peer)} | ${(median(peer) / median(ours)).toFixed(2)} |`);
+/** A pgbench that runs until its connections are ended, and what it does in each second. */
+class Transactions {
+  readonly #seconds: number[] = [];
+
+  constructor(container: string) {
+    const pgbench = "pgbench --client=4 --jobs=2 --time=3600 --progress=1 --username=postgres bench";
+    const running = spawn("docker", ["exec", container, "sh", "-c", pgbench], { stdio: ["ignore", "ignore", "pipe"] });
+    createInterface({ input: running.stderr }).on("line", (line) => {
+      const found = /^progress: .* s, ([0-9.]+) tps/.exec(line);
+      if (found !== null) this.#seconds.push(Number(found[1]));
+    });
   }
-  console.log("\n| | while a backup runs | without | ratio |\n|---|---|---|---|");
-  const ratio = (median(cost.ours) / median(cost.peer)).toFixed(2);
-  console.log(`| ${cost.name} | ${show(cost.ours, 0)} | ${show(cost.peer, 0)} | ${ratio} |`);
+
+  /** Transactions per second meanwhile; of whole seconds. */
+  async during(work: Promise<unknown>): Promise<number> {
+    // The second that has begun is not all in it.
+    const from = this.#seconds.length + 1;
+    await work;
+    const seconds = this.#seconds.slice(from);
+    if (seconds.length < 2) throw new Error("less than two seconds: nothing can be said");
+    return seconds.reduce((sum, each) => sum + each, 0) / seconds.length;
+  }
 }
 
-await main();
+function printSeconds(what: string, { ours, peer }: Pairs): void {
+  console.log(`\n| | seconds | Postgres' own tools | throughput, ratio |\n|---|---|---|---|`);
+  console.log(`| ${what} | ${show(ours)} | ${show(peer)} | ${show(ratios(peer, ours), 2)} |`);
+}
+
+function printCost({ ours, peer }: Pairs): void {
+  console.log("\n| | while a backup copies | without | ratio |\n|---|---|---|---|");
+  console.log(
+    `| pgbench, transactions per second | ${show(ours, 0)} | ${show(peer, 0)} | ${show(ratios(ours, peer), 2)} |`,
+  );
+}
+
+await main(process.argv.slice(2));

@@ -7,6 +7,31 @@ export async function secondsOf(work: () => Promise<unknown>): Promise<number> {
   return (performance.now() - start) / 1000;
 }
 
+/** What was measured of two, in turns. */
+export interface Pairs {
+  readonly ours: readonly number[];
+  readonly peer: readonly number[];
+}
+
+/** Measures two in turns, each of them first in every other pair: whoever else uses the machine slows both. */
+export async function inPairs(
+  count: number,
+  { ours, peer }: { ours: () => Promise<number>; peer: () => Promise<number> },
+): Promise<Pairs> {
+  const seen: { ours: number[]; peer: number[] } = { ours: [], peer: [] };
+  for (let pair = 0; pair < count; pair++) {
+    if (pair % 2 === 0) seen.peer.push(await peer());
+    seen.ours.push(await ours());
+    if (pair % 2 === 1) seen.peer.push(await peer());
+  }
+  return seen;
+}
+
+/** Of each pair, the first divided by the second. */
+export function ratios(first: readonly number[], second: readonly number[]): number[] {
+  return first.map((value, index) => value / (second[index] ?? Number.NaN));
+}
+
 /** The middle one; of an even number the upper one. */
 export function median(values: readonly number[]): number {
   return values.toSorted((first, second) => first - second)[Math.floor(values.length / 2)] ?? Number.NaN;

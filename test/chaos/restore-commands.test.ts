@@ -2,10 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { dockerOutput } from "../../infra/lib/docker.ts";
 import { withPostgres } from "../../infra/lib/postgres.ts";
 import {
   agentNames,
+  destroyPostgres,
   firstBackup,
   isContainerThere,
   killWhen,
@@ -135,9 +135,7 @@ describe("the whole server", () => {
   test("comes back after its volume was destroyed, with one command", async () => {
     await write("the last row");
     succeeded(await stack.command(["backup", "point", "the-end"]));
-    const containers = ["postgres", "backup", "drill"].map((role) => `${stack.letta}-${role}`);
-    await dockerOutput(["rm", "--force", ...containers]);
-    await dockerOutput(["volume", "rm", `${stack.letta}-postgres`]);
+    await destroyPostgres(stack);
     await restore("latest", "--yes");
     expect(await notes()).toEqual(["good", "later", "latest", "the last row"]);
     expect(await agentNames(stack)).toEqual(["later", "untouched"]);

@@ -48,8 +48,8 @@ afterAll(async () => {
 
 const upgrade = (...args: string[]) => upgradeOf(project, args);
 const ask = async (method: string, path: string) => {
-  const { urls, serverPassword } = await project.lettaOutputs();
-  return rawRequest(urls.sse, path, { method, headers: { authorization: `Bearer ${serverPassword}` } });
+  const { urls, tokens } = await project.lettaOutputs();
+  return rawRequest(urls.sse, path, { method, headers: { authorization: `Bearer ${tokens.thoth}` } });
 };
 const columns = () =>
   project.psql("select column_name from information_schema.columns where column_name like 'test%'", "letta");

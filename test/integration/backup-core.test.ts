@@ -180,6 +180,17 @@ describe("backups by Postgres' own tools", () => {
   });
 });
 
+test("a backup of an idle database is soon followed by a moment that a rehearsal can restore", async () => {
+  const database = await startOwn("idle", { settings: { archiveSeconds: 10 } });
+  const { stoppedAt } = await database.succeed<{ stoppedAt: string }>("now", "--type", "full");
+  const isThere = async () => {
+    const file = await dockerOutput(["exec", database.agent, "cat", "/var/lib/backup/status/heartbeats.json"]);
+    const beats = JSON.parse(file) as { at: string; point?: string; isRecoverable: boolean }[];
+    expect(beats.some(({ at, point, isRecoverable }) => at > stoppedAt && point && isRecoverable)).toBe(true);
+  };
+  await vi.waitFor(isThere, { timeout: 180_000, interval: 500 });
+});
+
 const commitsWait =
   "select current_setting('synchronous_standby_names') = 'walsink' and bool_or(sync_state = 'sync') from pg_stat_replication";
 
@@ -252,6 +263,17 @@ describe("with rpoZero", () => {
     expect((await docker(["logs", database.postgres])).stderr).toContain("commits go on without it");
     await database.startAgent();
     await untilWaiting(database, true);
+  });
+
+  test("turned off again beside pgBackRest, nothing of it stays that would keep WAL or commits back", async () => {
+    const database = await startOwn("off", { settings: { ...settings, engine: "pgbackrest" } });
+    await untilWaiting(database, true);
+    await dockerOutput(["kill", database.agent]);
+    database.settings.rpoZero = false;
+    await database.startAgent();
+    await database.untilReady();
+    expect(await database.psql("select count(*) from pg_replication_slots")).toBe("0");
+    expect(await database.psql("show synchronous_standby_names")).toBe("");
   });
 
   test("an agent that is stopped lets commits go on at once", async () => {

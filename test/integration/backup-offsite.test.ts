@@ -53,7 +53,7 @@ async function pull(database: BackedUpPostgres, recoveryKey = database.settings.
   const volume = `${database.name}-copy`;
   await docker(["volume", "rm", "--force", volume]);
   const { engine, offsite } = database.settings;
-  const settings = { engine, offsite, recoveryKey, stack: "new", databases: [], schedule: {}, retention: {}, keys: {} };
+  const settings = { engine, offsite, recoveryKey, stack: "new", schedule: {}, retention: {}, keys: {} };
   const code = `${root}/infra/containers/backup/src:/opt/backup/src:ro`;
   const run = [
     "run",

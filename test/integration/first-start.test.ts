@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFailed, test } from "vitest";
+import { postgresFiles, postgresSettings } from "../../infra/components/postgres-settings.ts";
+import { parseLettaConfig } from "../../infra/config/letta.ts";
 import { docker, dockerOutput, inspectContainer, lastLogLines } from "../../infra/lib/docker.ts";
 import { root } from "../../scripts/lib/project.ts";
 import { removeProject } from "../support/engine-objects.ts";
@@ -38,10 +40,9 @@ async function inVolume(volume: string, commands: string): Promise<string> {
 }
 
 const isPublished = (entrypoint: string) => entrypoint === "the published image";
-const files = (entrypoint: string) => ({
-  "infra/containers/postgres-guard.sh": "/usr/local/bin/postgres-guard",
-  "infra/containers/postgres-initialised.sh": "/docker-entrypoint-initdb.d/zz-initialised.sh",
-  ...(isPublished(entrypoint) ? { "test/support/published-entrypoint.sh": "/usr/local/bin/docker-entrypoint.sh" } : {}),
+const files = (entrypoint: string): Record<string, string> => ({
+  ...Object.fromEntries(Object.entries(postgresFiles).map(([path, file]) => [path, `infra/containers/${file}`])),
+  ...(isPublished(entrypoint) ? { "/usr/local/bin/docker-entrypoint.sh": "test/support/published-entrypoint.sh" } : {}),
 });
 
 /** Arguments of a container of Postgres on this volume, for the guard with this command. */
@@ -51,11 +52,11 @@ function guarded(
   command: readonly string[],
   flags: readonly string[] = [],
 ): string[] {
-  const mounts = Object.entries(files(entrypoint)).map(([file, path]) => `${join(root, file)}:${path}:ro`);
+  const mounts = Object.entries(files(entrypoint)).map(([path, file]) => `${join(root, file)}:${path}:ro`);
   const all = [`${volume}:${data}`, `${slowScript}:/docker-entrypoint-initdb.d/slow.sh:ro`, ...mounts];
   return [
     ...["run", "--name", container, "--network", "none", ...flags, "--entrypoint", "bash"],
-    ...["--env", `PGDATA=${data}/pgdata`, "--env", "POSTGRES_PASSWORD=first-start"],
+    ...["--env", `PGDATA=${data}/pgdata`],
     ...["--env", "POSTGRES_LOCK_WAIT_SECONDS=5", ...all.flatMap((mount) => ["--volume", mount])],
     ...[image, "/usr/local/bin/postgres-guard", ...command],
   ];
@@ -67,8 +68,8 @@ const refused = (volume: string, entrypoint = "our image") =>
 /** Starts Postgres and waits until it answers. */
 async function serves(volume: string, entrypoint: string): Promise<void> {
   onTestFailed(async () => console.log((await lastLogLines(container, 20)).join("\n")));
-  const sockets = `unix_socket_directories=/var/run/postgresql,${data}/run`;
-  await dockerOutput(guarded(volume, entrypoint, ["postgres", "-c", sockets], ["--detach"]));
+  const settings = postgresSettings(parseLettaConfig({ backup: { engine: "off" } }, "letta"));
+  await dockerOutput(guarded(volume, entrypoint, ["postgres", ...settings], ["--detach"]));
   const isReady = async () => (await docker(["exec", container, "pg_isready", "-q", "-h", "127.0.0.1"])).exitCode;
   await expect.poll(isReady, { timeout: 60_000, interval: 100 }).toBe(0);
 }

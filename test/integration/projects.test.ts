@@ -1,11 +1,16 @@
+import type { TLSSocket } from "node:tls";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { dockerOutput } from "../../infra/lib/docker.ts";
 import { withPostgres } from "../../infra/lib/postgres.ts";
-import provider, { type DatabaseInputs } from "../../infra/providers/database.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
-import { generatedPasswords } from "../support/secrets.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 import { type ContainerIdentity, succeeded } from "../support/stacks.ts";
+
+/** What the client of Postgres keeps of its connection. */
+interface Wire {
+  readonly connection: { readonly stream: TLSSocket };
+}
 
 const stacks = sharedStacks();
 let letta: LettaStack;
@@ -13,8 +18,8 @@ let containers: Record<string, ContainerIdentity>;
 
 /** One project more is asked for, and one whose database and role were made by hand before, with data and another password. */
 beforeAll(async () => {
-  containers = await serving();
-  await stacks.psql(`create role adopted login superuser password 'made by hand'`);
+  containers = await everything();
+  await stacks.psql(`create role adopted login superuser password 'made by hand'; grant pg_read_all_data to adopted`);
   await stacks.psql("create database adopted");
   await stacks.psql("create table notes (text text); insert into notes values ('older than the stack')", "adopted");
   await stacks.psql("alter table notes owner to adopted", "adopted");
@@ -28,7 +33,7 @@ afterAll(async () => {
   await stacks.up(stacks.letta);
   for (const project of ["second", "adopted"]) {
     await stacks.psql(`drop database ${project} with (force)`);
-    await stacks.psql(`drop role ${project}`);
+    await stacks.psql(`drop role if exists "${project}-b"; drop role ${project}`);
   }
 });
 
@@ -40,24 +45,44 @@ const url = (project: string, database = project) => {
 const rows = <Row extends pg.QueryResultRow>(target: string, sql: string): Promise<Row[]> =>
   withPostgres(target, async (client) => (await client.query<Row>(sql)).rows);
 
-/** All containers but those of the backup, which is told of each project by another start. */
-async function serving(): Promise<Record<string, ContainerIdentity>> {
-  const all = { ...(await stacks.containers(stacks.letta)), ...(await stacks.containers(stacks.thoth)) };
-  return Object.fromEntries(Object.entries(all).filter(([name]) => !/-(backup|drill)$/.test(name)));
+/** All containers of both stacks. */
+const everything = async (): Promise<Record<string, ContainerIdentity>> => ({
+  ...(await stacks.containers(stacks.letta)),
+  ...(await stacks.containers(stacks.thoth)),
+});
+const expectNoRestart = async () => expect(await everything()).toEqual(containers);
+
+/** SQLSTATE of what refused: of pg_hba.conf, a wrong password, a missing right. */
+const refused = { byRule: { code: "28000" }, password: { code: "28P01" }, right: { code: "42501" } } as const;
+/** SQLSTATEs of what has ended a client's session, filled in as it happens; an administrator's end is 57P01. */
+function endsOf(client: pg.Client): (string | undefined)[] {
+  const ends: (string | undefined)[] = [];
+  client.on("error", (error) => ends.push((error as { code?: string }).code));
+  return ends;
+}
+/** Tells by what psql in Postgres' container, as this role over TCP, is refused; undefined when it is not. */
+async function overTcp(uri: string): Promise<string | undefined> {
+  const container = `${stacks.letta}-postgres`;
+  const psql = ["psql", "--no-psqlrc", "-qtAd", uri, "-c", "select 1"];
+  const { exitCode, stderr } = await stacks.engine(["exec", container, ...psql]);
+  return exitCode === 0 ? undefined : stderr;
 }
 
-const expectNoRestart = async () => expect(await serving()).toEqual(containers);
-
 describe("a project that is added", () => {
-  test("restarts no container that serves", expectNoRestart);
+  test("restarts no container", expectNoRestart);
 
-  test.each(["letta", "thoth", "adopted", "postgres", "template1"])("may not enter database %s", async (database) => {
-    await expect(rows(url("second", database), "select 1")).rejects.toMatchObject({ code: "42501" });
-  });
+  test.each(["letta", "thoth", "adopted", "postgres", "template1", "project-template"])(
+    "may not enter database %s, and had no right to it",
+    async (database) => {
+      await expect(rows(url("second", database), "select 1")).rejects.toMatchObject(refused.byRule);
+      const right = `select has_database_privilege('second', '${database}', 'connect') as may`;
+      expect(await rows(url("second"), right)).toEqual([{ may: false }]);
+    },
+  );
 
   test("keeps the others out of its own", async () => {
     for (const other of ["thoth", "letta", "adopted"]) {
-      await expect(rows(url(other, "second"), "select 1")).rejects.toMatchObject({ code: "42501" });
+      await expect(rows(url(other, "second"), "select 1")).rejects.toMatchObject(refused.byRule);
     }
   });
 
@@ -65,9 +90,36 @@ describe("a project that is added", () => {
     const rights = "rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls";
     const [role] = await rows(url("second"), `select ${rights} from pg_roles where rolname = 'second'`);
     expect(new Set(Object.values(role ?? {}))).toEqual(new Set([false]));
-    for (const sql of ["create database third", "create role third"]) {
-      await expect(rows(url("second"), sql)).rejects.toMatchObject({ code: "42501" });
-    }
+  });
+
+  test.each([
+    "create database third",
+    "create role third",
+    "copy (select 1) to program 'true'",
+    "copy (select 1) to '/tmp/second'",
+    "select pg_read_file('/etc/passwd')",
+    "select lo_import('/etc/passwd')",
+    "select pg_ls_dir('.')",
+    "alter system set log_statement = 'all'",
+    "select rolpassword from pg_authid",
+    "set role thoth",
+    "set session authorization postgres",
+    "grant letta_admin to second",
+    "alter role thoth password 'x'",
+    "alter database thoth owner to second",
+    "create extension dblink",
+    "create event trigger spy on ddl_command_end execute function now()",
+    "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'letta'",
+  ])("may not %s", async (sql) => {
+    await expect(rows(url("second"), sql)).rejects.toMatchObject(refused.right);
+  });
+
+  test("has limits of time, which a session may change for itself", async () => {
+    const show =
+      "select current_setting('statement_timeout') s, current_setting('idle_in_transaction_session_timeout') i";
+    expect(await rows(url("second"), show)).toEqual([{ s: "5min", i: "1min" }]);
+    expect(await rows(url("second"), `set statement_timeout = 0; ${show}`)).not.toEqual([]);
+    expect(await rows(url("letta"), show)).toEqual([{ s: "0", i: "0" }]);
   });
 
   test("owns its database, and has vectors and uuids in it", async () => {
@@ -77,13 +129,21 @@ describe("a project that is added", () => {
     expect(await rows(url("second"), nearest)).toEqual([{ id: expect.any(String), embedding: "[0,1,0]" }]);
   });
 
-  test("may hold thirty connections and no more", async () => {
-    const [first, ...others] = Array.from({ length: 31 }, () => new pg.Client({ connectionString: url("second") }));
+  test("may hold thirty connections and no more, and keeps nobody else from theirs", async () => {
+    const [first, ...others] = Array.from(
+      { length: 31 },
+      () => new pg.Client({ connectionString: url("second"), ssl: { rejectUnauthorized: false } }),
+    );
     await first?.connect();
     // A backend outlives its closed connection by a moment, and counts until it is gone.
     const ghosts = "select from pg_stat_activity where usename = 'second' and pid <> pg_backend_pid()";
     await vi.waitFor(async () => expect((await first?.query(ghosts))?.rowCount).toBe(0), { timeout: 10_000 });
     const connected = await Promise.allSettled(others.map((client) => client.connect()));
+    for (const project of ["adopted", "thoth", "letta"]) {
+      expect(await rows(url(project), "select 1 as one")).toEqual([{ one: 1 }]);
+    }
+    // Provisioning gets by without a connection of the project's.
+    succeeded(await stacks.pulumi(["preview", "--expect-no-changes", "--stack", stacks.letta]));
     const refused = connected.filter((result) => result.status === "rejected");
     await Promise.allSettled([first, ...others].map((client) => client?.end()));
     expect(refused.map(({ reason }) => reason.code)).toEqual(["53300"]);
@@ -98,13 +158,19 @@ describe("a database and a role that were made by hand", () => {
   test("get the generated password in the place of the old one", async () => {
     const old = new URL(url("adopted"));
     old.password = "made by hand";
-    await expect(rows(old.href, "select 1")).rejects.toMatchObject({ code: "28P01" });
+    await expect(rows(old.href, "select 1")).rejects.toMatchObject(refused.password);
   });
 
   test("lose the rights that a project's role must not have", async () => {
     expect(await rows(url("adopted"), "select rolsuper from pg_roles where rolname = 'adopted'")).toEqual([
       { rolsuper: false },
     ]);
+    const member = "select pg_has_role('adopted', 'pg_read_all_data', 'member') as is";
+    expect(await rows(url("adopted"), member)).toEqual([{ is: false }]);
+  });
+
+  test("get the extensions that every database has", async () => {
+    expect(await rows(url("adopted"), "select '[1]'::vector, uuid_generate_v4()")).toHaveLength(1);
   });
 });
 
@@ -117,43 +183,185 @@ describe("what was changed by hand", () => {
       "reassign owned by second to postgres; drop owned by second; alter database second owner to postgres; drop role second",
     ],
     ["another password", "second", "alter role second password 'changed by hand'"],
+    ["a right", "second", "alter role second createrole"],
+    ["a membership", "second", "grant thoth to second"],
+    ["no limit of time", "second", "alter role second reset statement_timeout"],
+    ["a database that is open to all", "second", "grant connect on database second to public"],
+    ["a database that takes no connection", "postgres", "alter database second allow_connections false"],
+    ["a database that no dump would have", "second", "alter database second is_template true"],
+    ["a database whose owner has no right to it", "second", "revoke all on database second from second"],
+    ["no schema public", "second", "drop schema public cascade"],
+    ["the owner of a database", "second", "alter database second owner to postgres"],
+    ["another password of provisioning", "second", "alter role letta_admin password 'changed by hand'"],
   ])("is mended by the next up: %s", async (_name, database, sql) => {
     await stacks.psql(sql, database);
     await stacks.up(stacks.letta);
     expect(await rows(url("second"), "select uuid_generate_v4()")).toHaveLength(1);
+    await expect(rows(url("second"), "create role third")).rejects.toMatchObject(refused.right);
+    await expect(rows(url("second"), "set role thoth")).rejects.toMatchObject(refused.right);
     const owner = "select pg_get_userbyid(datdba) as owner from pg_database where datname = 'second'";
     expect(await rows(url("second"), owner)).toEqual([{ owner: "second" }]);
     succeeded(await stacks.pulumi(["preview", "--expect-no-changes", "--stack", stacks.letta]));
     await expectNoRestart();
   });
-});
 
-test("a changed password counts for the next connection, and ends none", async () => {
-  const [host, port] = [new URL(url("second")).hostname, Number(new URL(url("second")).port)];
-  const passwords = await generatedPasswords(stacks, stacks.letta);
-  const inputs: DatabaseInputs = {
-    ...{ host, port, database: "second", connectionLimit: 30, extensions: ["vector", "uuid-ossp"] },
-    adminPassword: passwords["postgres-admin-password"] ?? "",
-    password: passwords["database-second-password"] ?? "",
-  };
-  await withPostgres(url("second"), async (open) => {
-    await provider.update?.("second", inputs, { ...inputs, password: "a-new-one" });
-    expect((await open.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
+  test("a project's own settings, with which it can do nothing any more, keep no up from its end", async () => {
+    const own = (setting: string) => stacks.psql(`alter role second in database second ${setting}`);
+    await own("set statement_timeout = 1");
+    await own("set search_path = nowhere");
+    try {
+      await stacks.up(stacks.letta);
+      succeeded(await stacks.pulumi(["preview", "--expect-no-changes", "--stack", stacks.letta]));
+    } finally {
+      await own("reset all");
+    }
   });
-  await expect(rows(url("second"), "select 1")).rejects.toMatchObject({ code: "28P01" });
-  expect(await rows(url("second").replace(inputs.password, "a-new-one"), "select 1 as one")).toEqual([{ one: 1 }]);
-  await stacks.up(stacks.letta);
-  expect(await rows(url("second"), "select 1 as one")).toEqual([{ one: 1 }]);
-  await expectNoRestart();
 });
 
-test("a project that is taken out of the config keeps its data and its secrets for the day it comes back", async () => {
+describe("over TCP", () => {
+  const authority = "127.0.0.1:5432";
+  const inContainer = (project: string, rest = "") => {
+    const target = new URL(url(project));
+    return `postgresql://${target.username}:${target.password}@${authority}/${project}${rest}`;
+  };
+
+  test("nobody comes without TLS", async () => {
+    expect(await overTcp(inContainer("second"))).toBeUndefined();
+    expect(await overTcp(inContainer("second", "?sslmode=disable"))).toContain("no encryption");
+    await expect(new pg.Client({ connectionString: url("second") }).connect()).rejects.toMatchObject(refused.byRule);
+  });
+
+  test.each(["postgres", "second", "letta"])(
+    "the superuser does not come to database %s, whatever its password",
+    async (name) => {
+      await stacks.psql("alter role postgres password 'known to the test'");
+      try {
+        const uri = `postgresql://postgres:known to the test@${authority}/${name}`.replaceAll(" ", "%20");
+        expect(await overTcp(uri)).toContain("pg_hba.conf rejects connection");
+      } finally {
+        await stacks.psql("alter role postgres password null");
+      }
+    },
+  );
+
+  test("a client that is given the authority's certificate can verify Postgres, by each of its names", async () => {
+    const [ca, { port }] = [await authorityCertificate(), new URL(url("second"))];
+    for (const servername of ["letta-postgres", "localhost"]) {
+      const client = new pg.Client({ connectionString: url("second"), ssl: { ca, servername } });
+      await client.connect();
+      await client.end();
+    }
+    const other = new pg.Client({ connectionString: url("second"), ssl: { ca, servername: "elsewhere" } });
+    await expect(other.connect()).rejects.toThrow("Hostname/IP does not match");
+    expect(Number(port)).toBeGreaterThan(0);
+  });
+
+  test("a new certificate counts for the next session, and ends none", async () => {
+    const container = `${stacks.letta}-postgres`;
+    const certificate = (client: pg.Client) => (client as unknown as Wire).connection.stream.getPeerX509Certificate();
+    await withPostgres(url("second"), async (open) => {
+      const renew = [container, "bash", "/usr/local/bin/postgres-certificate", "renew"];
+      expect(await dockerOutput(["exec", ...renew])).toBe("");
+      // Of so long a life less than a third is left.
+      const said = await dockerOutput(["exec", "--env", "POSTGRES_CERTIFICATE_DAYS=300", ...renew]);
+      expect(said).toContain("a new certificate for TLS");
+      const serial = async () => withPostgres(url("second"), async (client) => certificate(client)?.serialNumber);
+      await vi.waitFor(async () => expect(await serial()).not.toBe(certificate(open)?.serialNumber));
+      expect((await open.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
+    });
+    const client = new pg.Client({
+      connectionString: url("second"),
+      ssl: { ca: await authorityCertificate(), servername: "localhost" },
+    });
+    await client.connect();
+    await client.end();
+    const again = "rm $(dirname $PGDATA)/tls/server.pem; bash /usr/local/bin/postgres-certificate renew";
+    await dockerOutput(["exec", container, "bash", "-c", again]);
+  });
+
+  const authorityCertificate = () =>
+    dockerOutput(["exec", `${stacks.letta}-postgres`, "cat", "/var/lib/postgresql/data/tls/ca.crt"]);
+});
+
+describe("a rotation", () => {
+  const setCredentials = async (state: object | undefined) => {
+    stacks.configure(stacks.letta, { credentials: state === undefined ? {} : { second: state } });
+    await stacks.up(stacks.letta);
+    letta = await stacks.lettaOutputs();
+  };
+  const owners = "select array_agg(distinct tableowner::text) as owners from pg_tables where tablename like 'made_%'";
+
+  test("lets old and new in, then the new alone, whose sessions and objects all stay", async () => {
+    const first = url("second");
+    await rows(first, "create table made_before (id serial)");
+    await withPostgres(first, async (old) => {
+      const ends = endsOf(old);
+      await setCredentials({ generation: 2, overlap: true });
+      const second = url("second");
+      expect((await old.query("insert into made_before default values")).rowCount).toBe(1);
+      expect(new URL(second).username).toBe("second-b");
+      expect(await rows(second, "select session_user::text, current_user::text")).toEqual([
+        { session_user: "second-b", current_user: "second" },
+      ]);
+      await rows(first, "create table made_by_old ()");
+      await rows(
+        second,
+        "create table made_by_new (); alter table made_by_old add column id int; drop table if exists none",
+      );
+      expect(await rows(second, owners)).toEqual([{ owners: ["second"] }]);
+      await expect(rows(second.replace(/second$/, "thoth"), "select 1")).rejects.toMatchObject(refused.byRule);
+      await expect(rows(second, "create role third")).rejects.toMatchObject(refused.right);
+      expect(await rows(second, "show statement_timeout")).toEqual([{ statement_timeout: "5min" }]);
+
+      await withPostgres(second, async (open) => {
+        await setCredentials({ generation: 2, overlap: false });
+        expect(url("second")).toBe(second);
+        await expect(rows(first, "select 1")).rejects.toMatchObject(refused.password);
+        expect(ends).toContain("57P01");
+        expect((await open.query("insert into made_before default values")).rowCount).toBe(1);
+
+        await setCredentials({ generation: 3, overlap: true });
+        expect(new URL(url("second")).username).toBe("second");
+        expect(url("second")).not.toBe(first);
+        expect(await rows(second, "select 1 as one")).toEqual([{ one: 1 }]);
+        expect((await open.query("insert into made_before default values")).rowCount).toBe(1);
+        expect(await rows(url("second"), owners)).toEqual([{ owners: ["second"] }]);
+        await expect(rows(first, "select 1")).rejects.toMatchObject(refused.password);
+      });
+    });
+    await expectNoRestart();
+  });
+
+  test("that skips the overlap ends the sessions of the password before, though the role is the same", async () => {
+    await setCredentials({ generation: 3, overlap: false });
+    const third = url("second");
+    await withPostgres(third, async (old) => {
+      const ends = endsOf(old);
+      await setCredentials({ generation: 5, overlap: false });
+      expect(new URL(url("second")).username).toBe("second");
+      expect(await rows(url("second"), "select 1 as one")).toEqual([{ one: 1 }]);
+      await expect(rows(third, "select 1")).rejects.toMatchObject(refused.password);
+      expect(ends).toContain("57P01");
+    });
+  });
+
+  afterAll(() => setCredentials(undefined));
+});
+
+test("a project that is taken out of the config is kept out, and comes back by its name with data and secrets", async () => {
   const { databaseUrls, encryptionKeys } = letta;
   await rows(url("second"), "create table kept (text text)");
-  stacks.configure(stacks.letta, { projects: ["thoth", "adopted"] });
-  await stacks.up(stacks.letta);
-  expect((await stacks.lettaOutputs()).projects).toEqual(["thoth", "adopted"]);
-  expect(await stacks.psql("select count(*) from pg_class where relname = 'kept'", "second")).toBe("1");
+  await withPostgres(url("second"), async (open) => {
+    const ends = endsOf(open);
+    stacks.configure(stacks.letta, { projects: ["thoth", "adopted"] });
+    await stacks.up(stacks.letta);
+    expect((await stacks.lettaOutputs()).projects).toEqual(["thoth", "adopted"]);
+    expect(ends).toContain("57P01");
+    await expect(rows(url("second"), "select 1")).rejects.toMatchObject(refused.password);
+    expect(await stacks.psql("select count(*) from pg_class where relname = 'kept'", "second")).toBe("1");
+    expect(await stacks.psql("select rolcanlogin from pg_roles where rolname = 'second'")).toBe("f");
+    succeeded(await stacks.pulumi(["preview", "--expect-no-changes", "--stack", stacks.letta]));
+  });
 
   stacks.configure(stacks.letta, { projects: ["thoth", "second", "adopted"] });
   await stacks.up(stacks.letta);

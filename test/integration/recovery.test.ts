@@ -65,10 +65,11 @@ describe("the migration", () => {
       image: (await inspectContainer(server))?.Config.Image ?? "",
       containerName: `${stacks.letta}-server-migration`,
       network: letta.network.name,
-      databaseUrl: `postgresql://letta:${url.password}@letta-postgres:5432/letta`,
+      databaseUrl: `postgresql://${url.username}:${url.password}@letta-postgres:5432/letta`,
       host: url.hostname,
       port: Number(url.port),
       database: "letta",
+      user: url.username,
       password: url.password,
     });
     expect(version).toBe(letta.schemaVersion);

@@ -14,7 +14,7 @@ const server = `${stacks.letta}-server`;
 const ask = (path: string, { headers, ...options }: RawRequest = {}) =>
   rawRequest(letta.urls.sse, path, {
     ...options,
-    headers: { authorization: `Bearer ${letta.serverPassword}`, ...headers },
+    headers: { authorization: `Bearer ${letta.tokens.thoth}`, ...headers },
   });
 const health = async () => (await rawRequest(letta.urls.sse, "/nginx-health")).status;
 

@@ -32,8 +32,7 @@ class Gate {
 test("each word of an answer reaches the client before the model says the next one", { timeout: 60_000 }, async () => {
   const gate = new Gate();
   const model = await startScriptedModel({ host: "0.0.0.0", beforeWord: (word) => gate.wait(word) });
-  const { urls, serverPassword } = await stacks.lettaOutputs();
-  const throughProxy = { url: urls.sse, password: serverPassword };
+  const throughProxy = await stacks.projectEndpoint();
   const agent = await createAgent(throughProxy, model.port);
 
   const events = stream(throughProxy, agent, "alpha beta gamma delta")[Symbol.asyncIterator]();

@@ -5,7 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { vi } from "vitest";
-import { archiveEnvironment, postgresPaths, postgresSettings } from "../../infra/components/postgres-settings.ts";
+import {
+  archiveEnvironment,
+  postgresFiles,
+  postgresPaths,
+  postgresSettings,
+} from "../../infra/components/postgres-settings.ts";
 import type { LettaConfig } from "../../infra/config/letta.ts";
 import { paths } from "../../infra/containers/backup/src/paths.ts";
 import type { SettingsInput } from "../../infra/containers/backup/src/settings.ts";
@@ -31,6 +36,8 @@ export interface BackedUpOptions {
   readonly server?: readonly string[];
   /** Docker network of the agent; default: none. */
   readonly network?: string;
+  /** Further arguments of `docker run` for both containers. */
+  readonly run?: readonly string[];
 }
 
 const sources = join(root, "infra/containers");
@@ -52,7 +59,6 @@ export class BackedUpPostgres {
       engine: "core",
       recoveryKey: "a-recovery-key-for-tests-of-44-letters-00000",
       stack: name,
-      databases: ["letta"],
       schedule: {},
       retention: {},
       rpoZeroWaitSeconds: waitSeconds,
@@ -74,7 +80,8 @@ export class BackedUpPostgres {
   async start(): Promise<void> {
     await this.remove();
     await this.startPostgres();
-    await this.psql("create database letta", "postgres");
+    await this.psql("create role letta", "postgres");
+    await this.psql("create database letta owner letta", "postgres");
     await this.startAgent();
     await this.untilReady();
   }
@@ -87,17 +94,14 @@ export class BackedUpPostgres {
     const sizes = { postgres: { maxConnections: 50, sharedBuffersMiB: 64 } };
     const settings = postgresSettings({ sizes, backup } as Parameters<typeof postgresSettings>[0]);
     const more = (this.#options.server ?? []).flatMap((setting) => ["-c", setting]);
-    const guard = ["guard", "watchdog"].flatMap((name) => [
-      "-v",
-      `${join(sources, `postgres-${name}.sh`)}:/usr/local/bin/postgres-${name}:ro`,
-    ]);
+    const files = Object.entries(postgresFiles).flatMap(([path, file]) => ["-v", `${join(sources, file)}:${path}:ro`]);
     await dockerOutput([
       ...["run", "--detach", "--init", "--name", this.postgres, "--network", "none", "--shm-size", "256m"],
-      ...["--env", `PGDATA=${postgresPaths.cluster}`, "--env", "POSTGRES_PASSWORD=not-used-by-anybody"],
-      ...["--env", "POSTGRES_INITDB_ARGS=--data-checksums"],
+      ...(this.#options.run ?? []),
+      ...["--env", `PGDATA=${postgresPaths.cluster}`, "--env", "POSTGRES_INITDB_ARGS=--data-checksums"],
       ...(this.settings.rpoZero === true ? ["--env", `POSTGRES_COMMIT_WAIT_SECONDS=${waitSeconds}`] : []),
       ...(engine === "pgbackrest" ? await this.#archiving(backup) : []),
-      ...["-v", `${volume}:${postgresPaths.volume}`, ...guard, "--entrypoint", "bash", this.#images.postgres],
+      ...["-v", `${volume}:${postgresPaths.volume}`, ...files, "--entrypoint", "bash", this.#images.postgres],
       ...["/usr/local/bin/postgres-guard", "postgres", ...settings, ...more],
     ]);
     // A first start runs a server on the socket alone before the one that stays.
@@ -111,6 +115,7 @@ export class BackedUpPostgres {
     writeFileSync(join(folder, "backup.json"), JSON.stringify(this.settings), { mode: 0o400 });
     await dockerOutput([
       ...["create", "--name", this.agent, "--network", this.#options.network ?? "none"],
+      ...(this.#options.run ?? []),
       ...this.#agentMounts(`${this.name}-backup`),
       ...["-v", `${volume}:${paths.volume}:ro`, this.#images.backup, "backup", "serve"],
     ]);

@@ -9,6 +9,7 @@ export function inspected(
     test?: readonly string[];
     image?: string;
     labels?: Readonly<Record<string, string>>;
+    processes?: number;
   } = {},
 ): FakeAnswer {
   const status = state.Status ?? "running";
@@ -30,6 +31,7 @@ export function inspected(
       Labels: rest.labels ?? {},
       Healthcheck: { Test: rest.test ?? ["CMD", "check", "-q"] },
     },
+    HostConfig: { PidsLimit: rest.processes ?? 100 },
   };
   return { stdout: JSON.stringify([container]) };
 }

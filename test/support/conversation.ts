@@ -8,10 +8,10 @@ export interface LettaEvent {
   readonly run_id?: string;
 }
 
-/** Makes an agent that talks to a scripted model of the test's own, and returns its id. */
-export async function createAgent(endpoint: LettaEndpoint, modelPort: number): Promise<string> {
+/** What Letta makes an agent of that talks to a scripted model of the test's own. */
+export function bareAgent(modelPort: number) {
   const url = `http://host.docker.internal:${modelPort}/v1`;
-  const { id } = await lettaJson<{ id: string }>(endpoint, "POST", "/v1/agents/", {
+  return {
     name: `test-${randomUUID()}`,
     include_base_tools: false,
     llm_config: {
@@ -27,7 +27,12 @@ export async function createAgent(endpoint: LettaEndpoint, modelPort: number): P
       embedding_endpoint: url,
       embedding_dim: 1536,
     },
-  });
+  };
+}
+
+/** Makes an agent that talks to a scripted model of the test's own, and returns its id. */
+export async function createAgent(endpoint: LettaEndpoint, modelPort: number): Promise<string> {
+  const { id } = await lettaJson<{ id: string }>(endpoint, "POST", "/v1/agents/", bareAgent(modelPort));
   return id;
 }
 

@@ -3,7 +3,7 @@ import type { Restored } from "../../infra/containers/backup/src/restore.ts";
 import { inspected } from "./container-state.ts";
 import { type FakeDeps, type FakeDepsOptions, fakeDeps } from "./fake-deps.ts";
 import { type FakeAnswers, type FakePrograms, fakePrograms } from "./fake-programs.ts";
-import { agentResult, dockerAnswers, pulumiAnswers, temporaryBackend } from "./fake-stacks.ts";
+import { agentResult, agentRun, dockerAnswers, pulumiAnswers, temporaryBackend } from "./fake-stacks.ts";
 import { temporaryFiles } from "./temporary.ts";
 
 /** A full backup. */
@@ -57,7 +57,7 @@ export function backupAnswers(changes: FakeAnswers = {}): FakeAnswers {
     "volume rm": {},
     "volume create": {},
     "volume inspect": {},
-    "run --rm -i": agentResult(restored),
+    [agentRun]: agentResult(restored),
     ...changes,
   });
 }

@@ -1,4 +1,5 @@
 import { pathToFileURL } from "node:url";
+import { agentCapabilities, runOnce } from "../../infra/lib/docker.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
 import { inspected, notThere } from "./container-state.ts";
@@ -7,7 +8,7 @@ import { temporaryFolder, withEnvironment } from "./temporary.ts";
 
 /** Outputs of a letta stack; nothing listens on its ports. */
 export const lettaOutputs: LettaStack = {
-  contractVersion: 1,
+  contractVersion: 2,
   healthUrls: { server: "http://127.0.0.1:1/v1/health/", sse: "http://127.0.0.1:2/nginx-health" },
   urls: { server: "http://127.0.0.1:1", sse: "http://127.0.0.1:2" },
   internalUrls: { server: "http://letta-server:8283", sse: "http://letta-nginx:8284" },
@@ -22,9 +23,11 @@ export const lettaOutputs: LettaStack = {
   backup: { engine: "pgbackrest", container: "letta-backup", drillContainer: "letta-drill" },
   containers: ["letta-postgres", "letta-backup", "letta-drill", "letta-redis", "letta-server", "letta-nginx"],
   projects: ["thoth"],
+  users: { thoth: "user-00000000-0000-4000-8000-000000000000" },
   images: "local",
   schemaVersion: "abc",
   serverPassword: "server-password",
+  tokens: { thoth: "thoth-token" },
   databaseUrls: { thoth: "postgresql://thoth:pw@letta-postgres:5432/thoth" },
   encryptionKeys: { thoth: "key" },
   recoveryKey: "recovery-key",
@@ -70,12 +73,16 @@ export function dockerAnswers(changes: FakeAnswers = {}): FakeAnswers {
     "ps --all": {},
     "container inspect thoth-backup": notThere,
     "exec -i letta-backup backup put": agentResult({ bytes: 1 }),
+    "exec -i letta-postgres psql": {},
     "container inspect": inspected(),
     "network inspect letta-network": networkOf(...lettaOutputs.containers),
     stop: {},
     ...changes,
   };
 }
+
+/** How a call of docker begins that runs the agent's image for one thing. */
+export const agentRun = runOnce(agentCapabilities).join(" ");
 
 /** What the backup agent says at the end of a command that worked. */
 export function agentResult(value: unknown): FakeAnswer {

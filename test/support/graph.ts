@@ -73,7 +73,7 @@ export async function recordGraph<Exports>(
     {
       newResource: ({ type, name, inputs }) => ({
         id: isPreview ? undefined : `id-of-${name}`,
-        state: { ...inputs, ...(isPreview ? {} : providerOutputs(type, name)) },
+        state: { ...inputs, ...(isPreview ? {} : providerOutputs(type, name, inputs)) },
       }),
       call: ({ token }) => {
         throw new Error(`the program calls ${token}, which no test expects`);
@@ -92,8 +92,14 @@ export async function recordGraph<Exports>(
 }
 
 /** Outputs that the real providers add to the inputs; the engine makes secrets of those named in the request. */
-function providerOutputs(type: string, name: string): Record<string, unknown> {
+function providerOutputs(type: string, name: string, inputs: Record<string, unknown>): Record<string, unknown> {
   if (type === "random:index/randomPassword:RandomPassword") return { result: pulumi.secret(`plain-${name}`) };
+  if (type.endsWith(":letta-identities")) {
+    const projects = inputs.projects as string[];
+    return { users: Object.fromEntries(projects.map((project) => [project, `user-of-${project}`])) };
+  }
+  if (type.endsWith(":self-signed-certificate"))
+    return { certificate: "a certificate", key: pulumi.secret("plain-tls-key") };
   if (type.endsWith(":migration")) return { schemaVersion: "revision-1" };
   return {};
 }

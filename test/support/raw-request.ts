@@ -11,7 +11,8 @@ export interface RawResponse {
 
 export interface RawRequest {
   readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Of a list each value is a header of its own. */
+  readonly headers?: Readonly<Record<string, string | string[]>>;
   /** Default: none. `undefined` with a content-length sends the headers alone. */
   readonly body?: string;
 }

@@ -48,6 +48,14 @@ export async function volumesOf(project: TestProject): Promise<string[]> {
     .sort();
 }
 
+/** Kills Postgres and takes its volume away, and with it whoever else has it mounted. */
+export async function destroyPostgres(project: TestProject): Promise<void> {
+  const postgres = `${project.letta}-postgres`;
+  const volume = await volumeIn(postgres);
+  await dockerOutput(["rm", "--force", postgres, `${project.letta}-backup`, `${project.letta}-drill`]);
+  await dockerOutput(["volume", "rm", volume]);
+}
+
 /** Runs one of the project's commands and kills it, with all that it started, as soon as `isTime` says so. */
 export async function killWhen(
   project: TestProject,

@@ -1,3 +1,4 @@
+import { deriveCredentials } from "../../infra/lib/credentials.ts";
 import { succeeded, type TestProject } from "./stacks.ts";
 
 /** Every secret text of a stack: what its outputs hide, and each generated password. */
@@ -27,4 +28,18 @@ export async function generatedPasswords(project: TestProject, stack: string): P
 function texts(value: unknown): string[] {
   if (typeof value === "string") return [value];
   return typeof value === "object" && value !== null ? Object.values(value).flatMap(texts) : [];
+}
+
+/** Whatever follows from a letta stack's seed for these owners and generations. */
+export async function derivedSecrets(
+  project: TestProject,
+  owners: readonly string[],
+  generations: readonly number[],
+): Promise<string[]> {
+  const seed = (await generatedPasswords(project, project.letta))["credentials-seed"] ?? "";
+  const ofGeneration = (owner: string) => (generation: number) => {
+    const { role: _, ...secrets } = deriveCredentials(seed, owner, generation);
+    return Object.values(secrets);
+  };
+  return owners.flatMap((owner) => generations.flatMap(ofGeneration(owner)));
 }

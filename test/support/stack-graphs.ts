@@ -28,7 +28,7 @@ const checkout = {
 
 /** What the letta stack exports, as another stack reads it. */
 export const lettaOutputs = {
-  contractVersion: 1,
+  contractVersion: 2,
   healthUrls: { server: "http://127.0.0.1:8283/v1/health/", sse: "http://127.0.0.1:8284/nginx-health" },
   urls: { server: "http://127.0.0.1:8283", sse: "http://127.0.0.1:8284" },
   internalUrls: { server: "http://letta-server:8283", sse: "http://letta-nginx:8284" },
@@ -36,9 +36,11 @@ export const lettaOutputs = {
   volumes: { postgres: "letta-postgres", data: "letta-data", home: "letta-home" },
   containers: ["letta-postgres", "letta-redis", "letta-server", "letta-nginx"],
   projects: ["thoth"],
+  users: { thoth: "user-00000000-0000-4000-8000-000000000000" },
   images: "local",
   schemaVersion: "revision-1",
   serverPassword: "plain-server-password",
+  tokens: { thoth: "plain-token-of-thoth" },
   databaseUrls: { thoth: "postgresql://thoth:plain-database-thoth-password@letta-postgres:5432/thoth" },
   encryptionKeys: { thoth: "plain-database-thoth-key" },
 };
@@ -46,13 +48,13 @@ export const lettaOutputs = {
 /** The letta stack with the given config, recorded. */
 export function lettaGraph(
   raw: RawConfig = {},
-  { isPreview = false, retired = [] }: { isPreview?: boolean; retired?: readonly string[] } = {},
+  { isPreview = false }: { isPreview?: boolean } = {},
 ): Promise<Graph<LettaExports>> {
   return inCheckout((root) =>
     recordGraph(
       async () => {
         const { lettaStack } = await import("../../infra/stacks/letta.ts");
-        return lettaStack(parseLettaConfig(raw, "letta"), root, retired);
+        return lettaStack(parseLettaConfig(raw, "letta"), root);
       },
       { stack: "letta", isPreview },
     ),

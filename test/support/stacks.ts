@@ -36,6 +36,13 @@ export interface ContainerIdentity {
 /** The config of one stack: key -> value, without the namespace. */
 export type StackConfig = Record<string, unknown>;
 
+/** Where a project's commands run. */
+export interface Place {
+  /** Put in front of each command line. */
+  readonly wrapper: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /**
  * A Pulumi project in a folder of its own, with a state, a passphrase and two stacks of its own, beside whatever runs on
  * this machine. The program is the checkout's.
@@ -45,9 +52,12 @@ export class TestProject {
   readonly folder: string;
   readonly letta: string;
   readonly thoth: string;
+  readonly #place: Place;
 
-  constructor(suffix: string) {
+  /** @param place default: this machine, and its engine */
+  constructor(suffix: string, place: Place = { wrapper: [], env: {} }) {
     this.suffix = suffix;
+    this.#place = place;
     this.folder = projectFolder(suffix);
     this.letta = `letta-t${suffix}`;
     this.thoth = `thoth-t${suffix}`;
@@ -67,6 +77,7 @@ export class TestProject {
       THOTH_LETTA_PROJECT: this.folder,
       LETTA_STACK: this.letta,
       THOTH_STACK: this.thoth,
+      ...this.#place.env,
       ...extra,
     });
   }
@@ -109,6 +120,12 @@ export class TestProject {
   async lettaEndpoint(): Promise<LettaEndpoint> {
     const { urls, serverPassword } = await this.lettaOutputs();
     return { url: urls.server, password: serverPassword };
+  }
+
+  /** Letta as a project reaches it, through the proxy; by default the project of the thoth stack. */
+  async projectEndpoint(project = "thoth"): Promise<LettaEndpoint> {
+    const { urls, tokens } = await this.lettaOutputs();
+    return { url: urls.sse, password: tokens[project] ?? "" };
   }
 
   /** Changes a stack's config file, whatever Pulumi has put into it besides. */
@@ -166,8 +183,9 @@ export class TestProject {
 
   #run(file: string, args: readonly string[], { env, input }: CommandOptions): Promise<CommandResult> {
     const options = { cwd: this.folder, env: this.environment(env), maxBuffer: 256 * 1024 * 1024 };
+    const [program = "", ...line] = [...this.#place.wrapper, file, ...args];
     return new Promise((resolve, reject) => {
-      const child = execFile(file, [...args], options, (error, stdout, stderr) => {
+      const child = execFile(program, line, options, (error, stdout, stderr) => {
         if (typeof error?.code === "string") return reject(error);
         resolve({ exitCode: error === null ? 0 : (error.code ?? -1), stdout, stderr, output: `${stdout}${stderr}` });
       });
@@ -183,11 +201,13 @@ export interface ProjectOptions {
   readonly owner: number;
   readonly letta?: StackConfig;
   readonly thoth?: StackConfig;
+  /** Default: this machine. */
+  readonly place?: Place;
 }
 
 /** Makes a project with a letta and a thoth stack, neither of them up. */
-export async function makeProject({ owner, letta = {}, thoth = {} }: ProjectOptions): Promise<TestProject> {
-  const project = new TestProject(randomBytes(2).toString("hex"));
+export async function makeProject({ owner, letta = {}, thoth = {}, place }: ProjectOptions): Promise<TestProject> {
+  const project = new TestProject(randomBytes(2).toString("hex"), place);
   mkdirSync(project.folder);
   writeFileSync(ownerPath(project.suffix), String(owner));
   mkdirSync(join(project.folder, "backend"));

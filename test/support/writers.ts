@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { withPostgres } from "../../infra/lib/postgres.ts";
 
@@ -15,6 +16,10 @@ export interface Comparison {
   readonly lost: number;
   /** Rows that are there twice: a write that was sent again though it had succeeded. */
   readonly doubled: number;
+  /** Rows that are there, also those that nobody was told of. */
+  readonly found: number;
+  /** Of these the one with the highest number; undefined where there are none. */
+  readonly newest: { readonly n: number; readonly at: Date } | undefined;
 }
 
 const table = "acknowledged";
@@ -27,13 +32,18 @@ export class Writers {
   readonly #url: string;
   readonly #clients: Written[];
   readonly #settings: string;
+  readonly #rest: number;
   #isStopped = false;
   #running: Promise<unknown> = Promise.resolve();
 
-  /** @param settings run by each connection first, e.g. `set synchronous_commit = off` */
-  constructor(url: string, { count = 4, settings = "select" } = {}) {
+  /**
+   * @param settings run by each connection first, e.g. `set synchronous_commit = off`
+   * @param restMilliseconds between two rows of a client
+   */
+  constructor(url: string, { count = 4, settings = "select", restMilliseconds = 0 } = {}) {
     this.#url = url;
     this.#settings = settings;
+    this.#rest = restMilliseconds;
     this.#clients = Array.from({ length: count }, () => ({ acknowledged: new Set(), lastAt: 0, failures: 0 }));
   }
 
@@ -67,14 +77,22 @@ export class Writers {
   /** Compares what was acknowledged with what is there. */
   async compare(url = this.#url): Promise<Comparison> {
     const rows = await withPostgres(url, async (client) => {
-      const result = await client.query<{ client: number; n: number }>(`select client, n from ${table}`);
+      const result = await client.query<{ client: number; n: number; at: Date }>(
+        `select client, n, at from ${table} order by n`,
+      );
       return result.rows;
     });
     const found = new Set(rows.map(({ client, n }) => `${client}/${n}`));
     const lost = this.#clients.flatMap(({ acknowledged }, client) =>
       [...acknowledged].filter((n) => !found.has(`${client}/${n}`)),
     );
-    return { acknowledged: this.acknowledged, lost: lost.length, doubled: rows.length - found.size };
+    return {
+      acknowledged: this.acknowledged,
+      lost: lost.length,
+      doubled: rows.length - found.size,
+      found: rows.length,
+      newest: rows.at(-1),
+    };
   }
 
   async #write(index: number, written: Written): Promise<void> {
@@ -82,6 +100,7 @@ export class Writers {
     while (!this.#isStopped) {
       const client = new pg.Client({
         connectionString: this.#url,
+        ssl: { rejectUnauthorized: false },
         connectionTimeoutMillis: 2000,
         query_timeout: 20_000,
       });
@@ -94,10 +113,11 @@ export class Writers {
           await client.query(`insert into ${table} (client, n) values ($1, $2)`, [index, n]);
           written.acknowledged.add(n);
           written.lastAt = Date.now();
+          if (this.#rest > 0) await sleep(this.#rest);
         }
       } catch {
         written.failures += 1;
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await sleep(50);
       } finally {
         await client.end().catch(() => {});
       }

@@ -60,7 +60,7 @@ async def run_alembic(uri: str) -> int:
 
 async def main() -> int:
     uri = sys.stdin.readline().strip()
-    connection = await asyncpg.connect(uri, ssl=False, timeout=30)
+    connection = await asyncpg.connect(uri, ssl="require", timeout=30)
     try:
         await asyncio.wait_for(connection.execute(f"select pg_advisory_lock({ADVISORY_LOCK})"), LOCK_WAIT_SECONDS)
         previous = await schema_version(connection)

@@ -1,5 +1,6 @@
 import type { Arrived } from "../../../infra/containers/backup/src/archive.ts";
 import type { Restored } from "../../../infra/containers/backup/src/restore.ts";
+import { agentCapabilities, runOnce } from "../../../infra/lib/docker.ts";
 import type { lettaNames } from "../../../infra/lib/names.ts";
 import { callAgent } from "../../lib/agent.ts";
 import { withProgress } from "../../lib/agent-progress.ts";
@@ -60,7 +61,7 @@ async function unpackFiles(deps: Deps, site: AgentSite, name: string, volume: st
   const consumer = {
     name: "tar",
     docker: [
-      ...["run", "--rm", "-i", "--network", "none", "--volume", `${volume}:${target}`],
+      ...[...runOnce(agentCapabilities), "--network", "none", "--volume", `${volume}:${target}`],
       ...["--entrypoint", "sh", site.image, "-c", script],
     ],
   };

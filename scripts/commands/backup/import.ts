@@ -121,7 +121,7 @@ async function requireNoVolumes(deps: Deps, volumes: readonly string[]): Promise
 async function newSite(deps: Deps, stack: string, source: ImportSource, recoveryKey: string): Promise<AgentSite> {
   const prefix = prefixOf(deps, stack);
   const { backup: container, volumes } = lettaNames(prefix);
-  const unused = { databases: [], schedule: {}, retention: {}, configHash: "", keys: {} };
+  const unused = { schedule: {}, retention: {}, configHash: "", keys: {} };
   const settings = { engine: "pgbackrest", recoveryKey, stack, ...unused, ...source.settings };
   return {
     stack,

@@ -2,8 +2,12 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../../infra/lib/errors.ts";
 import type { LettaEndpoint } from "../../../infra/lib/letta-api.ts";
+import { serverFiles } from "../../../infra/lib/letta-files.ts";
+import { scramVerifier } from "../../../infra/lib/postgres.ts";
 import { agentPaths } from "../agent-stack.ts";
 import type { Deps } from "../deps.ts";
+import { literal, psql } from "../psql.ts";
+import type { LettaStack } from "../stacks.ts";
 import type { UpgradeSite } from "./site.ts";
 
 /** Docker names of all that a rehearsal makes, from the stack's prefix. */
@@ -38,7 +42,15 @@ const postgresSettings = {
   archive_mode: "off",
   max_connections: "100",
   shared_buffers: "128MB",
+  ssl: "on",
+  ssl_cert_file: "/tmp/tls/server.pem",
+  ssl_key_file: "/tmp/tls/server.pem",
 };
+
+/** Letta asks for TLS, as of the stack's own Postgres: makes a certificate, then becomes the image's entrypoint. */
+const withCertificate =
+  'setpriv --reuid=postgres --regid=postgres --init-groups -- env PGDATA=/tmp/pgdata bash -c "$0" certificate once' +
+  ' && exec docker-entrypoint.sh "$@"';
 
 /** Starts a Postgres on the rehearsal's volume; on an empty one it makes a cluster. */
 export async function startCopy(deps: Deps, { prefix, letta }: UpgradeSite, image: string): Promise<void> {
@@ -50,7 +62,15 @@ export async function startCopy(deps: Deps, { prefix, letta }: UpgradeSite, imag
     ...["--publish", "127.0.0.1::8283", "--shm-size", "256m"],
     ...["--volume", `${volume}:${agentPaths.cluster}`],
     ...["--env", `PGDATA=${agentPaths.cluster}/pgdata`, "--env", "POSTGRES_HOST_AUTH_METHOD=trust"],
-    ...["--entrypoint", "docker-entrypoint.sh", image, "postgres"],
+    ...[
+      "--entrypoint",
+      "bash",
+      image,
+      "-c",
+      withCertificate,
+      await containerFile("postgres-certificate.sh"),
+      "postgres",
+    ],
     ...Object.entries(postgresSettings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
   ]);
   // Over TCP: a first start runs a server on the socket alone, which is not the one to wait for.
@@ -81,22 +101,44 @@ const waitForFiles = `until [ -f ${folder}/ready ]; do sleep 0.1; done; set -a; 
 
 async function handOver(deps: Deps, site: UpgradeSite, server: string): Promise<void> {
   const secrets = await deps.engine.dockerOutput(["exec", site.names.server, "cat", `${folder}/secrets.env`]);
-  const own = [`LETTA_PG_URI='${copyUrl(site)}?ssl=disable'`, "LETTA_REDIS_HOST=127.0.0.1", "LETTA_REDIS_PORT=6379"];
-  const launcher = await readFile(new URL("../../../infra/containers/letta/serve.py", import.meta.url), "utf8");
-  const write = (name: string, input: string) =>
+  const own = [`LETTA_PG_URI=${copyPlace}`, "LETTA_REDIS_HOST=127.0.0.1", "LETTA_REDIS_PORT=6379"];
+  const write = (path: string, input: string) =>
     deps.engine.dockerOutput(
-      ["exec", "-i", server, "sh", "-c", `umask 077; mkdir -p ${folder}; cat >${folder}/${name}`],
+      ["exec", "-i", server, "sh", "-c", `umask 077; mkdir -p "\${1%/*}"; cat >"$1"`, "write", path],
       { input },
     );
-  await write("secrets.env", `${secrets}\n${own.join("\n")}\n`);
-  await write("serve.py", launcher);
-  await write("ready", "");
+  await write(`${folder}/secrets.env`, `${secrets}\n${own.join("\n")}\n`);
+  await write("/run/credentials/letta.json", JSON.stringify(credentials(site)));
+  for (const file of serverFiles) await write(`${folder}/${file}`, await containerFile(`letta/${file}`));
+  await write(`${folder}/ready`, "");
 }
 
-/** Letta's database in the copy, as what shares the copy's network reaches it. */
+const containerFile = (name: string) => readFile(new URL(`../../../infra/containers/${name}`, import.meta.url), "utf8");
+
+/** What the server logs in with, and what it is asked with. Redis here asks nobody who he is. */
+function credentials({ letta }: UpgradeSite) {
+  return {
+    serverPasswords: [letta.serverPassword],
+    database: { user: "letta", password: copyPassword(letta) },
+    redis: { username: "default", password: "any" },
+  };
+}
+
+const copyPlace = "postgresql://127.0.0.1:5432/letta";
+
+/** Letta's database in the copy, as what shares the copy's network reaches it: as the role that owns it. */
 export function copyUrl({ letta }: UpgradeSite): string {
-  const { username, password } = new URL(letta.hostDatabaseUrls.letta ?? "");
-  return `postgresql://${username}:${password}@127.0.0.1:5432/letta`;
+  return copyPlace.replace("//", `//letta:${copyPassword(letta)}@`);
+}
+
+/** Lets the owner of Letta's database log in to the copy, whichever of the two roles does so in the original. */
+export async function openCopy(deps: Deps, { prefix, letta }: UpgradeSite): Promise<void> {
+  const password = literal(scramVerifier(copyPassword(letta)));
+  await psql(deps, rehearsalNames(prefix).postgres, `alter role letta with login password ${password}`);
+}
+
+function copyPassword({ hostDatabaseUrls }: LettaStack): string {
+  return new URL(hostDatabaseUrls.letta ?? "").password;
 }
 
 /** What the stack gave a container's environment: all but what its image has. */

@@ -8,7 +8,7 @@ import { inPostgres } from "../psql.ts";
 import { differences, newlyHidden } from "./compare.ts";
 import { type Inventory, type Place, takeInventory } from "./inventory.ts";
 import { modelHandles, type VanishedModel, vanishedModels } from "./models.ts";
-import { copyUrl, rehearsalNames, removeRehearsal, startCopy, startServer } from "./rehearsal-containers.ts";
+import { copyUrl, openCopy, rehearsalNames, removeRehearsal, startCopy, startServer } from "./rehearsal-containers.ts";
 import type { UpgradeSite } from "./site.ts";
 import { requireRole, transfer } from "./transfer.ts";
 
@@ -54,6 +54,7 @@ async function rehearseOnCopy(deps: Deps, site: UpgradeSite, options: RehearsalO
   const copySeconds = await timed(() => makeCopy(deps, site, options));
   const before = await takeInventory(deps, place);
   let schemaVersion = "";
+  await openCopy(deps, site);
   const migrationSeconds = await timed(async () => {
     schemaVersion = await migrateCopy(site, options.letta);
   });
@@ -101,7 +102,7 @@ function migrateCopy(site: UpgradeSite, image: string): Promise<string> {
     network: `container:${postgres}`,
     databaseUrl: copyUrl(site),
     // These are for looking at the schema from this host, which `migrate` does not.
-    ...{ host: "", port: 0, database: "letta", password: "" },
+    ...{ host: "", port: 0, database: "letta", user: "", password: "" },
   });
 }
 

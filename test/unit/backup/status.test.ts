@@ -8,7 +8,6 @@ const settings: Settings = settingsSchema.parse({
   engine: "pgbackrest",
   recoveryKey: "k".repeat(44),
   stack: "letta",
-  databases: ["letta"],
   schedule: {},
   retention: {},
   configHash: "a",

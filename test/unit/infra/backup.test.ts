@@ -31,7 +31,6 @@ describe("the agent", () => {
       engine: "pgbackrest",
       recoveryKey: "plain-backup-recovery-key",
       stack: "letta",
-      databases: ["letta", "thoth", "notes"],
       archiveSeconds: 20,
       heartbeatSeconds: 10,
       drillOnStart: false,
@@ -40,22 +39,11 @@ describe("the agent", () => {
     expect(settingsOf(graph, "backup-drill")).toEqual(settingsOf(graph));
   });
 
-  test("keeps every secret that a restored database needs, those of retired projects too", async () => {
-    const encryptionKey = (name: string) => Buffer.from(`plain-database-${name}-key`).toString("base64");
-    const ofProjects = (...names: string[]) =>
-      Object.fromEntries(
-        names.flatMap((name) => [
-          [`database-${name}-password`, `plain-database-${name}-password`],
-          [`database-${name}-encryption-key`, encryptionKey(name)],
-        ]),
-      );
+  test("keeps what all that a restored database needs follows from", () => {
     expect(settingsOf(graph).keys).toEqual({
-      "postgres-admin-password": "plain-postgres-admin-password",
-      "server-password": "plain-server-password",
+      "credentials-seed": "plain-credentials-seed",
       "server-encryption-key": "plain-server-encryption-key",
-      ...ofProjects("letta", "thoth", "notes"),
     });
-    expect(settingsOf(await lettaGraph({}, { retired: ["old"] })).keys).toMatchObject(ofProjects("old"));
   });
 
   test("sees the cluster and Letta's files, and can change neither", () => {
@@ -83,6 +71,13 @@ describe("the agent", () => {
     ]);
     expect(resource("backup-drill-container").inputs.networkMode).toBe("none");
   });
+});
+
+test("backups and rehearsals leave a busy processor to those who are served, unless commits wait for them", async () => {
+  const sharesOf = ({ resource }: typeof graph) =>
+    ["backup", "backup-drill", "postgres"].map((name) => resource(`${name}-container`).inputs.cpuShares);
+  expect(sharesOf(graph)).toEqual([64, 64, 1024]);
+  expect(sharesOf(await lettaGraph({ backup: { rpoZero: true } }))).toEqual([1024, 64, 1024]);
 });
 
 test("the rehearsals see the backups alone, and can change none", () => {
@@ -119,7 +114,7 @@ describe("Postgres", () => {
     const other = await lettaGraph({ backup: { engine } });
     const { mounts, envs } = other.resource("postgres-container").inputs;
     expect(JSON.stringify([mounts, envs])).not.toMatch(/backup|PGBACKREST/);
-    expect(secretsOf(other)).not.toContain("recovery-key");
+    expect(secretsOf(other)).toBeUndefined();
   });
 });
 

@@ -34,12 +34,12 @@ test("an empty file is complete", () => {
     env: {},
     secretEnv: {},
     sizes: {
-      postgres: { memoryMiB: 1024, sharedBuffersMiB: 256, maxConnections: 200 },
-      redis: { memoryMiB: 384, maxMemoryMiB: 256 },
-      server: { memoryMiB: 2048, workers: 1, poolSize: 25, maxOverflow: 10 },
-      nginx: { memoryMiB: 128 },
-      backup: { memoryMiB: 512 },
-      drill: { memoryMiB: 768 },
+      postgres: { memoryMiB: 1024, processes: 512, sharedBuffersMiB: 256, maxConnections: 200 },
+      redis: { memoryMiB: 384, processes: 64, maxMemoryMiB: 256 },
+      server: { memoryMiB: 2048, processes: 1024, workers: 1, poolSize: 25, maxOverflow: 10 },
+      nginx: { memoryMiB: 128, processes: 256 },
+      backup: { memoryMiB: 512, processes: 256 },
+      drill: { memoryMiB: 768, processes: 256 },
       projectConnections: 30,
       projectStatementSeconds: 300,
       projectIdleInTransactionSeconds: 60,
@@ -85,7 +85,7 @@ test("the copy of the backups elsewhere needs no more than where it is and who a
 test("a part of an object leaves the other defaults", () => {
   const config = parseLettaConfig({ ports: { sse: 9000 }, sizes: { server: { workers: 2 } } }, "letta");
   expect(config.ports).toEqual({ postgres: 5432, server: 8283, sse: 9000 });
-  expect(config.sizes.server).toEqual({ memoryMiB: 2048, workers: 2, poolSize: 25, maxOverflow: 10 });
+  expect(config.sizes.server).toEqual({ memoryMiB: 2048, processes: 1024, workers: 2, poolSize: 25, maxOverflow: 10 });
 });
 
 test("numbers and booleans in the environment become the text that a container gets", () => {

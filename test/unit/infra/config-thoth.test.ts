@@ -32,10 +32,10 @@ test("an empty file is complete", () => {
     env: {},
     secretEnv: {},
     roles: {
-      api: { memoryMiB: 512 },
-      mcp: { memoryMiB: 512 },
-      discovery: { memoryMiB: 512 },
-      monitor: { memoryMiB: 512 },
+      api: { memoryMiB: 512, processes: 256 },
+      mcp: { memoryMiB: 512, processes: 256 },
+      discovery: { memoryMiB: 512, processes: 256 },
+      monitor: { memoryMiB: 512, processes: 256 },
     },
   });
 });

@@ -13,21 +13,18 @@ test("gives a project its own database and nobody else's", async () => {
       projects: ["thoth", "notes"],
       databaseUrls: { thoth: "postgresql://thoth", notes: "postgresql://notes" },
       encryptionKeys: { thoth: "key of thoth", notes: "key of notes" },
+      tokens: { thoth: "token of thoth", notes: "token of notes" },
     },
     "notes",
   );
-  const { databaseUrl, encryptionKey, serverPassword } = reference;
-  const values = await new Promise((resolve) =>
-    pulumi.all([databaseUrl, encryptionKey, serverPassword]).apply(resolve),
-  );
-  expect(values).toEqual(["postgresql://notes", "key of notes", "plain-server-password"]);
+  const { databaseUrl, encryptionKey, token } = reference;
+  const values = await new Promise((resolve) => pulumi.all([databaseUrl, encryptionKey, token]).apply(resolve));
+  expect(values).toEqual(["postgresql://notes", "key of notes", "token of notes"]);
 });
 
 test("secrets stay secret", async () => {
-  const { databaseUrl, encryptionKey, serverPassword } = interpret();
-  const secrecy = await Promise.all(
-    [databaseUrl, encryptionKey, serverPassword].map((value) => pulumi.isSecret(value)),
-  );
+  const { databaseUrl, encryptionKey, token } = interpret();
+  const secrecy = await Promise.all([databaseUrl, encryptionKey, token].map((value) => pulumi.isSecret(value)));
   expect(secrecy).toEqual([true, true, true]);
 });
 
@@ -45,7 +42,7 @@ describe("says what is wrong with", () => {
     ],
     [
       "another contract",
-      { contractVersion: 2 },
+      { contractVersion: 1 },
       'the outputs of stack "letta" do not fit this version',
       "pulumi up -s letta",
     ],
@@ -56,9 +53,9 @@ describe("says what is wrong with", () => {
       "pulumi up -s letta (or make letta-start)",
     ],
     [
-      "a password of another passphrase",
-      { serverPassword: {} },
-      'output serverPassword of stack "letta" cannot be decrypted: the stacks have different passphrases',
+      "a token of another passphrase",
+      { tokens: {} },
+      'output tokens.thoth of stack "letta" cannot be decrypted: the stacks have different passphrases',
       "set PULUMI_CONFIG_PASSPHRASE_FILE to the passphrase file of the letta stack for both",
     ],
     [
@@ -102,7 +99,7 @@ describe("read from the other stack", () => {
     const newResource = ({ type, inputs }: pulumi.runtime.MockResourceArgs) => {
       expect(type).toBe("pulumi:pulumi:StackReference");
       name = inputs.name;
-      const secretOutputNames = ["serverPassword", "databaseUrls", "encryptionKeys"];
+      const secretOutputNames = ["tokens", "databaseUrls", "encryptionKeys"];
       return { id: name, state: { name, outputs, secretOutputNames } };
     };
     const call = ({ token }: pulumi.runtime.MockCallArgs) => {

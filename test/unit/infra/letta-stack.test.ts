@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, describe, expect, test } from "vitest";
+import { deriveCredentials, deriveSecret } from "../../../infra/lib/credentials.ts";
+import type { DatabaseInputs } from "../../../infra/providers/database.ts";
 import type { LettaExports } from "../../../infra/stacks/outputs.ts";
 import type { Graph } from "../../support/graph.ts";
 import { lettaGraph } from "../../support/stack-graphs.ts";
@@ -14,6 +16,10 @@ function resolved<Value>(output: pulumi.Input<Value>): Promise<pulumi.Unwrap<Val
   return new Promise((resolve) => pulumi.output(output).apply(resolve));
 }
 
+/** The database password of an owner's generation, as it follows from the seed of the recorded graphs. */
+const passwordOf = (owner: string, generation = 1) =>
+  deriveCredentials("plain-credentials-seed", owner, generation).databasePassword;
+
 test("is exactly these resources", () => {
   // A changed type or name is, to the engine, another resource: what was there is deleted, a database with its data.
   expect(graph.resources.map(({ type, name }) => `${type} ${name}`).sort()).toEqual([
@@ -23,18 +29,23 @@ test("is exactly these resources", () => {
     "docker:index/container:Container postgres-container",
     "docker:index/container:Container redis-container",
     "docker:index/container:Container server-container",
+    "docker:index/network:Network internal-network",
     "docker:index/network:Network network",
     "docker:index/volume:Volume backup-scratch",
     "docker:index/volume:Volume backup-volume",
+    "docker:index/volume:Volume nginx-credentials",
     "docker:index/volume:Volume postgres-volume",
+    "docker:index/volume:Volume redis-credentials",
     "docker:index/volume:Volume redis-volume",
+    "docker:index/volume:Volume server-credentials",
     "docker:index/volume:Volume server-data",
     "docker:index/volume:Volume server-home",
     "pulumi-nodejs:dynamic/thoth-letta:database database-letta",
-    "pulumi-nodejs:dynamic/thoth-letta:database database-notes",
-    "pulumi-nodejs:dynamic/thoth-letta:database database-thoth",
+    "pulumi-nodejs:dynamic/thoth-letta:database databases-projects",
+    "pulumi-nodejs:dynamic/thoth-letta:letta-identities identities",
     "pulumi-nodejs:dynamic/thoth-letta:letta-probe probe",
     "pulumi-nodejs:dynamic/thoth-letta:migration server-migration",
+    "pulumi-nodejs:dynamic/thoth-letta:network-clients internal-network-clients",
     "pulumi-nodejs:dynamic/thoth-letta:network-clients network-clients",
     "pulumi-nodejs:dynamic/thoth-letta:readiness backup-drill-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness backup-ready",
@@ -42,16 +53,12 @@ test("is exactly these resources", () => {
     "pulumi-nodejs:dynamic/thoth-letta:readiness postgres-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness redis-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness server-ready",
+    "pulumi-nodejs:dynamic/thoth-letta:volume-file nginx-projects",
+    "pulumi-nodejs:dynamic/thoth-letta:volume-file redis-users",
+    "pulumi-nodejs:dynamic/thoth-letta:volume-file server-credentials-file",
     "random:index/randomPassword:RandomPassword backup-recovery-key",
-    "random:index/randomPassword:RandomPassword database-letta-key",
-    "random:index/randomPassword:RandomPassword database-letta-password",
-    "random:index/randomPassword:RandomPassword database-notes-key",
-    "random:index/randomPassword:RandomPassword database-notes-password",
-    "random:index/randomPassword:RandomPassword database-thoth-key",
-    "random:index/randomPassword:RandomPassword database-thoth-password",
-    "random:index/randomPassword:RandomPassword postgres-admin-password",
+    "random:index/randomPassword:RandomPassword credentials-seed",
     "random:index/randomPassword:RandomPassword server-encryption-key",
-    "random:index/randomPassword:RandomPassword server-password",
     "thoth-letta:letta:Backup backup",
     "thoth-letta:letta:Postgres postgres",
     "thoth-letta:letta:Redis redis",
@@ -66,19 +73,21 @@ test("is exactly these resources", () => {
   ]);
 });
 
-test("a further project changes no resource that is there but those of the backup, which is told of it", async () => {
+test("a further project changes the one resource of the projects' databases and who the proxy and Letta know, and no container", async () => {
   const withOne = await lettaGraph({ projects: ["thoth"] });
-  const isOfNotes = (name: string) => /^database-notes|^backup(-drill)?-container/.test(name);
+  const isOfAll = (name: string) => ["databases-projects", "identities", "nginx-projects"].includes(name);
   const described = ({ resources }: Graph<LettaExports>) =>
     resources
-      .filter(({ name }) => !isOfNotes(name))
+      .filter(({ name }) => !isOfAll(name))
       .map(({ urn, inputs }) => ({ urn, inputs }))
       .sort((a, b) => a.urn.localeCompare(b.urn));
   expect(described(graph)).toEqual(described(withOne));
 });
 
 test("each volume with data outlives destroy, rename and a change of labels", () => {
-  const volumes = graph.ofType("docker:index/volume:Volume").filter(({ name }) => name !== "backup-scratch");
+  const volumes = graph
+    .ofType("docker:index/volume:Volume")
+    .filter(({ name }) => !/-(scratch|credentials)$/.test(name));
   expect(volumes.map(({ inputs }) => inputs)).toEqual([
     { name: "letta-backup" },
     { name: "letta-postgres" },
@@ -97,7 +106,7 @@ test("each volume with data outlives destroy, rename and a change of labels", ()
 
 test("each generated secret is protected and needs no quoting anywhere", () => {
   const passwords = graph.ofType("random:index/randomPassword:RandomPassword");
-  expect(passwords).toHaveLength(10);
+  expect(passwords).toHaveLength(3);
   for (const { name, inputs, options } of passwords) {
     expect(inputs, name).toEqual({ length: expect.toSatisfy((length) => length >= 32), special: false });
     expect(options.protect, name).toBe(true);
@@ -122,7 +131,10 @@ test("the network has a fixed subnet and gateway, and Docker's own addresses kee
 
 test("the server has a fixed address, and nginx sends requests there", () => {
   const { networksAdvanced } = graph.resource("server-container").inputs;
-  expect(networksAdvanced).toEqual([{ name: "id-of-network", aliases: ["letta-server"], ipv4Address: "172.22.0.10" }]);
+  expect(networksAdvanced).toEqual([
+    { name: "id-of-network", aliases: ["letta-server"], ipv4Address: "172.22.0.10" },
+    { name: "id-of-internal-network", aliases: ["letta-server"] },
+  ]);
   const { uploads } = graph.resource("nginx-container").inputs as { uploads: { file: string; content: string }[] };
   expect(uploads.find(({ file }) => file === "/etc/nginx/nginx.conf")?.content).toContain("server 172.22.0.10:8283");
 });
@@ -155,18 +167,71 @@ test("Postgres is started by the guard, with what the guard and its first start 
     uploads: { file: string; permissions: string }[];
   };
   expect([...entrypoints, ...command].slice(2, 5)).toEqual(["bash", "/usr/local/bin/postgres-guard", "postgres"]);
-  const paths = ["/usr/local/bin/postgres-guard", "/usr/local/bin/postgres-watchdog"];
+  const paths = ["guard", "watchdog", "certificate"].map((name) => `/usr/local/bin/postgres-${name}`);
   expect(uploads.map(({ file }) => file)).toEqual(
-    expect.arrayContaining([...paths, "/docker-entrypoint-initdb.d/zz-initialised.sh"]),
+    expect.arrayContaining([...paths, "/docker-entrypoint-initdb.d/zz-initialised.sh", "/etc/thoth-letta/pg_hba.conf"]),
   );
 });
 
-test("Letta's role may open what the pool may, and a project what the config grants it", async () => {
-  const { resource } = await lettaGraph({
-    sizes: { projectConnections: 7, server: { workers: 2, poolSize: 20, maxOverflow: 4 } },
+describe("the databases", () => {
+  const inputsOf = ({ resource }: Graph<LettaExports>, name: string) =>
+    resource(name).inputs as unknown as DatabaseInputs;
+
+  test("of Letta and of the projects each log in with what follows from the seed", () => {
+    const { databases, ...rest } = inputsOf(graph, "databases-projects");
+    expect(databases).toEqual(
+      ["thoth", "notes"].map((name) => ({ name, logins: [{ role: name, password: passwordOf(name) }] })),
+    );
+    expect(rest).toMatchObject({
+      ...{ host: "127.0.0.1", port: 5432, container: "letta-postgres", extensions: ["vector", "uuid-ossp"] },
+      adminPassword: deriveCredentials("plain-credentials-seed", "letta", 1).adminPassword,
+    });
+    expect(inputsOf(graph, "database-letta").databases.map(({ name }) => name)).toEqual(["letta"]);
   });
-  expect(resource("database-letta").inputs.connectionLimit).toBe(2 * (20 + 4) + 5);
-  expect(resource("database-thoth").inputs.connectionLimit).toBe(7);
+
+  test("are stored without a password", () => {
+    for (const name of ["databases-projects", "database-letta"]) {
+      const { storedInputs } = graph.resource(name);
+      expect(storedInputs).toMatchObject({ adminPassword: "[secret]", databases: "[secret]" });
+    }
+  });
+
+  test("take the next role with another generation, and both while they overlap", async () => {
+    const credentials = { thoth: { generation: 2, overlap: true }, notes: { generation: 2 }, letta: { generation: 2 } };
+    const rotated = await lettaGraph({ projects: ["thoth", "notes"], credentials });
+    const { databases, adminPassword } = inputsOf(rotated, "databases-projects");
+    expect(databases).toEqual([
+      {
+        name: "thoth",
+        logins: [
+          { role: "thoth-b", password: passwordOf("thoth", 2) },
+          { role: "thoth", password: passwordOf("thoth") },
+        ],
+      },
+      { name: "notes", logins: [{ role: "notes-b", password: passwordOf("notes", 2) }] },
+    ]);
+    expect(adminPassword).toBe(deriveCredentials("plain-credentials-seed", "letta", 2).adminPassword);
+    const { databaseUrls, hostDatabaseUrls } = rotated.exports;
+    expect((await resolved(databaseUrls)).notes).toBe(
+      `postgresql://notes-b:${passwordOf("notes", 2)}@letta-postgres:5432/notes`,
+    );
+    expect(new URL((await resolved(hostDatabaseUrls)).letta ?? "").username).toBe("letta-b");
+  });
+
+  test("may take what the config grants: Letta what its pool may open, and as long as it needs", async () => {
+    const other = await lettaGraph({
+      sizes: {
+        ...{ projectConnections: 7, projectStatementSeconds: 11, projectIdleInTransactionSeconds: 12 },
+        server: { workers: 2, poolSize: 20, maxOverflow: 4 },
+      },
+    });
+    expect(inputsOf(other, "database-letta").limits).toEqual({
+      ...{ connections: 2 * (20 + 4) + 5, statementSeconds: 0, idleInTransactionSeconds: 0 },
+    });
+    expect(inputsOf(other, "databases-projects").limits).toEqual({
+      ...{ connections: 7, statementSeconds: 11, idleInTransactionSeconds: 12 },
+    });
+  });
 });
 
 test("environment of the config goes to the server, its secrets only into the file", async () => {
@@ -185,13 +250,15 @@ describe("order", () => {
     ["server-ready", ["server-container", "server-migration", "redis-ready"]],
     ["server-migration", ["database-letta"]],
     ["database-letta", ["postgres-ready"]],
-    ["database-thoth", ["postgres-ready"]],
-    ["nginx-ready", ["nginx-container", "server-ready"]],
+    ["databases-projects", ["postgres-ready"]],
+    ["nginx-ready", ["nginx-container", "server-ready", "nginx-projects"]],
+    ["nginx-projects", ["identities"]],
+    ["identities", ["server-ready"]],
     ["probe", ["postgres-ready", "redis-ready", "server-ready", "nginx-ready"]],
     ["network-clients", ["probe", "postgres-container", "redis-container", "server-container", "nginx-container"]],
     ["network-clients", ["backup-container", "backup-drill-container"]],
-    ["backup-container", ["postgres-ready", "database-letta", "database-thoth", "server-migration"]],
-    ["backup-drill-container", ["postgres-ready", "database-letta", "database-thoth", "server-migration"]],
+    ["backup-container", ["postgres-ready", "database-letta", "databases-projects", "server-migration"]],
+    ["backup-drill-container", ["postgres-ready", "database-letta", "databases-projects", "server-migration"]],
   ])("%s waits for %j", (name, expected) => {
     expect(graph.waitsFor(name)).toEqual(expect.arrayContaining(expected));
   });
@@ -204,7 +271,7 @@ describe("order", () => {
   });
 
   test("nothing that serves waits for the backup", () => {
-    for (const name of ["server-ready", "nginx-ready", "probe", "postgres-ready", "database-thoth"]) {
+    for (const name of ["server-ready", "nginx-ready", "probe", "postgres-ready", "databases-projects"]) {
       expect(graph.waitsFor(name).filter((other) => /^backup.*(container|ready)$/.test(other))).toEqual([]);
     }
   });
@@ -230,7 +297,15 @@ describe("outputs", () => {
     );
     const secret = secrecy.filter(([, isSecret]) => isSecret).map(([name]) => name);
     expect(secret.sort()).toEqual([
-      ...["backupSettings", "databaseUrls", "encryptionKeys", "hostDatabaseUrls", "recoveryKey", "serverPassword"],
+      ...[
+        "backupSettings",
+        "databaseUrls",
+        "encryptionKeys",
+        "hostDatabaseUrls",
+        "recoveryKey",
+        "serverPassword",
+        "tokens",
+      ],
     ]);
   });
 
@@ -239,7 +314,7 @@ describe("outputs", () => {
     const values = (await resolved(graph.exports)) as Record<string, unknown>;
     const { outputs, databaseUrl } = interpretLettaOutputs(values, "letta", "notes");
     expect(outputs).toEqual({
-      contractVersion: 1,
+      contractVersion: 2,
       healthUrls: { server: "http://127.0.0.1:8283/v1/health/", sse: "http://127.0.0.1:8284/nginx-health" },
       urls: { server: "http://127.0.0.1:8283", sse: "http://127.0.0.1:8284" },
       internalUrls: { server: "http://letta-server:8283", sse: "http://letta-nginx:8284" },
@@ -247,26 +322,23 @@ describe("outputs", () => {
       volumes: { postgres: "letta-postgres", data: "letta-data", home: "letta-home" },
       containers: [...["letta-postgres", "letta-backup", "letta-drill", "letta-redis", "letta-server", "letta-nginx"]],
       projects: ["thoth", "notes"],
+      users: { thoth: "user-of-thoth", notes: "user-of-notes" },
       images: "registry",
       schemaVersion: "revision-1",
     });
-    expect(await resolved(databaseUrl)).toBe(
-      "postgresql://notes:plain-database-notes-password@letta-postgres:5432/notes",
-    );
+    expect(await resolved(databaseUrl)).toBe(`postgresql://notes:${passwordOf("notes")}@letta-postgres:5432/notes`);
   });
 
   test("each project gets its own URL and key, Letta's own database only a URL for this host", async () => {
     const { databaseUrls, encryptionKeys, hostDatabaseUrls } = graph.exports;
     expect(Object.keys(await resolved(databaseUrls))).toEqual(["thoth", "notes"]);
+    const keyOf = (name: string) => deriveSecret("plain-credentials-seed", `${name}/encryption-key`, 32);
     expect(await resolved(encryptionKeys)).toEqual({
-      thoth: Buffer.from("plain-database-thoth-key").toString("base64url"),
-      notes: Buffer.from("plain-database-notes-key").toString("base64url"),
+      thoth: Buffer.from(keyOf("thoth")).toString("base64url"),
+      notes: Buffer.from(keyOf("notes")).toString("base64url"),
     });
-    expect(await resolved(hostDatabaseUrls)).toEqual({
-      letta: "postgresql://letta:plain-database-letta-password@127.0.0.1:5432/letta",
-      thoth: "postgresql://thoth:plain-database-thoth-password@127.0.0.1:5432/thoth",
-      notes: "postgresql://notes:plain-database-notes-password@127.0.0.1:5432/notes",
-    });
+    const urlOf = (name: string) => [name, `postgresql://${name}:${passwordOf(name)}@127.0.0.1:5432/${name}`];
+    expect(await resolved(hostDatabaseUrls)).toEqual(Object.fromEntries(["letta", "thoth", "notes"].map(urlOf)));
   });
 
   test("an IPv6 bind address gives URLs that a client can parse", async () => {
@@ -274,6 +346,34 @@ describe("outputs", () => {
     const urls = await resolved(exports.hostDatabaseUrls);
     expect(new URL(urls.thoth ?? "").host).toBe("[::1]:5432");
     expect(await resolved(exports.urls)).toEqual({ server: "http://[::1]:8283", sse: "http://[::1]:8284" });
+  });
+});
+
+describe("TLS", () => {
+  const ofTls = (tls: unknown) => lettaGraph({ tls });
+
+  test("is on another port of the container, so that containers beside it go on without", async () => {
+    const { exports, resource } = await ofTls("self-signed");
+    expect(resource("nginx-container").inputs.ports).toEqual([{ internal: 8443, external: 8284, ip: "127.0.0.1" }]);
+    const { urls, healthUrls, internalUrls, certificate } = exports;
+    expect([await resolved(urls), await resolved(healthUrls), await resolved(internalUrls)]).toMatchObject([
+      { sse: "https://127.0.0.1:8284" },
+      { sse: "https://127.0.0.1:8284/nginx-health" },
+      { sse: "http://letta-nginx:8284" },
+    ]);
+    expect(await resolved(certificate)).toBe("a certificate");
+  });
+
+  test("has its key in the volume's file alone, as a secret", async () => {
+    const { resources, resource } = await ofTls("self-signed");
+    expect(resource("nginx-tls").inputs.content).toBe("a certificateplain-tls-key");
+    expect(JSON.stringify(resources.map(({ storedInputs }) => storedInputs))).not.toContain("plain-tls-key");
+    expect(resource("nginx-certificate").options.additionalSecretOutputs).toEqual(["key"]);
+  });
+
+  test("says which file of a certificate cannot be read", async () => {
+    const missing = ofTls({ certificateFile: "/nowhere/tls.crt", keyFile: "/nowhere/tls.key" });
+    await expect(missing).rejects.toThrow("tls.certificateFile /nowhere/tls.crt cannot be read");
   });
 });
 
@@ -287,7 +387,7 @@ test("a first preview, in which no id is known yet, runs to its end", async () =
 test("a prefix names every Docker thing, so that a second stack lives beside the first", async () => {
   const { resources } = await lettaGraph({ prefix: "try" });
   const dockerNames = resources.filter(({ type }) => type.startsWith("docker:")).map(({ inputs }) => inputs.name);
-  expect(dockerNames).toHaveLength(13);
+  expect(dockerNames).toHaveLength(17);
   for (const name of dockerNames) expect(name).toMatch(/^try-/);
 });
 

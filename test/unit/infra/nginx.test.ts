@@ -8,6 +8,7 @@ const render = (settings: Partial<Parameters<typeof renderNginxConfig>[0]> = {})
     listenPort: 8284,
     allowedOrigins: ["http://localhost"],
     maxRequestMiB: 100,
+    limits: { requestsPerSecond: 50, burst: 100, connections: 64, runs: 8 },
     ...settings,
   });
 
@@ -124,12 +125,10 @@ describe("the server", () => {
   });
 
   test("sends one set of CORS headers: those it adds are those it hides of Letta's", () => {
-    const location = block(render(), "location /");
+    const config = render();
     const namesAfter = (directive: string) =>
-      new Set(
-        [...location.matchAll(new RegExp(`${directive} (Access-Control-\\S+?);? `, "g"))].map(([, name]) => name),
-      );
-    const hidden = new Set([...location.matchAll(/proxy_hide_header (\S+);/g)].map(([, name]) => name));
+      new Set([...config.matchAll(new RegExp(`${directive} (Access-Control-\\S+?);? `, "g"))].map(([, name]) => name));
+    const hidden = new Set([...config.matchAll(/proxy_hide_header (\S+);/g)].map(([, name]) => name));
     expect([...namesAfter("add_header")].filter((name) => !hidden.has(name))).toEqual([]);
     expect(namesAfter("add_header").size).toBe(6);
   });
@@ -190,16 +189,17 @@ describe("while it is drained", () => {
   });
 
   test("tells the refused when to ask again, also a page of another origin", () => {
-    const answer = block(render(), "if ($refused)");
-    expect(answer).toContain("return 503");
-    expect(answer).toContain("add_header Retry-After 15 always;");
-    expect(answer).toContain("add_header Access-Control-Allow-Origin $cors_origin always;");
+    expect(block(render(), "if ($refused)")).toContain("return 503;");
+    expect(block(render(), "location @refused_503")).toContain("set $retry_after 15;");
+    // Not in that location: one header of its own would take its server's away.
+    expect(block(render(), "location @refused_503")).not.toContain("add_header");
+    expect(block(render(), "server")).toContain("add_header Access-Control-Allow-Origin $cors_origin always;");
   });
 
-  test("looks for its flags at each request, and lets the operator pass", () => {
+  test("looks for its flags at each request, and lets the probe pass", () => {
     const server = block(render(), "server");
     const order = ["set $refused $begins_work;", "if (!-f /tmp/letta-drain)", "if (-f /tmp/letta-closed)"];
-    const places = [...order, "if ($http_x_thoth_letta_operator)"].map((text) => server.indexOf(text));
+    const places = [...order, 'if ($project = "letta-probe")'].map((text) => server.indexOf(text));
     expect(places).not.toContain(-1);
     expect(places).toEqual([...places].sort((first, second) => first - second));
   });

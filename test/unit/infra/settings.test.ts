@@ -60,6 +60,10 @@ describe("Postgres", () => {
       "-c shared_buffers=512MB",
       "-c password_encryption=scram-sha-256",
       "-c unix_socket_directories=/var/run/postgresql,/var/lib/postgresql/data/run",
+      ...["-c hba_file=/etc/thoth-letta/pg_hba.conf", "-c ident_file=/etc/thoth-letta/pg_ident.conf", "-c ssl=on"],
+      "-c ssl_cert_file=/var/lib/postgresql/data/tls/server.pem",
+      "-c ssl_key_file=/var/lib/postgresql/data/tls/server.pem",
+      "-c ssl_min_protocol_version=TLSv1.2",
       "-c log_checkpoints=off",
       "-c wal_level=replica",
       "-c archive_mode=off",
@@ -111,6 +115,7 @@ describe("Postgres", () => {
 
 test("Redis keeps what it was told, and when it is full says so rather than forgetting locks", () => {
   expect(pairs(redisSettings(config({ sizes: { redis: { maxMemoryMiB: 100, memoryMiB: 128 } } })))).toEqual([
+    "--aclfile /run/credentials/users.acl",
     "--appendonly yes",
     "--appendfsync everysec",
     "--maxmemory 100mb",

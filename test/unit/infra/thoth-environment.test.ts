@@ -19,11 +19,11 @@ test("settings and home are in the vault, so that they outlive the container", (
 });
 
 describe("secrets", () => {
-  const letta = { serverPassword: "password", databaseUrl: "postgresql://x", encryptionKey: "key" };
+  const letta = { token: "password", databaseUrl: "postgresql://x", encryptionKey: "key" };
 
   const nothing = { file: {}, config: {}, setInTheOpen: [] };
 
-  test("Letta's password has all four names, and the rest its own", () => {
+  test("the project's token has all four names of Letta's password, and the rest its own", () => {
     expect(thothSecrets(letta, "token", nothing)).toEqual({
       DATABASE_URL: "postgresql://x",
       WORKFLOW_ENCRYPTION_KEY: "key",
@@ -48,7 +48,7 @@ describe("secrets", () => {
 });
 
 describe("an operator's variable that the stack sets too", () => {
-  const letta = { serverPassword: "password", databaseUrl: "postgresql://x", encryptionKey: "key" };
+  const letta = { token: "password", databaseUrl: "postgresql://x", encryptionKey: "key" };
   const file = { DATABASE_URL: "postgresql://elsewhere", THOTH_LETTA_URL: "http://elsewhere", OTHER: "o" };
 
   test("does not count when it is in the env file", () => {

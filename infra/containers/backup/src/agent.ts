@@ -74,7 +74,7 @@ export class Agent {
 
   async beat(): Promise<void> {
     try {
-      this.#lossSeconds = await this.#heartbeats.beat();
+      this.#lossSeconds = await this.#heartbeats.beat(this.#backups.at(-1)?.stoppedAt);
       this.#postgresProblem = null;
     } catch (error) {
       this.#postgresProblem = (error as Error).message;

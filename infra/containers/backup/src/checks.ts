@@ -47,7 +47,8 @@ export async function countRows(socket?: string): Promise<RowCounts> {
 export async function countDatabase(database: string, socket?: string): Promise<Record<string, number>> {
   return withPostgres(
     async (client) => {
-      await client.query("set statement_timeout = '60s'");
+      // A project's database may have a search path with functions of the project's in it, for a superuser to run.
+      await client.query("set statement_timeout = '60s'; set search_path = pg_catalog");
       const { rows } = await client.query<{ name: string }>(
         `select format('%I.%I', schemaname, tablename) as name from pg_tables
          where schemaname not in ('pg_catalog', 'information_schema', 'backup') order by 1`,

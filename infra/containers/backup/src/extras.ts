@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { paths } from "./paths.ts";
+import { ownDatabases } from "./postgres.ts";
 import type { Settings } from "./settings.ts";
 import { stamp } from "./stamp.ts";
 import type { EncryptedStore } from "./store.ts";
@@ -22,10 +23,13 @@ export async function escrowKeys(store: EncryptedStore, keys: Settings["keys"]):
   await store.put(keysFile, [["cat", [], { input: text }]]);
 }
 
-/** Dumps every database as `pg_restore` takes it: readable by other versions of Postgres, and table by table. */
-export async function dumpDatabases(store: EncryptedStore, { databases, retention }: Settings): Promise<Dump[]> {
+/**
+ * Dumps every database that is Letta's or a project's, as `pg_restore` takes it: readable by other versions of Postgres, and
+ * table by table. Postgres itself tells which there are: a project that is added is no reason for another start.
+ */
+export async function dumpDatabases(store: EncryptedStore, { retention }: Settings): Promise<Dump[]> {
   const dumps: Dump[] = [];
-  for (const database of databases) {
+  for (const database of await ownDatabases()) {
     const args = ["--format=custom", "--host", paths.socket, "--username=postgres", "--dbname", database];
     const bytes = await store.put(`dumps/${database}/${stamp()}.dump`, [["pg_dump", args]]);
     dumps.push({ database, bytes });

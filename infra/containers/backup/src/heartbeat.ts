@@ -52,15 +52,16 @@ export class Heartbeats {
   /**
    * One turn: writes a heartbeat when there is a reason to, and looks which ones are archived by now.
    *
+   * @param backedUpAt when the newest backup ended, ISO 8601
    * @returns age of the oldest write that would be lost if the database were lost now, in seconds, 0 without any; null
    *   while nothing can be restored
    */
-  async beat(now = Date.now()): Promise<number | null> {
+  async beat(backedUpAt: string | undefined, now = Date.now()): Promise<number | null> {
     return withPostgres(async (client) => {
       const isFirst = !this.#isPrepared;
       if (isFirst) await this.#prepare(client);
       const activity = await rowsWritten(client);
-      const isDue = this.#isDue(activity, now);
+      const isDue = this.#isDue(activity, backedUpAt, now);
       if (isDue) await this.#write(client, activity, now);
       const hasNews = await this.#look(client);
       // An idle machine is not to write to its disk at each turn.
@@ -78,13 +79,20 @@ export class Heartbeats {
     this.#isPrepared = true;
   }
 
-  #isDue(activity: string, now: number): boolean {
+  #isDue(activity: string, backedUpAt: string | undefined, now: number): boolean {
     const last = this.#beats.at(-1);
     if (last === undefined || last.activity !== activity) return true;
     // The last state before an idle time gets a restore point, or no rehearsal would reach it.
     const hasPoint = this.#beats.some((beat) => beat.point !== undefined && beat.activity === activity);
-    if (!hasPoint && this.#mayMakePoint(now)) return true;
+    if ((!hasPoint || this.#isBehindPoints(backedUpAt, now)) && this.#mayMakePoint(now)) return true;
     return now - Date.parse(last.at) > idleSeconds * 1000;
+  }
+
+  /** Is a backup newer than all restore points? A rehearsal needs one behind it; their names have whole seconds. */
+  #isBehindPoints(backedUpAt: string | undefined, now: number): boolean {
+    if (backedUpAt === undefined) return false;
+    const ended = Date.parse(backedUpAt) + 1000;
+    return now > ended && !this.#beats.some(({ point, at }) => point !== undefined && Date.parse(at) > ended);
   }
 
   #mayMakePoint(now: number): boolean {

@@ -35,3 +35,13 @@ export async function databaseNames(socket: string = paths.socket): Promise<stri
     { socket },
   );
 }
+
+/** Names of Letta's and the projects' databases, which the roles of the same names own; copies of them have other names. */
+export async function ownDatabases(): Promise<string[]> {
+  return withPostgres(async (client) => {
+    const { rows } = await client.query<{ datname: string }>(
+      "select datname from pg_database where datallowconn and datname = pg_get_userbyid(datdba) and datname <> 'postgres' order by 1",
+    );
+    return rows.map(({ datname }) => datname);
+  });
+}

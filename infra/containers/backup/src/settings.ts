@@ -67,8 +67,6 @@ export const settingsSchema = z.strictObject({
   recoveryKey: z.string().min(20),
   /** Name of the letta stack. */
   stack: z.string(),
-  /** Letta's database and those of the projects. */
-  databases: z.array(z.string()),
   schedule: scheduleSchema,
   retention: retentionSchema,
   /** Longest time between a write and its archive, in seconds. */

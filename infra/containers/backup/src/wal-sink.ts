@@ -96,13 +96,16 @@ export async function isStreaming(): Promise<boolean> {
   });
 }
 
-/** For an engine that needs no sink: a slot that nobody reads would keep WAL on Postgres' disk, and commits would wait. */
+/**
+ * For an engine that needs no sink: a slot that nobody reads would keep WAL on Postgres' disk, and commits would wait.
+ *
+ * @throws while Postgres has not yet noticed that the last reader is gone
+ */
 export async function removeSink(): Promise<void> {
   await withPostgres(async (client) => {
-    await client.query(
-      "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1 and not active",
-      [sinkName],
-    );
     if (await isHeld(client)) await release(client);
+    await client.query("select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1", [
+      sinkName,
+    ]);
   });
 }

@@ -41,6 +41,7 @@ const schema = z.object({
     protocol: /^postgres(ql)?$/,
     error: "must be a URL like postgresql://user:password@host:5432/name",
   }),
+  databaseAuthority: absolutePath.optional(),
   lettaUrl: httpUrl.optional(),
   lettaToken: z.string().optional(),
   mcpUrl: httpUrl.optional(),
@@ -69,6 +70,8 @@ type Field = keyof z.infer<typeof schema>;
 /** Which environment names may set a field: the first one is the one to use in a message. */
 const NAMES: Readonly<Record<Field, readonly string[]>> = {
   databaseUrl: ["DATABASE_URL"],
+  // As libpq, and so Python's drivers have it.
+  databaseAuthority: ["PGSSLROOTCERT"],
   lettaUrl: LETTA_URL_NAMES,
   lettaToken: LETTA_TOKEN_NAMES,
   mcpUrl: ["THOTH_MCP_URL"],

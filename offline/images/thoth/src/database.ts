@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import pg from "pg";
 import { describeError } from "./errors.ts";
 import type { Log } from "./log.ts";
@@ -26,10 +27,12 @@ export class Database {
   readonly #log: Log;
   #isPrepared = false;
 
-  constructor(url: string, log: Log) {
+  /** @param authority file of the authority that the server's certificate is of; without one any certificate will do */
+  constructor(url: string, authority: string | undefined, log: Log) {
     this.#log = log;
     this.#pool = new pg.Pool({
       connectionString: url,
+      ssl: authority === undefined ? { rejectUnauthorized: false } : { ca: readFileSync(authority, "utf8") },
       application_name: "thoth-stand-in",
       max: 5,
       connectionTimeoutMillis: 2000,

@@ -22,7 +22,7 @@ const SETUPS: Readonly<Record<Role, () => Promise<RoleSetup>>> = {
 async function run(role: Role, config: Config, stop: AbortController): Promise<void> {
   const setUp = await SETUPS[role]();
   const { server, health } = createServer(role, config);
-  const database = new Database(config.databaseUrl, server.log);
+  const database = new Database(config.databaseUrl, config.databaseAuthority, server.log);
   health.dependsOn("database", () => database.ping());
   const work = setUp({ config, server, health, database, papers: new Papers(database), log: server.log });
   const host = role === "mcp" ? config.mcpHost : "0.0.0.0";

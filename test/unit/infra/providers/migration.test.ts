@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { readOnlyRoot, runOnce } from "../../../../infra/lib/docker.ts";
 import { UserError } from "../../../../infra/lib/errors.ts";
 import provider from "../../../../infra/providers/migration.ts";
 import { engineDown } from "../../../support/container-state.ts";
@@ -14,6 +15,7 @@ const inputs = {
   host: "127.0.0.1",
   port: 1,
   database: "letta",
+  user: "letta",
   password: "plain-password",
 };
 const script = readFileSync(new URL("../../../../infra/containers/letta/migrate.py", import.meta.url), "utf8");
@@ -27,8 +29,8 @@ test("runs the script in the server's image on the stack's network, and keeps th
   });
   expect(docker.calls()).toEqual([
     "rm --force letta-server-migration",
-    "run --rm --interactive --name letta-server-migration --network letta-network --entrypoint python3 letta:1 " +
-      `-c ${script}`,
+    `${[...runOnce(), ...readOnlyRoot].join(" ")} --name letta-server-migration --network letta-network ` +
+      `--env HOME=/tmp --entrypoint python3 letta:1 -c ${script}`,
   ]);
 });
 

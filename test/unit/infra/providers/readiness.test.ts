@@ -4,7 +4,7 @@ import provider from "../../../../infra/providers/readiness.ts";
 import { engineDown, inspected, notThere } from "../../../support/container-state.ts";
 import { fakeDocker } from "../../../support/fake-docker.ts";
 
-const inputs = { container: "a-container", containerId: "id-1", timeoutSeconds: 10 };
+const inputs = { container: "a-container", containerId: "id-1", timeoutSeconds: 10, processes: 100 };
 const diff = (news = inputs) => provider.diff?.("a-container", inputs, news);
 const passes = { exitCode: 0 };
 const fails = { exitCode: 1, stderr: "connection refused\n" };

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { UserError } from "../../../../infra/lib/errors.ts";
 import { restartLetta } from "../../../../scripts/commands/letta/restart.ts";
 import { startLetta } from "../../../../scripts/commands/letta/start.ts";
@@ -14,17 +14,6 @@ import {
   pulumiAnswers,
   temporaryBackend,
 } from "../../../support/fake-stacks.ts";
-
-/** Sessions of a project's role, as Postgres counts them. */
-const postgres = vi.hoisted(() => ({ sessions: 0 }));
-vi.mock("../../../../infra/lib/postgres.ts", () => ({
-  withPostgres: (_url: string, work: (client: object) => unknown) =>
-    work({ query: async () => ({ rows: [{ count: postgres.sessions }] }) }),
-}));
-
-beforeEach(() => {
-  postgres.sessions = 0;
-});
 
 const checks = ["docker version --format {{.Server.Version}}", "pulumi stack ls --json"];
 const repairs = [
@@ -84,6 +73,8 @@ describe("letta stop", () => {
     "container inspect web": inspected({}, { labels: { "com.docker.compose.project": "shop" } }),
   });
 
+  const sessionsOf = (...roles: string[]) => ({ "exec -i letta-postgres psql": { stdout: `${roles.join("\n")}\n` } });
+
   test("stops the containers one after the other, clients first", async () => {
     const programs = fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers() });
     const deps = fakeDeps();
@@ -107,8 +98,11 @@ describe("letta stop", () => {
   });
 
   test("refuses while others are connected, and names each of them", async () => {
-    postgres.sessions = 2;
-    const programs = fakePrograms({ docker: busy, pulumi: pulumiAnswers() });
+    // Either of the project's roles counts; Letta's own and others' do not.
+    const programs = fakePrograms({
+      docker: { ...busy, ...sessionsOf("thoth", "letta", "thoth-b", "postgres") },
+      pulumi: pulumiAnswers(),
+    });
     const deps = fakeDeps();
     expect(await stopLetta({ stack: "letta", yes: false }, deps)).toBe(1);
     expect(deps.printed).toEqual([
@@ -123,8 +117,7 @@ describe("letta stop", () => {
   });
 
   test("refuses for one session without a container on the network", async () => {
-    postgres.sessions = 1;
-    fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers() });
+    fakePrograms({ docker: dockerAnswers(sessionsOf("thoth")), pulumi: pulumiAnswers() });
     const deps = fakeDeps();
     expect(await stopLetta({ stack: "letta", yes: false }, deps)).toBe(1);
     expect(deps.printed[1]).toBe("  project thoth: 1 Postgres session");

@@ -4,7 +4,7 @@ import { oneOff, readBackupStack, reading } from "../../../../scripts/lib/agent-
 import { inspected, notThere } from "../../../support/container-state.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
 import { type FakeAnswers, fakePrograms } from "../../../support/fake-programs.ts";
-import { dockerAnswers, lettaOutputs, pulumiAnswers } from "../../../support/fake-stacks.ts";
+import { agentRun, dockerAnswers, lettaOutputs, pulumiAnswers } from "../../../support/fake-stacks.ts";
 
 const outputsOf = (outputs: object): FakeAnswers => ({
   "stack output --json --show-secrets --stack letta": { stdout: JSON.stringify(outputs) },
@@ -57,7 +57,7 @@ test("a container for one job has no network, no log, and nothing secret in its 
     input: "more",
   });
   expect(call.docker.join(" ")).toBe(
-    "run --rm -i --network none --log-driver none --name letta-restore --label thoth-letta.prefix=letta " +
+    `${agentRun} --network none --log-driver none --name letta-restore --label thoth-letta.prefix=letta ` +
       "--volume letta-backup:/var/lib/backup:ro --volume new:/var/lib/postgresql/data " +
       "--entrypoint backup image:1 --settings - restore --target latest",
   );
@@ -71,8 +71,8 @@ test("only who says so writes to the repository", () => {
 
 test.each([
   ["runs", inspected(), "exec letta-backup backup list"],
-  ["is stopped", inspected({ Status: "exited" }), "run --rm -i"],
-  ["is gone", notThere, "run --rm -i"],
+  ["is stopped", inspected({ Status: "exited" }), agentRun],
+  ["is gone", notThere, agentRun],
 ])("what only reads asks the serving container when it %s", async (_how, state, start) => {
   fakePrograms({ docker: { "container inspect letta-backup": state } });
   const containers = { postgres: "letta-postgres", backup: "letta-backup", drill: "letta-drill" };

@@ -2,9 +2,9 @@ import { BackupError } from "../errors.ts";
 import { progressOf, type Report } from "../events.ts";
 import { paths } from "../paths.ts";
 import { archiveHistories, writeRecovery } from "../recovery.ts";
-import { failure, output, run } from "../run.ts";
+import { failure, output, type RunResult, run } from "../run.ts";
 import type { Settings } from "../settings.ts";
-import { removeArchived, restoreCommand, sinkFiles, sinkName, WalSink } from "../wal-sink.ts";
+import { removeArchived, removeSink, restoreCommand, sinkFiles, sinkName, WalSink } from "../wal-sink.ts";
 import type { BackupRecord, BackupType, Engine, Fetched, Pace, RestoreTarget } from "./engine.ts";
 import { choose, type Info, parseInfo, parseProgress, parseTimelines, parseVerify } from "./pgbackrest-output.ts";
 
@@ -32,7 +32,8 @@ export function pgbackrestEngine(settings: Settings): Engine {
       // Idempotent; after a major upgrade of Postgres it refuses, and says what to do.
       await pgbackrest(["stanza-create"]);
       await archiveHistories();
-      sink?.start();
+      if (sink === undefined) await removeSink();
+      else sink.start();
     },
     async stop() {
       await sink?.stop();
@@ -57,8 +58,7 @@ export function pgbackrestEngine(settings: Settings): Engine {
     },
     fetch: (target, cluster, options, report) => fetch(target, cluster, { ...options, env, info }, report),
     async prepareRejoin(cluster) {
-      const restore_command = restoreCommand("pgbackrest archive-get %f %p");
-      await writeRecovery(cluster, { restore_command, recovery_target_timeline: "current" });
+      await writeRecovery(cluster, { restore_command: walFor(cluster), recovery_target_timeline: "current" });
       return env;
     },
   };
@@ -141,7 +141,7 @@ async function fetch(
     ],
     ...targetArguments(target, timeline),
     // What Postgres had not archived when it was lost may have been streamed.
-    ...(hasSink ? [`--recovery-option=restore_command=${restoreCommand("pgbackrest archive-get %f %p")}`] : []),
+    ...(hasSink ? [`--recovery-option=restore_command=${walFor(cluster)}`] : []),
     // Other databases become empty files of the right size.
     ...(only === undefined ? [] : [`--db-include=${only}`]),
   ];
@@ -150,8 +150,28 @@ async function fetch(
     if (percent !== undefined) progress((backup.databaseBytes * percent) / 100);
   };
   const result = await run("pgbackrest", args, { env, onLine });
-  if (result.exitCode !== 0) throw failure("pgbackrest restore", { ...result, lastLines: problems(result.lastLines) });
+  if (result.exitCode !== 0) throw restoreFailure(backup, { ...result, lastLines: problems(result.lastLines) });
   return { label: backup.label, bytes: backup.databaseBytes, env, newestSegment };
+}
+
+/**
+ * pgBackRest's exit codes (its `build/error/error.yaml`) for a file that is not what was written: a byte that is another
+ * breaks the checksum, or the frame that zstd reads, whichever it meets first.
+ */
+const damaged = { checksum: 26, format: 29 };
+
+function restoreFailure({ label }: BackupRecord, result: Pick<RunResult, "exitCode" | "lastLines">): BackupError {
+  const error = failure("pgbackrest restore", result);
+  if (!Object.values(damaged).includes(result.exitCode)) return error;
+  return new BackupError(`backup ${label} is damaged: ${error.message}`, "make backup TYPE=full");
+}
+
+/**
+ * The restore_command of a cluster that may need WAL of the sink. Its place is said: pgBackRest looks for the usual one, which
+ * a rehearsal has not, and then ends with an error that ends the recovery too.
+ */
+function walFor(cluster: string): string {
+  return restoreCommand(`pgbackrest --pg1-path=${cluster} archive-get %f %p`);
 }
 
 /** @throws BackupError always: no backup ends before the target */

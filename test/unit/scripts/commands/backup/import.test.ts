@@ -7,7 +7,7 @@ import { type Manifest, readManifest, readme, sha256 } from "../../../../../scri
 import { readConfigFile } from "../../../../../scripts/lib/stack-file.ts";
 import { backedUpStack, restored } from "../../../../support/fake-backups.ts";
 import type { FakeAnswers } from "../../../../support/fake-programs.ts";
-import { agentResult } from "../../../../support/fake-stacks.ts";
+import { agentResult, agentRun } from "../../../../support/fake-stacks.ts";
 import { temporaryFiles } from "../../../../support/temporary.ts";
 
 const urn = (type: string, name: string, stack = "old") => `urn:pulumi:${stack}::thoth-letta::${type}::${name}`;
@@ -31,7 +31,7 @@ const state = {
       resource("docker:index/volume:Volume", "postgres-volume", {
         parent: urn("thoth-letta:letta:Postgres", "postgres"),
       }),
-      resource("random:index/randomPassword:RandomPassword", "postgres-admin-password", {
+      resource("random:index/randomPassword:RandomPassword", "postgres-secret", {
         parent: urn("thoth-letta:letta:Postgres", "postgres"),
         provider: `${provider}::0123`,
         dependencies: [urn("docker:index/volume:Volume", "postgres-volume")],
@@ -48,7 +48,7 @@ test("of a state the generated secrets are taken, what they are children of, and
     urn("pulumi:pulumi:Stack", "thoth-letta-new", "new"),
     urn("pulumi:providers:random", "default_4_21_2", "new"),
     urn("thoth-letta:letta:Postgres", "postgres", "new"),
-    urn("random:index/randomPassword:RandomPassword", "postgres-admin-password", "new"),
+    urn("random:index/randomPassword:RandomPassword", "postgres-secret", "new"),
   ]);
   expect(deployment.resources?.at(-1)).toMatchObject({
     parent: urn("thoth-letta:letta:Postgres", "postgres", "new"),
@@ -95,12 +95,12 @@ async function newStack(
     docker: {
       ...docker,
       "volume inspect": { exitCode: 1 },
-      "run --rm -i --network none --log-driver none --name letta-import": agentResult({
+      [`${agentRun} --network none --log-driver none --name letta-import`]: agentResult({
         engine: "pgbackrest",
         backups: [],
       }),
-      "run --rm -i --network none --log-driver none --name letta-restore": agentResult(restored),
-      "run --rm -i --network none --log-driver none --name letta-files": [
+      [`${agentRun} --network none --log-driver none --name letta-restore`]: agentResult(restored),
+      [`${agentRun} --network none --log-driver none --name letta-files`]: [
         agentResult([
           { name: "letta-home/1.tar.zst" },
           { name: "letta-home/2.tar.zst" },
@@ -110,7 +110,7 @@ async function newStack(
         { stdout: JSON.stringify(config), stderr: agentResult({}).stdout ?? "" },
         { stdout: JSON.stringify(state), stderr: agentResult({}).stdout ?? "" },
       ],
-      "run --rm -i --network none --volume letta-home:/target": {},
+      [`${agentRun} --network none --volume letta-home:/target`]: {},
       ...docker,
     },
     pulumi: {
@@ -156,10 +156,12 @@ describe("backup import", () => {
     const open = { "thoth-letta:backup": { objectValue: { offsite } } };
     const { programs, deps, options } = await newStack(
       {
-        "run --rm -i --add-host host.docker.internal:host-gateway --log-driver none --name letta-import": agentResult({
-          engine: "core",
-          backups: [],
-        }),
+        [`${agentRun} --add-host host.docker.internal:host-gateway --log-driver none --name letta-import`]: agentResult(
+          {
+            engine: "core",
+            backups: [],
+          },
+        ),
       },
       { "config --json --show-secrets": { stdout: JSON.stringify(open) } },
       {},
@@ -212,7 +214,7 @@ describe("backup import", () => {
 
   test("that fails takes away the volumes it made", async () => {
     const failed = { exitCode: 1, stdout: '{"event":"error","problem":"another key"}\n' };
-    const importing = "run --rm -i --network none --log-driver none --name letta-import";
+    const importing = `${agentRun} --network none --log-driver none --name letta-import`;
     const { programs, deps, options } = await newStack({ [importing]: failed });
     await expect(importBackups(options, deps)).rejects.toThrow("another key");
     const removed = programs.calls().filter((call) => call.startsWith("docker volume rm"));

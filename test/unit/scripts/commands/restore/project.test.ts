@@ -10,12 +10,12 @@ import { readOperation } from "../../../../../scripts/lib/operation.ts";
 import { writeWholeJson } from "../../../../../scripts/lib/whole-file.ts";
 import { backedUpStack, restored } from "../../../../support/fake-backups.ts";
 import type { FakeAnswers } from "../../../../support/fake-programs.ts";
-import { agentResult } from "../../../../support/fake-stacks.ts";
+import { agentResult, agentRun } from "../../../../support/fake-stacks.ts";
 
 const options = { stack: "letta", yes: true, dryRun: false, project: "thoth", name: "good" };
 const psql = "exec -i letta-postgres psql";
-const restoring = "run --rm -i --network none --log-driver none --name letta-restore";
-const extracting = "run --rm -i --network none --log-driver none --name letta-extract";
+const restoring = `${agentRun} --network none --log-driver none --name letta-restore`;
+const extracting = `${agentRun} --network none --log-driver none --name letta-extract`;
 
 /** A stack on whose Postgres every query has these rows. */
 function stackWith(rows: string, docker: FakeAnswers = {}) {

@@ -14,12 +14,12 @@ import { readConfigFile } from "../../../../../scripts/lib/stack-file.ts";
 import { writeWholeJson } from "../../../../../scripts/lib/whole-file.ts";
 import { inspected } from "../../../../support/container-state.ts";
 import { backedUpStack, restored, stateWith } from "../../../../support/fake-backups.ts";
-import { agentResult } from "../../../../support/fake-stacks.ts";
+import { agentResult, agentRun } from "../../../../support/fake-stacks.ts";
 
 const options = { stack: "letta", yes: true, dryRun: false };
 const toGood = { ...options, name: "good" };
 const changes =
-  /^(run --rm -i .*--settings - .*|stop .*|volume create|volume rm|exec letta-backup backup (point|now)|state unprotect|up)/;
+  /^(run .*--settings - .*|stop .*|volume create|volume rm|exec letta-backup backup (point|now)|state unprotect|up)/;
 /** What changes something, each in a few words. */
 const steps = (calls: readonly string[]) =>
   calls.flatMap((call) => {
@@ -83,7 +83,9 @@ describe("restore of the whole server", () => {
 
   test("works when the backups' container is gone as well", async () => {
     const down = { "exec -i letta-postgres psql": { exitCode: 1 } };
-    const listing = { "run --rm -i --network none --log-driver none --name letta-agent": agentResult({ backups: [] }) };
+    const listing = {
+      [`${agentRun} --network none --log-driver none --name letta-agent`]: agentResult({ backups: [] }),
+    };
     const { deps } = backedUpStack({
       docker: { ...down, ...listing, "container inspect letta-backup": inspected({ Status: "exited" }) },
     });
@@ -121,7 +123,7 @@ describe("restore of the whole server", () => {
       "what was restored is not sound: amcheck",
     ],
   ])("that %s fails leaves all as it was", async (_what, answer, problem) => {
-    const { programs, deps } = backedUpStack({ docker: { "run --rm -i": answer } });
+    const { programs, deps } = backedUpStack({ docker: { [agentRun]: answer } });
     await expect(restoreServer(toGood, deps)).rejects.toThrow(problem);
     expect(steps(programs.calls()).slice(-2)).toEqual(["volume rm", "up"]);
     expect(volumeOf(deps)).toBeUndefined();

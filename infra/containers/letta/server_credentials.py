@@ -1,0 +1,144 @@
+"""What Letta's server logs in with and what its clients show it: a file that is read again whenever it has changed.
+
+So neither the environment, which every library reads and `docker inspect` shows, nor `~/.letta` has a password, and a
+rotation restarts nothing.
+"""
+
+import hmac
+import json
+import os
+import secrets
+import sys
+
+PATH = "/run/credentials/letta.json"
+
+
+class NoCredentials(Exception):
+    """The file is not there, or is not what it has to be: nobody is let in, and nothing is logged in to."""
+
+
+class CredentialsFile:
+    """{"serverPasswords": [...], "database": {"user", "password"}, "redis": {"username", "password"}}"""
+
+    def __init__(self, path: str):
+        self.path = path
+        self.stamp = None
+        self.content = {}
+        self.reported = None
+
+    def read(self) -> dict:
+        try:
+            stat = os.stat(self.path)
+            # It is replaced by another file, never written over, so one that is seen is whole.
+            stamp = (stat.st_ino, stat.st_mtime_ns)
+            if stamp != self.stamp:
+                with open(self.path) as file:
+                    self.content = checked(json.load(file))
+                self.stamp = stamp
+        except OSError as error:
+            raise NoCredentials(f"{self.path}: {error.strerror}") from None
+        except ValueError as error:
+            raise NoCredentials(f"{self.path} is malformed: {error}") from None
+        self.reported = None
+        return self.content
+
+    def accepts(self, given: str) -> bool:
+        try:
+            known = self.read()["serverPasswords"]
+        except NoCredentials as problem:
+            self.report(str(problem))
+            return False
+        # A list, not a generator: the time tells not even which of them it was.
+        return any([hmac.compare_digest(given.encode(), password.encode()) for password in known])
+
+    def report(self, problem: str) -> None:
+        """Says it once, not with each request."""
+        if problem != self.reported:
+            print(f"REFUSED: every request, since {problem}", flush=True)
+        self.reported = problem
+
+
+def checked(content) -> dict:
+    """What was read, if it is all there. An empty password would let in who gives none."""
+    wanted = {"database": ("user", "password"), "redis": ("username", "password")}
+    texts = content.get("serverPasswords") if isinstance(content, dict) else None
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text for text in texts):
+        raise ValueError("serverPasswords must be a list of passwords")
+    for name, keys in wanted.items():
+        login = content.get(name)
+        if not isinstance(login, dict) or not all(isinstance(login.get(key), str) and login[key] for key in keys):
+            raise ValueError(f"{name} must have {' and '.join(keys)}")
+    return {**content, "database": {key: content["database"][key] for key in wanted["database"]}}
+
+
+credentials = CredentialsFile(PATH)
+
+
+def log_in_to_postgres() -> None:
+    """Gives each new connection the file's user; SQLAlchemy looks `asyncpg.connect` up each time."""
+    import asyncpg
+
+    connect = asyncpg.connect
+    asyncpg.connect = lambda *args, **options: connect(*args, **{**options, **credentials.read()["database"]})
+
+
+def log_in_to_redis() -> None:
+    """Gives each new connection the file's user: Letta makes its pool without one."""
+    from redis.asyncio.connection import ConnectionPool
+    from redis.credentials import CredentialProvider
+
+    class FileCredentials(CredentialProvider):
+        def get_credentials(self) -> tuple[str, str]:
+            redis = credentials.read()["redis"]
+            return redis["username"], redis["password"]
+
+        async def get_credentials_async(self) -> tuple[str, str]:
+            return self.get_credentials()
+
+    initialise = ConnectionPool.__init__
+
+    def with_credentials(self, *args, **options):
+        initialise(self, *args, **{**options, "credential_provider": FileCredentials()})
+
+    ConnectionPool.__init__ = with_credentials
+
+
+def ask_clients_for_password() -> None:
+    """Lets clients in with any password of the file.
+
+    Letta makes one up where its environment has none, and prints it. Nobody is let in by that one.
+    """
+    from letta.server.rest_api.middleware.check_password import CheckPasswordMiddleware
+
+    initialise, dispatch = CheckPasswordMiddleware.__init__, CheckPasswordMiddleware.dispatch
+
+    def with_unknown_password(self, app, password):
+        initialise(self, app, password=secrets.token_urlsafe(32))
+
+    async def with_passwords_of_file(self, request, call_next):
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        bare_scheme, _, bare = request.headers.get("X-BARE-PASSWORD", "").partition(" ")
+        if (scheme == "Bearer" and credentials.accepts(given)) or (bare_scheme == "password" and credentials.accepts(bare)):
+            return await call_next(request)
+        return await dispatch(self, request, call_next)
+
+    CheckPasswordMiddleware.__init__ = with_unknown_password
+    CheckPasswordMiddleware.dispatch = with_passwords_of_file
+    sys.stdout = WithoutPasswordLine(sys.stdout)
+
+
+class WithoutPasswordLine:
+    """A stream without the line in which Letta shows a password that opens nothing."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        if "Using secure mode with password" in text:
+            self.stream.write(f"Using secure mode with the passwords of {PATH}")
+        else:
+            self.stream.write(text)
+        return len(text)
+
+    def __getattr__(self, name: str):
+        return getattr(self.stream, name)

@@ -1,0 +1,9 @@
+/** What infra/containers/letta has for the Letta server; `serve.py` is what is started. */
+export const serverFiles = [
+  "serve.py",
+  "organizations.py",
+  "server_credentials.py",
+  "server_dependencies.py",
+  "server_tools.py",
+  "tool_launcher.py",
+] as const;

@@ -1,0 +1,53 @@
+import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
+import { defaultUser, ensureUsers, listUsers } from "../lib/letta-identities.ts";
+
+/** Inputs of the LettaIdentities resource. */
+export interface LettaIdentitiesInputs {
+  /** The Letta server's own port, as this host reaches it. */
+  readonly url: string;
+  /** The server's own. */
+  readonly password: string;
+  readonly projects: string[];
+  /** The project that acts as Letta's default user. */
+  readonly defaultProject: string;
+}
+
+/** What it finds out: project -> id of its Letta user. */
+export interface LettaIdentitiesOutputs {
+  readonly users: Record<string, string>;
+}
+
+/**
+ * A Letta user for each project, with an organization of its own: one resource for all, so that an update which has nothing
+ * to do asks once.
+ *
+ * A project that leaves keeps both, with all its agents, and finds them again should it come back.
+ */
+const provider = convergingProvider<LettaIdentitiesInputs, LettaIdentitiesOutputs>({
+  id: () => "letta-identities",
+  isCurrent: async (olds, news) =>
+    haveSame(olds, news, ["projects", "defaultProject"]) && (await areThere(Object.values(olds.users), news)),
+  ensure: identify,
+});
+export default provider;
+
+/** Looked at every time: Letta 0.16.8 takes the default user for one that it does not know, say after a restore. */
+async function areThere(users: readonly string[], endpoint: LettaIdentitiesInputs): Promise<boolean> {
+  try {
+    const known = new Set((await listUsers(endpoint)).map(({ id }) => id));
+    return users.every((id) => known.has(id));
+  } catch {
+    return false;
+  }
+}
+
+async function identify({
+  projects,
+  defaultProject,
+  ...endpoint
+}: LettaIdentitiesInputs): Promise<LettaIdentitiesOutputs> {
+  const others = projects.filter((project) => project !== defaultProject);
+  const found = await ensureUsers(endpoint, others);
+  const userOf = (project: string) => (project === defaultProject ? defaultUser : (found[project] as string));
+  return { users: Object.fromEntries(projects.map((project) => [project, userOf(project)])) };
+}

@@ -1,0 +1,328 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LettaApiError, type LettaEndpoint, lettaFetch, lettaJson } from "../../infra/lib/letta-api.ts";
+import type { LettaStack } from "../../scripts/lib/stacks.ts";
+import { bareAgent, createAgent, say, stream } from "../support/conversation.ts";
+import { type OpenApi, type Operation, operations } from "../support/openapi.ts";
+import { headerValues, type RawResponse, rawRequest } from "../support/raw-request.ts";
+import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts";
+import { sharedStacks } from "../support/shared-stacks.ts";
+import { type Belongings, everythingListed, populate } from "../support/tenant.ts";
+
+const stacks = sharedStacks();
+/** In everything that the project has: its organization is found again by a later run. */
+const word = `secret_${randomBytes(4).toString("hex")}`;
+let letta: LettaStack;
+let model: ScriptedModel;
+let owned: Belongings;
+let all: Operation[];
+/** Ids of the same kinds that nobody has. */
+let nowhere: Belongings;
+
+beforeAll(async () => {
+  stacks.configure(stacks.letta, { projects: ["thoth", "second", "third"] });
+  await stacks.up(stacks.letta);
+  letta = await stacks.lettaOutputs();
+  model = await startScriptedModel({ host: "0.0.0.0" });
+  owned = await populate(as("second"), { modelPort: model.port, mcpUrl: `http://${stacks.thoth}-mcp:8001/mcp`, word });
+  owned = { ...owned, job_id: await makeJob(letta.users.second ?? "") };
+  nowhere = Object.fromEntries(Object.entries(owned).map(([name, id]) => [name, unknownLike(id)]));
+  all = operations(await lettaJson<OpenApi>(await stacks.lettaEndpoint(), "GET", "/openapi.json"));
+}, 300_000);
+
+afterAll(async () => {
+  await model.close();
+  stacks.configure(stacks.letta, { projects: ["thoth"] });
+  await stacks.up(stacks.letta);
+});
+
+const uuid = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
+const unknownLike = (id: string) => id.replace(uuid, randomUUID()).replace(word, "nothing_of_that_name");
+
+/** Letta itself makes jobs only of batches, at a provider that is not here. */
+async function makeJob(user: string): Promise<string> {
+  const id = `job-${randomUUID()}`;
+  const columns =
+    "id, user_id, organization_id, status, job_type, completed_at, created_at, updated_at, is_deleted, metadata_";
+  await stacks.psql(
+    `insert into jobs (${columns}) select '${id}', id, organization_id, 'completed', 'job', now(), now(), now(), false,` +
+      ` '{"type": "${word}"}' from users where id = '${user}'`,
+    "letta",
+  );
+  return id;
+}
+
+const as = (project: string): LettaEndpoint => ({ url: letta.urls.sse, password: letta.tokens[project] ?? "" });
+
+/** Bodies that Letta asks for beyond what its schema says. */
+const fullerBody = ({ path, body }: Operation): unknown => {
+  if (/\/(messages|stream|async|preview-raw-payload)$/.test(path)) return { input: "x", messages: null };
+  if (path === "/v1/mcp-servers/{mcp_server_id}") return { config: { mcp_server_type: "streamable_http" } };
+  return body;
+};
+
+/** Asks as a project for something of `things`, from where a path's parameters come. @returns status and text, without the ids */
+async function ask(project: string, operation: Operation, things: Belongings): Promise<string> {
+  const { method, path, requiredQuery, isUpload } = operation;
+  const query = requiredQuery.map((name) => `${name}=${things[name] ?? "x"}`).join("&");
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => things[name] ?? "unknown");
+  const form = new FormData();
+  form.append("file", new File(["x"], "x.txt", { type: "text/plain" }));
+  const body = isUpload ? form : JSON.stringify(fullerBody(operation));
+  const send = () =>
+    fetch(`${letta.urls.sse}${filled}?${query}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${letta.tokens[project]}`,
+        ...(isUpload ? {} : { "content-type": "application/json" }),
+      },
+      ...(method === "GET" ? {} : { body }),
+      redirect: "manual",
+    });
+  let response = await send();
+  // 429: a sweep is more than a project's share. 502: Letta closes a connection after it has answered 500.
+  for (let tries = 0; tries < 10 && [429, 502].includes(response.status); tries++) {
+    await delay(300);
+    response = await send();
+  }
+  const text = await response.text();
+  return `${response.status} ${Object.entries(things).reduce((rest, [name, id]) => rest.replaceAll(id, name), text)}`;
+}
+
+describe("what another project has", () => {
+  /** Cancelling names the agent's last run, whose id opens nothing, and says that it failed to cancel it. */
+  const tellsRuns = "POST /v1/agents/{agent_id}/messages/cancel";
+
+  test("is there, and the project itself gets it", async () => {
+    expect(Object.entries(owned).filter(([, id]) => id === "missing")).toEqual([]);
+    expect(await everythingListed(as("second"))).toContain(word);
+    const own = all.filter(({ method, path }) => method === "GET" && /^\/v1\/[a-z-]+\/\{\w+\}$/.test(path));
+    const answers = await Promise.all(
+      own.map(async (operation) => [operation.path, await ask("second", operation, owned)]),
+    );
+    const found = answers.filter(([, answer]) => answer?.startsWith("200")).map(([path]) => path);
+    expect(found).toEqual(
+      expect.arrayContaining(
+        ["agent", "archive", "block", "conversation", "folder", "group", "identity", "job", "mcp_server", "message"]
+          .concat("run", "source", "step", "tool")
+          .map((kind) => expect.stringContaining(`{${kind}_id}`)),
+      ),
+    );
+  });
+
+  test.each(["thoth", "third"])("is to %s as if it were not there, whichever route it takes", async (project) => {
+    const before = await everythingListed(as("second"));
+    const ofThings = all.filter(({ path }) => path.includes("{"));
+    expect(ofThings.length).toBeGreaterThan(130);
+    const different: string[] = [];
+    for (const operation of ofThings) {
+      const name = `${operation.method} ${operation.path}`;
+      const answer = await ask(project, operation, owned);
+      if (/^40[134] /.test(answer) || name === tellsRuns) continue;
+      // Letta answers some of what it does not find with an empty list, or with an error of its own.
+      if (answer !== (await ask(project, operation, nowhere))) different.push(`${name}: ${answer.slice(0, 300)}`);
+    }
+    expect(different).toEqual([]);
+    expect(await everythingListed(as("second"))).toBe(before);
+  });
+
+  test.each(["thoth", "third"])("is on no list of %s", async (project) => {
+    expect(await everythingListed(as(project))).not.toContain(word);
+  });
+
+  test("is not had by way of an agent of one's own", async () => {
+    const agent_id = await createAgent(as("third"), model.port);
+    // A rule may speak of any name.
+    const mixed = { ...owned, agent_id, tool_name: "other" };
+    const ofOwnAgent = all.filter(({ path }) => /^\/v1\/agents\/\{agent_id\}\/.*\{/.test(path));
+    for (const operation of ofOwnAgent) await ask("third", operation, mixed);
+    expect(await stateOf(agent_id)).not.toContain(word);
+  });
+
+  test("is not had by making an agent with it", async () => {
+    const agent_id = await createAgent(as("third"), model.port);
+    const { block_id, source_id, tool_id, identity_id } = owned;
+    const wanted = { block_ids: [block_id], source_ids: [source_id], tool_ids: [tool_id], identity_ids: [identity_id] };
+    for (const [name, ids] of Object.entries(wanted)) {
+      await tryJson("PATCH", `/v1/agents/${agent_id}`, { [name]: ids });
+      const made = await tryJson("POST", "/v1/agents/", { ...bareAgent(model.port), [name]: ids });
+      if (made !== undefined) expect(await stateOf(made.id), name).not.toContain(word);
+    }
+    expect(await stateOf(agent_id)).not.toContain(word);
+  });
+
+  /** Everything that Letta tells of an agent of the third project. */
+  async function stateOf(agent: string): Promise<string> {
+    const parts = ["", "/core-memory", "/tools", "/folders", "/files", "/context", "/archival-memory"];
+    const texts = parts.map(async (part) =>
+      (await lettaFetch(as("third"), "GET", `/v1/agents/${agent}${part}`)).text(),
+    );
+    return (await Promise.all(texts)).join("\n");
+  }
+
+  const tryJson = (method: string, path: string, body: unknown) =>
+    lettaJson<{ id: string }>(as("third"), method, path, body).catch((error: unknown) => {
+      if (error instanceof LettaApiError) return undefined;
+      throw error;
+    });
+});
+
+describe("who one is", () => {
+  const token = (project: string) => `Bearer ${letta.tokens[project]}`;
+  const agents = async (headers: Record<string, string | string[]>, path = "/v1/agents/") =>
+    rawRequest(letta.urls.sse, path, { headers });
+
+  test("is what the token says, whatever else the request says", async () => {
+    const user = letta.users.second ?? "";
+    const others = ["user_id", "user-id", "x-user-id", "x-organization-id", "x-project-id"];
+    for (const name of others) {
+      const { status, body } = await agents({ authorization: token("third"), [name]: user });
+      expect([status, body.includes(word)], name).toEqual([200, false]);
+    }
+    const bare = {
+      authorization: token("third"),
+      "x-bare-password": `password ${letta.serverPassword}`,
+      user_id: user,
+    };
+    expect((await agents(bare)).body).not.toContain(word);
+  });
+
+  test.each<[string, () => Record<string, string | string[]>, number]>([
+    ["no token", () => ({}), 401],
+    ["a token that nobody has", () => ({ authorization: `Bearer ${"x".repeat(40)}` }), 401],
+    ["a token in other letters", () => ({ authorization: token("second").toUpperCase() }), 401],
+    ["another scheme", () => ({ authorization: token("second").replace("Bearer", "Basic") }), 401],
+    ["the server's own password", () => ({ authorization: `Bearer ${letta.serverPassword}` }), 401],
+    ["it as the header that Letta takes too", () => ({ "x-bare-password": `password ${letta.serverPassword}` }), 401],
+  ])("%s is refused", async (_, headers, status) => {
+    const answer = await agents(headers());
+    expect([answer.status, JSON.parse(answer.body)]).toEqual([
+      status,
+      { detail: expect.any(String), hint: expect.any(String) },
+    ]);
+  });
+
+  test("two tokens are refused", async () => {
+    const { status, body } = await agents({ authorization: [token("third"), token("second")] });
+    expect([status, body.includes("agent-")]).toEqual([400, false]);
+  });
+
+  test.each([
+    ...["/v1/admin/users/", "/v1/admin/orgs", "//v1/admin/users/", "/v1//admin/users/", "/V1/admin/users/"],
+    ...["/v1/Admin/users/", "/v1/admin./users/", "/v1/agents/../admin/users/", "/v1/agents/%2e%2e/admin/users/"],
+    ...["/v1/agents/..%2fadmin/users/", "/v1/agents/..%5cadmin/users/", "/v1/agents/..;/admin/users/"],
+    ...["/v1/%61dmin/users/", "/v1/agents%2f..%2fadmin/users/", "/v1/agents/%252e%252e/admin/users/", "/v1/agents/%00"],
+    ...["/v1/_internal_runs/", "/v1/_internal_agents/count", "/latest/agents/", "/latest/health/", "/v1/auth", "/auth"],
+    ...["/v1/telemetry/step-1", "/v1/git/x/info/refs", "/v1/anthropic/v1/messages", "/v1/zai/v1/models", "/docs"],
+    ...[
+      "/",
+      "/openapi.json",
+      "/openai/v1/models",
+      "/.git/config",
+      "/v1/.env",
+      "/v1/users/",
+      "/v1/orgs/",
+      "/a//b//c//d//e//f",
+    ],
+    ...["/v1/agentsx", "/v1/tools/mcp/oauth/callback?code=1&state=2"],
+  ])("%s is not open to projects", async (path) => {
+    expect([400, 403]).toContain((await agents({ authorization: token("third") }, path)).status);
+  });
+
+  test("is told to no page, but a page of an allowed origin may ask first without a token", async () => {
+    const headers = { origin: "app://obsidian.md", "access-control-request-method": "GET" };
+    const { status, headers: answered } = await rawRequest(letta.urls.sse, "/v1/agents/", {
+      method: "OPTIONS",
+      headers,
+    });
+    expect(status).toBe(204);
+    expect(answered.find(([name]) => name === "access-control-allow-headers")?.[1]).toContain("Authorization");
+  });
+
+  test("is in the log as the project's name, without token and query", async () => {
+    await agents({ authorization: token("third") }, `/v1/agents/?name=query-${word}`);
+    const { stdout, stderr } = await stacks.engine(["logs", "--tail", "200", `${stacks.letta}-nginx`]);
+    expect(stdout).toContain('project=third "GET /v1/agents/" 200');
+    for (const secret of [letta.tokens.third ?? "", letta.serverPassword, `query-${word}`]) {
+      expect(`${stdout}${stderr}`).not.toContain(secret);
+    }
+  });
+
+  test("is in no place that the engine shows", async () => {
+    const { stdout } = await stacks.engine(["inspect", `${stacks.letta}-nginx`]);
+    for (const secret of [...Object.values(letta.tokens), letta.serverPassword]) expect(stdout).not.toContain(secret);
+  });
+});
+
+describe("a project that asks for much", () => {
+  test("has its share of runs under way, and no other waits for it", { timeout: 120_000 }, async () => {
+    const gate = Promise.withResolvers<void>();
+    const held = await startScriptedModel({ host: "0.0.0.0", beforeWord: () => gate.promise });
+    const agents = await Promise.all(Array.from({ length: 9 }, () => createAgent(as("third"), held.port)));
+    const run = (agent: string | undefined) =>
+      rawRequest(letta.urls.sse, `/v1/agents/${agent}/messages/stream`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${letta.tokens.third}`, "content-type": "application/json" },
+        body: JSON.stringify({ messages: [{ role: "user", content: "hello" }], stream_tokens: true }),
+      });
+    const running = agents.slice(0, 8).map(run);
+    await expect.poll(() => held.requests.length, { timeout: 60_000 }).toBe(8);
+
+    const refused = await run(agents[8]);
+    expect([refused.status, headerValues(refused, "retry-after"), JSON.parse(refused.body)]).toEqual([
+      429,
+      ["1"],
+      { detail: expect.any(String), hint: expect.any(String) },
+    ]);
+    expect((await lettaFetch(as("third"), "GET", "/v1/agents/")).status).toBe(200);
+    await say(as("second"), await createAgent(as("second"), model.port), "hello");
+
+    gate.resolve();
+    expect((await Promise.all(running)).map(({ status }) => status)).toEqual(Array(8).fill(200));
+    expect((await run(agents[8])).status).toBe(200);
+    await held.close();
+  });
+
+  test("has its share of requests at a time, and is told when to come again", async () => {
+    const headers = { authorization: `Bearer ${letta.tokens.third}` };
+    const ask = () => rawRequest(letta.urls.sse, "/v1/agents/?limit=1", { headers });
+    const answers = await Promise.all(Array.from({ length: 200 }, ask));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 429]));
+    const refused = answers.find(({ status }) => status === 429);
+    expect(headerValues(refused ?? (answers[0] as RawResponse), "retry-after")).toEqual(["1"]);
+    expect((await lettaFetch(as("second"), "GET", "/v1/agents/?limit=1")).status).toBe(200);
+  });
+});
+
+test("a project more restarts nothing, and cuts no stream that is under way", { timeout: 180_000 }, async () => {
+  const before = await serving();
+  const gate = Promise.withResolvers<void>();
+  const held = await startScriptedModel({
+    host: "0.0.0.0",
+    beforeWord: (said) => (said === " after" ? gate.promise : Promise.resolve()),
+  });
+  const agent = await createAgent(as("second"), held.port);
+  const words: string[] = [];
+  const streaming = (async () => {
+    for await (const event of stream(as("second"), agent, "before after", { timeoutSeconds: 170 })) {
+      if (event.message_type === "assistant_message") words.push(event.content ?? "");
+    }
+  })();
+  await expect.poll(() => words.at(-1), { timeout: 30_000 }).toBe(" before");
+
+  stacks.configure(stacks.letta, { projects: ["thoth", "second", "third", "fourth"] });
+  await stacks.up(stacks.letta);
+  expect(await lettaJson(await stacks.projectEndpoint("fourth"), "GET", "/v1/agents/")).toEqual([]);
+  gate.resolve();
+  await streaming;
+  expect(words.at(-1)).toBe(" after");
+  expect(await serving()).toEqual(before);
+  await held.close();
+});
+
+/** All containers but those of the backup, which is told of each project by another start. */
+async function serving() {
+  const all = Object.entries(await stacks.containers(stacks.letta));
+  return Object.fromEntries(all.filter(([name]) => !/-(backup|drill)$/.test(name)));
+}

@@ -1,0 +1,77 @@
+import { connect, type IncomingHttpHeaders } from "node:http2";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { fetchPinned } from "../../infra/lib/https.ts";
+import { lettaFetch } from "../../infra/lib/letta-api.ts";
+import type { LettaStack } from "../../scripts/lib/stacks.ts";
+import { createAgent, stream } from "../support/conversation.ts";
+import { rawRequest } from "../support/raw-request.ts";
+import { startScriptedModel } from "../support/scripted-model.ts";
+import { sharedStacks } from "../support/shared-stacks.ts";
+
+const stacks = sharedStacks();
+let letta: LettaStack;
+
+beforeAll(async () => {
+  stacks.configure(stacks.letta, { tls: "self-signed" });
+  await stacks.up(stacks.letta);
+  letta = await stacks.lettaOutputs();
+});
+
+afterAll(async () => {
+  stacks.configure(stacks.letta, { tls: undefined });
+  await stacks.up(stacks.letta);
+});
+
+const certificate = () => letta.certificate ?? "";
+const project = async () => ({ ...(await stacks.projectEndpoint()), certificate: certificate() });
+const options = (headers: Record<string, string> = {}) => ({
+  method: "GET",
+  headers: { authorization: `Bearer ${letta.tokens.thoth}`, ...headers },
+  signal: AbortSignal.timeout(20_000),
+});
+
+test("the port has TLS, and the outputs say so", async () => {
+  expect(letta.urls.sse).toMatch(/^https:/);
+  expect((await fetchPinned(letta.healthUrls.sse, certificate(), options())).status).toBe(200);
+  expect((await lettaFetch(await project(), "GET", "/v1/agents/")).status).toBe(200);
+});
+
+test("a client that does not know the certificate sends nothing, and one without TLS gets nothing", async () => {
+  await expect(fetch(letta.healthUrls.sse)).rejects.toThrow();
+  const { status, body } = await rawRequest(letta.urls.sse.replace("https:", "http:"), "/v1/agents/", options());
+  expect([status, body.includes("agent-")]).toEqual([400, false]);
+});
+
+test("it is HTTP/2 for those who speak it, and redirects stay with TLS", async () => {
+  const session = connect(letta.urls.sse, { ca: certificate() });
+  const request = session.request({ ":path": "/v1/agents", authorization: `Bearer ${letta.tokens.thoth}` });
+  const headers = await new Promise<IncomingHttpHeaders>((resolve, reject) => {
+    request.on("response", resolve);
+    request.on("error", reject);
+    session.on("error", reject);
+  });
+  expect([session.alpnProtocol, headers[":status"]]).toEqual(["h2", 307]);
+  expect(headers.location).toBe(`${letta.urls.sse}/v1/agents/`);
+  session.close();
+});
+
+test("tokens reach the client before the answer has ended", { timeout: 60_000 }, async () => {
+  const gate = Promise.withResolvers<void>();
+  const held = (word: string) => (word === " last" ? gate.promise : Promise.resolve());
+  const model = await startScriptedModel({ host: "0.0.0.0", beforeWord: held });
+  const endpoint = await project();
+  const words: string[] = [];
+  for await (const event of stream(endpoint, await createAgent(endpoint, model.port), "first last")) {
+    if (event.message_type !== "assistant_message") continue;
+    words.push(event.content ?? "");
+    if (event.content === " first") gate.resolve();
+  }
+  expect(words.at(-1)).toBe(" last");
+  await model.close();
+});
+
+test("a second update has nothing to do, and containers beside it go on without TLS", async () => {
+  await stacks.up(stacks.letta, "--expect-no-changes");
+  expect(letta.internalUrls.sse).toMatch(/^http:/);
+  await stacks.up(stacks.thoth);
+});
