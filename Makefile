@@ -15,6 +15,10 @@ ADOPT_FLAGS = $(if $(VOLUME),--from-volume '$(VOLUME)') $(if $(IMAGE),--image '$
 # The moment, the database, and how: what `restore` takes. Single quotes: a time has spaces.
 RESTORE_FLAGS = $(if $(TO),--to '$(TO)') $(if $(NAME),--name '$(NAME)') $(if $(PROJECT),--project '$(PROJECT)') \
 	$(if $(TABLES),--tables '$(TABLES)') $(if $(DRY_RUN),--dry-run)
+# What `letta projects env` takes.
+ENV_FLAGS = $(if $(FORMAT),--format '$(FORMAT)') $(if $(FOR),--for '$(FOR)') $(if $(SHOW),--show-secrets) \
+	$(if $(OUTPUT),--output '$(OUTPUT)')
+FINISH_FLAG := $(if $(FINISH),--finish)
 # Only what is set: an empty LETTA_STACK would be a stack without a name.
 $(foreach name,YES LETTA_STACK THOTH_STACK,$(if $($(name)),$(eval export $(name))))
 
@@ -22,7 +26,7 @@ $(foreach name,YES LETTA_STACK THOTH_STACK,$(if $($(name)),$(eval export $(name)
 .PHONY: help setup up down status test check chaos bench images-lock letta-start letta-stop letta-restart letta-upgrade letta-adopt letta-status letta-logs \
 	letta-logs-pg letta-reinit thoth-start thoth-stop thoth-restart thoth-status thoth-logs \
 	backup backup-list backup-verify backup-expire backup-point backup-key backup-export backup-import \
-	restore restore-undo restore-resume drill
+	restore restore-undo restore-resume drill projects project-add project-remove project-env project-rotate rotate
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 28
@@ -107,3 +111,16 @@ restore-resume: node_modules/.package-lock.json ## go on with a restore that was
 	@$(RUN) restore --resume
 drill: node_modules/.package-lock.json ## rehearse a restore beside what runs (JSON=1)
 	@$(RUN) restore --drill $(if $(NAME),--name '$(NAME)') $(JSON_FLAG)
+
+projects: node_modules/.package-lock.json ## each project: its database, sessions, agents and last request (JSON=1)
+	@$(RUN) letta projects list $(JSON_FLAG)
+project-add: node_modules/.package-lock.json ## a database, a token and a user in Letta for another application (NAME=notes)
+	@$(RUN) letta projects add '$(NAME)'
+project-remove: node_modules/.package-lock.json ## keep a project out and its data here (NAME=notes; PURGE=1 drops that after a backup, YES=1)
+	@$(RUN) letta projects remove '$(NAME)' $(if $(PURGE),--purge)
+project-env: node_modules/.package-lock.json ## what a project's application needs (NAME=notes; FORMAT=json|compose FOR=host SHOW=1 OUTPUT=path)
+	@$(RUN) letta projects env '$(NAME)' $(ENV_FLAGS)
+project-rotate: node_modules/.package-lock.json ## new credentials for a project beside its old ones (NAME=notes), then without them (FINISH=1)
+	@$(RUN) letta projects rotate '$(NAME)' $(FINISH_FLAG)
+rotate: node_modules/.package-lock.json ## new credentials for Letta, Thoth and every project, then without the old ones (FINISH=1)
+	@$(RUN) letta rotate $(FINISH_FLAG)

@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { UserError } from "../infra/lib/errors.ts";
 import { addBackupCommands } from "./commands/backup/commands.ts";
 import { addUpgradeCommands } from "./commands/letta/upgrade-commands.ts";
+import { addProjectCommands } from "./commands/projects/commands.ts";
 import { addRestoreCommands } from "./commands/restore/commands.ts";
 import { adder, json, lettaStack, type Options, thothStack, yes } from "./lib/cli.ts";
 import { realDeps } from "./lib/deps.ts";
@@ -75,6 +76,7 @@ add(
     (await import("./commands/letta/restart.ts")).restartLetta({ stack: options.lettaStack, yes: options.yes }, deps),
 );
 addUpgradeCommands(letta, add, deps);
+addProjectCommands(letta, add, deps);
 add(letta, "reinit", "put a cluster aside whose first start was interrupted", [lettaStack], async (options) =>
   (await import("./commands/letta/reinit.ts")).reinitLetta({ stack: options.lettaStack }, deps),
 );

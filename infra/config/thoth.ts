@@ -69,6 +69,11 @@ export type ThothConfig = Readonly<
   Omit<z.output<typeof thothSchema>, "vault" | "user"> & { vault: string; user: string }
 >;
 
+const { lettaStack, project } = thothSchema.shape;
+
+/** The keys that say what a thoth stack stands on; those beside them may be anything. */
+export const thothReference = z.object({ lettaStack, project });
+
 /** Completes and checks the thoth stack's config. @throws UserError naming every mistake */
 export function parseThothConfig(raw: RawConfig, stack: string, root: string): ThothConfig {
   const config = parseConfig(thothSchema, { prefix: stack, ...raw }, stack);

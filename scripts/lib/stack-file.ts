@@ -48,7 +48,10 @@ export async function changeConfigPaths(
   const path = configFile(deps, stack);
   const document = parseDocument(readFileSync(path, "utf8"));
   if (!isMap(document.get("config"))) document.set("config", document.createNode({}));
-  for (const { path: [key, ...inside], value } of changes) {
+  for (const {
+    path: [key, ...inside],
+    value,
+  } of changes) {
     const place = ["config", `${projectName}:${key}`, ...inside];
     if (value !== undefined) document.setIn(place, value);
     else if (document.hasIn(place)) document.deleteIn(place);

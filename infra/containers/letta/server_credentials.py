@@ -77,9 +77,29 @@ credentials = CredentialsFile(PATH)
 def log_in_to_postgres() -> None:
     """Gives each new connection the file's user; SQLAlchemy looks `asyncpg.connect` up each time."""
     import asyncpg
+    from sqlalchemy import event
+    from sqlalchemy.pool import Pool
 
     connect = asyncpg.connect
     asyncpg.connect = lambda *args, **options: connect(*args, **{**options, **credentials.read()["database"]})
+    event.listen(Pool, "connect", remember_login)
+    event.listen(Pool, "checkout", replace_when_old)
+
+
+def remember_login(_connection, record) -> None:
+    record.info["login"] = credentials.read()["database"]
+
+
+def replace_when_old(_connection, record, _proxy) -> None:
+    """Has the pool open another connection for one of another login: the end of a rotation ends what still has the old one."""
+    from sqlalchemy.exc import DisconnectionError
+
+    try:
+        wanted = credentials.read()["database"]
+    except NoCredentials:
+        return
+    if record.info.get("login") != wanted:
+        raise DisconnectionError("made with credentials that have been replaced")
 
 
 def log_in_to_redis() -> None:

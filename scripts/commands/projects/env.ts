@@ -13,7 +13,7 @@ export type EnvironmentFormat = "env" | "json" | "compose";
 export interface EnvironmentOptions extends ProjectOptions {
   readonly format: EnvironmentFormat;
   /** Who reads it: a container on the letta network, or a process on this host. */
-  readonly reader: "network" | "host";
+  readonly for: "network" | "host";
   readonly showSecrets: boolean;
   /** Path of a file to write it into, secrets included. */
   readonly output?: string | undefined;
@@ -21,7 +21,7 @@ export interface EnvironmentOptions extends ProjectOptions {
 
 /** Shows what a project's application needs, or writes it into a file for its owner alone. */
 export async function showEnvironment(options: EnvironmentOptions, deps: Deps): Promise<number> {
-  const { stack, name, format, reader, output, showSecrets, yes } = options;
+  const { stack, name, format, for: reader, output, showSecrets, yes } = options;
   const site = await readSite(deps, stack);
   requireProject(site, name);
   const file = output === undefined ? undefined : resolve(output);
@@ -37,7 +37,8 @@ export async function showEnvironment(options: EnvironmentOptions, deps: Deps): 
     return 0;
   }
   await writeWhole(file, `${text}\n`, 0o600);
-  const place = reader === "host" ? "for processes on this host" : `for containers on network ${site.letta.network.name}`;
+  const place =
+    reader === "host" ? "for processes on this host" : `for containers on network ${site.letta.network.name}`;
   deps.print(`${file}: what project ${name} needs, ${place}; readable for you alone`);
   return 0;
 }
@@ -46,7 +47,7 @@ export async function showEnvironment(options: EnvironmentOptions, deps: Deps): 
 export function environmentOf(
   letta: LettaStack,
   name: string,
-  reader: EnvironmentOptions["reader"],
+  reader: EnvironmentOptions["for"],
   showSecrets: boolean,
 ): Record<string, string> {
   const urls = reader === "host" ? letta.hostDatabaseUrls : letta.databaseUrls;
@@ -68,11 +69,12 @@ interface Rendering {
   readonly name: string;
   readonly format: EnvironmentFormat;
   readonly network: string;
-  readonly reader: EnvironmentOptions["reader"];
+  readonly reader: EnvironmentOptions["for"];
 }
 
 function render(environment: Readonly<Record<string, string>>, { name, format, network, reader }: Rendering): string {
-  if (format === "json") return JSON.stringify(reader === "host" ? environment : { ...environment, network }, undefined, 2);
+  if (format === "json")
+    return JSON.stringify(reader === "host" ? environment : { ...environment, network }, undefined, 2);
   if (format === "compose") {
     const service = { environment, ...(reader === "host" ? { network_mode: "host" } : { networks: [network] }) };
     const networks = reader === "host" ? {} : { networks: { [network]: { external: true } } };

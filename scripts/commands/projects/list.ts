@@ -1,9 +1,10 @@
 import { lettaJson } from "../../../infra/lib/letta-api.ts";
+import { rolesOf } from "../../../infra/lib/provisioning.ts";
 import type { Deps } from "../../lib/deps.ts";
 import { formatBytes, formatDuration } from "../../lib/format.ts";
 import { type GatewayRequest, logHours, readGatewayLog } from "../../lib/projects/gateway-log.ts";
 import { type Neighbour, neighboursOf, readNeighbours } from "../../lib/projects/neighbours.ts";
-import { type PostgresPicture, readPostgres, retiredProjects, rolesOf, sessionsOf } from "../../lib/projects/postgres.ts";
+import { type PostgresPicture, readPostgres, retiredProjects, sessionsOf } from "../../lib/projects/postgres.ts";
 import { credentialsOf, type ProjectsSite, readRunningSite } from "../../lib/projects/site.ts";
 import { drawTable } from "../../lib/table.ts";
 

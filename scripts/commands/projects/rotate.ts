@@ -2,7 +2,6 @@ import { UserError } from "../../../infra/lib/errors.ts";
 import type { Deps } from "../../lib/deps.ts";
 import { requireNoOperation } from "../../lib/operation.ts";
 import {
-  endOldSessions,
   nextGenerations,
   oldRole,
   oldSessions,
@@ -53,14 +52,16 @@ function isUp({ letta }: ProjectsSite, name: string, generation: number): boolea
 async function finish({ stack, name, yes }: ProjectOptions, site: ProjectsSite, deps: Deps): Promise<number> {
   const { generation, overlap } = credentialsOf(site, name);
   if (!overlap) {
-    throw new UserError(`project ${name} has only credentials of generation ${generation}`, `make project-rotate NAME=${name}`);
+    throw new UserError(
+      `project ${name} has only credentials of generation ${generation}`,
+      `make project-rotate NAME=${name}`,
+    );
   }
   const wanted = { [name]: generation };
   const open = await oldSessions(deps, site, wanted);
   if (Object.keys(open).length > 0 && !(yes || (await mayCutOff(deps, site, name, open)))) return 1;
   await writeGenerations(deps, site, wanted, false);
   await startLetta({ stack }, deps);
-  await endOldSessions(deps, site, wanted);
   deps.print(`project ${name} has credentials of generation ${generation} alone; those before them are refused`);
   return 0;
 }

@@ -1,4 +1,4 @@
-import { loginRole } from "../../../infra/lib/credentials.ts";
+import { lettaOwner } from "../../../infra/components/credentials.ts";
 import type { Deps } from "../deps.ts";
 import { psql } from "../psql.ts";
 import type { ProjectsSite } from "./site.ts";
@@ -10,6 +10,8 @@ export interface Session {
   /** Null over the socket. */
   readonly address: string | null;
   readonly application: string;
+  /** Neither at a statement nor within a transaction. */
+  readonly isIdle: boolean;
 }
 
 /** What Postgres tells of its databases, roles and clients. */
@@ -25,7 +27,7 @@ const question = `select jsonb_build_object(
     'bytes', pg_database_size(oid))), '[]') from pg_database where not datistemplate),
   'limits', (select coalesce(jsonb_object_agg(rolname, rolconnlimit), '{}') from pg_roles where rolcanlogin),
   'sessions', (select coalesce(jsonb_agg(jsonb_build_object('role', usename, 'address', host(client_addr),
-    'application', application_name) order by pid), '[]') from pg_stat_activity
+    'application', application_name, 'isIdle', state is not distinct from 'idle') order by pid), '[]') from pg_stat_activity
     where backend_type = 'client backend' and usename is not null and pid <> pg_backend_pid()))`;
 
 /** @throws UserError when Postgres does not answer */
@@ -37,11 +39,6 @@ export async function readPostgres(
   return JSON.parse(lines.join("")) as PostgresPicture;
 }
 
-/** The two roles that a project logs in with, in turn. */
-export function rolesOf(owner: string): string[] {
-  return [loginRole(owner, 1), loginRole(owner, 2)];
-}
-
 /** The sessions of some roles. */
 export function sessionsOf({ sessions }: Pick<PostgresPicture, "sessions">, roles: readonly string[]): Session[] {
   return sessions.filter(({ role }) => roles.includes(role));
@@ -49,6 +46,6 @@ export function sessionsOf({ sessions }: Pick<PostgresPicture, "sessions">, role
 
 /** Databases that are kept of projects which the config no longer has: such a project's role has its name. */
 export function retiredProjects({ databases }: PostgresPicture, projects: readonly string[]): string[] {
-  const others = ["letta", "postgres", ...projects];
+  const others = [lettaOwner, ...projects];
   return databases.filter(({ name, owner }) => name === owner && !others.includes(name)).map(({ name }) => name);
 }

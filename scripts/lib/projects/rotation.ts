@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
+import { lettaOwner } from "../../../infra/components/credentials.ts";
 import { loginRole } from "../../../infra/lib/credentials.ts";
-import { literal, psql } from "../psql.ts";
 import type { Deps } from "../deps.ts";
 import { changeConfigPaths } from "../stack-file.ts";
 import { describeSessions, readNeighbours } from "./neighbours.ts";
@@ -33,16 +33,20 @@ export function oldRole(owner: string, generation: number): string {
   return loginRole(owner, generation - 1);
 }
 
-/** Open sessions of the old roles: owner -> sessions; those without any are left out. */
+/**
+ * Sessions with the old roles that would be missed: owner -> sessions; those without any are left out. Of Letta's own only
+ * those at work count, since it never takes up an old one again.
+ */
 export async function oldSessions(
   deps: Deps,
   site: ProjectsSite,
   generations: Generations,
 ): Promise<Record<string, Session[]>> {
   const picture = await readPostgres(deps, site);
-  const found = Object.entries(generations).map(
-    ([owner, generation]) => [owner, sessionsOf(picture, [oldRole(owner, generation)])] as const,
-  );
+  const found = Object.entries(generations).map(([owner, generation]) => {
+    const sessions = sessionsOf(picture, [oldRole(owner, generation)]);
+    return [owner, owner === lettaOwner ? sessions.filter(({ isIdle }) => !isIdle) : sessions] as const;
+  });
   return Object.fromEntries(found.filter(([, sessions]) => sessions.length > 0));
 }
 
@@ -59,13 +63,6 @@ export async function waitForOldSessions(
     if (Object.keys(open).length === 0 || Date.now() >= deadline) return open;
     await setTimeout(1000);
   }
-}
-
-/** Ends what is still logged in with old roles: a role that may no longer log in keeps the sessions it has. */
-export async function endOldSessions(deps: Deps, site: ProjectsSite, generations: Generations): Promise<void> {
-  const roles = Object.entries(generations).map(([owner, generation]) => literal(oldRole(owner, generation)));
-  const sql = `select pg_terminate_backend(pid) from pg_stat_activity where usename in (${roles.join(", ")})`;
-  await psql(deps, site.containers.postgres, sql);
 }
 
 /** Prints who is still logged in with an old role. */
