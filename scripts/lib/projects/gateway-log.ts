@@ -5,16 +5,16 @@ import type { ProjectsSite } from "./site.ts";
 export interface GatewayRequest {
   readonly at: string;
   readonly project: string;
-  /** Of the client on the letta network; null where the line has none. */
-  readonly address: string | null;
+  /** Of the client as nginx sees it: on the letta network, or the network's gateway for one on the host. */
+  readonly address: string;
 }
 
 /** How far back the log is read: Docker keeps what its rotation has not removed. */
 export const logHours = 24;
 const logLines = 20_000;
 
-/** A line is `time project method path status …`; a request without a token has `-` for its project. */
-const pattern = /^(\S+) ([a-z][a-z0-9_]*) [A-Z]+ \S+ \d{3}\b(.*)$/;
+/** The format `gateway` of infra/lib/nginx.ts; a request without a token has no project's name. */
+const pattern = /^(\d+\.\d+\.\d+\.\d+) \[([^\]]+)\] project=([a-z][a-z0-9_]*) "/;
 
 /** The requests of the last hours, oldest first; empty where the proxy does not run. */
 export async function readGatewayLog(
@@ -28,7 +28,6 @@ export async function readGatewayLog(
 
 /** @returns nothing for a line of another kind */
 export function parseRequest(line: string): GatewayRequest[] {
-  const [, at = "", project = "", rest = ""] = pattern.exec(line) ?? [];
-  if (Number.isNaN(Date.parse(at))) return [];
-  return [{ at: new Date(at).toISOString(), project, address: /\b\d+\.\d+\.\d+\.\d+\b/.exec(rest)?.[0] ?? null }];
+  const [, address = "", at = "", project = ""] = pattern.exec(line) ?? [];
+  return Number.isNaN(Date.parse(at)) ? [] : [{ at: new Date(at).toISOString(), project, address }];
 }

@@ -46,6 +46,6 @@ export function sessionsOf({ sessions }: Pick<PostgresPicture, "sessions">, role
 
 /** Databases that are kept of projects which the config no longer has: such a project's role has its name. */
 export function retiredProjects({ databases }: PostgresPicture, projects: readonly string[]): string[] {
-  const others = [lettaOwner, ...projects];
+  const others = ["postgres", lettaOwner, ...projects];
   return databases.filter(({ name, owner }) => name === owner && !others.includes(name)).map(({ name }) => name);
 }
