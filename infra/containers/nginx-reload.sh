@@ -1,10 +1,16 @@
 #!/bin/sh
-# Lets a running nginx read its files again, and ends once it answers by them. A stream under way goes on.
+# Lets a running nginx read its files again, and ends once it answers by them alone. A stream under way goes on.
 [ -s /tmp/nginx.pid ] || exit 0
+# Old and new processes take connections side by side for a while, so that one good answer says little.
+is_worker() { grep -qs '^nginx: worker process' "/proc/$1/cmdline"; }
+is_leaving() { ! is_worker "$1" || grep -qs 'is shutting down' "/proc/$1/cmdline"; }
+all_leaving() { for pid in $old; do is_leaving "$pid" || return 1; done; }
+
+old=$(for folder in /proc/[0-9]*; do if is_worker "${folder#/proc/}"; then echo "${folder#/proc/}"; fi; done)
 nginx -t -q && nginx -s reload || exit 1
 wanted=$(sed -n '/projects_version/,$ s/.*default "\(.*\)";/\1/p' "$1")
 for _ in $(seq 100); do
-  [ "$(curl -fsS -m 2 "$2/nginx-projects")" = "$wanted" ] && exit 0
+  if all_leaving && [ "$(curl -fsS -m 2 "$2/nginx-projects")" = "$wanted" ]; then exit 0; fi
   sleep 0.1
 done
 echo "nginx still answers by the old files" >&2

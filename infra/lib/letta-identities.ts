@@ -42,20 +42,6 @@ export async function ensureUsers(
   return found;
 }
 
-/**
- * Deletes a project's organization with everything that it has in Letta: agents, messages, tools and the user itself.
- *
- * @returns whether there was one
- */
-export async function deleteIdentity(endpoint: LettaEndpoint, project: string): Promise<boolean> {
-  const organizations = await lettaJson<Organization[]>(endpoint, "GET", `/v1/admin/orgs/?${all}`);
-  const found = organizations.find(({ name }) => name === identityName(project));
-  if (found === undefined) return false;
-  // One transaction over all tables, message by message.
-  await lettaJson(endpoint, "DELETE", `/v1/admin/orgs/?org_id=${found.id}`, { timeoutSeconds: 600 });
-  return true;
-}
-
 async function makeUser(endpoint: LettaEndpoint, name: string, organizations: readonly Organization[]): Promise<User> {
   const organization =
     organizations.find((one) => one.name === name) ??

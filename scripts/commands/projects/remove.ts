@@ -1,10 +1,10 @@
-import { deleteIdentity } from "../../../infra/lib/letta-identities.ts";
 import { rolesOf } from "../../../infra/lib/provisioning.ts";
 import { readBackupStack } from "../../lib/agent-stack.ts";
 import type { Deps } from "../../lib/deps.ts";
 import { formatBytes } from "../../lib/format.ts";
 import { requireNoOperation, stamp } from "../../lib/operation.ts";
 import { describeSessions, readNeighbours } from "../../lib/projects/neighbours.ts";
+import { deleteOrganization } from "../../lib/projects/organization.ts";
 import { readPostgres, retiredProjects, sessionsOf } from "../../lib/projects/postgres.ts";
 import { changeProjects, type ProjectsSite, readRunningSite, requireProject } from "../../lib/projects/site.ts";
 import { identifier, psql } from "../../lib/psql.ts";
@@ -73,7 +73,7 @@ async function agrees(deps: Deps, answer: Promise<boolean>): Promise<boolean> {
 }
 
 async function purgeData(deps: Deps, site: ProjectsSite, name: string): Promise<number> {
-  const { stack, letta, config, containers } = site;
+  const { stack, config, containers } = site;
   const point = `before_purge_of_${name}_${stamp()}`;
   await backupNow({ stack, json: false }, deps);
   await makePoint({ stack, json: false, name: point }, deps);
@@ -82,8 +82,7 @@ async function purgeData(deps: Deps, site: ProjectsSite, name: string): Promise<
     await psql(deps, containers.postgres, `drop role if exists ${identifier(role)}`);
   }
   const isDefault = name === config.defaultProject;
-  const endpoint = { url: letta.urls.server, password: letta.serverPassword };
-  const hadUser = !isDefault && (await deleteIdentity(endpoint, name));
+  const hadUser = !isDefault && (await deleteOrganization(deps, containers.postgres, name));
   deps.print(`project ${name} of stack ${stack} is gone: database, roles${hadUser ? ", agents in Letta" : ""}`);
   if (isDefault) deps.print("its agents in Letta are the default user's, and are kept");
   deps.print(`its database is in the backups as of point ${point}: make project-add NAME=${name},`);
