@@ -21,7 +21,10 @@ import { succeeded, type TestProject } from "../support/stacks.ts";
 
 /** One stack for all: what is restored is in turn what the next test begins with. No command here has a terminal. */
 let stack: TestProject;
-const usual = ["backup", "data", "home", "postgres", "redis", "scratch"];
+const usual = [
+  ...["backup", "data", "home", "nginx-credentials", "postgres"],
+  ...["redis", "redis-credentials", "scratch", "server-credentials"],
+];
 const folder = mkdtempSync(join(tmpdir(), "thoth-letta-export-"));
 
 const restore = async (...args: string[]) => succeeded(await stack.command(["restore", ...args])).output;
@@ -65,7 +68,7 @@ describe("one project", () => {
     const urls = (await stack.lettaOutputs()).hostDatabaseUrls;
     const read = (url = "") => withPostgres(url, async (client) => (await client.query("select text from notes")).rows);
     expect(await read(urls.thoth)).toEqual([{ text: "good" }]);
-    await expect(read(urls.letta?.replace(/\/letta$/, "/thoth"))).rejects.toThrow("permission denied");
+    await expect(read(urls.letta?.replace(/\/letta$/, "/thoth"))).rejects.toThrow("pg_hba.conf rejects");
   });
 
   test("goes back to what was there before, and forth again", async () => {

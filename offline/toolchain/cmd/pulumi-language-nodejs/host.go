@@ -14,8 +14,8 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 )
 
-// host answers what the engine asks about a Node.js program. What it does not override (code generation, packing,
-// plugins written in TypeScript) answers "unimplemented".
+// host answers what the engine asks about a Node.js program. What it does not override (code generation, packing)
+// answers "unimplemented".
 type host struct {
 	pulumirpc.UnimplementedLanguageRuntimeServer
 

@@ -38,14 +38,13 @@ func (h *host) command(ctx context.Context, request *pulumirpc.RunRequest) (*exe
 	if err != nil {
 		return nil, err
 	}
-	runner, err := findRunner(request.GetInfo().GetProgramDirectory())
+	runner, err := findRunner(request.GetInfo().GetProgramDirectory(), "run")
 	if err != nil {
 		return nil, err
 	}
-	options := request.GetInfo().GetOptions().GetFields()
-	nodeArguments, err := shellquote.Split(options["nodeargs"].GetStringValue())
+	nodeArguments, err := nodeArguments(request.GetInfo())
 	if err != nil {
-		return nil, fmt.Errorf("reading nodeargs of Pulumi.yaml's runtime.options: %w", err)
+		return nil, err
 	}
 	environment, err := programEnvironment(request)
 	if err != nil {
@@ -59,15 +58,23 @@ func (h *host) command(ctx context.Context, request *pulumirpc.RunRequest) (*exe
 	return command, nil
 }
 
-// findRunner finds the SDK's entry point the way Node would, without the 50 ms that asking Node itself takes.
-func findRunner(programDirectory string) (string, error) {
+// findRunner finds one of the SDK's entry points the way Node would, without the 50 ms that asking Node itself takes.
+func findRunner(programDirectory, name string) (string, error) {
 	for _, modules := range nodeModules(programDirectory) {
-		runner := filepath.Join(modules, "@pulumi", "pulumi", "cmd", "run", "index.js")
+		runner := filepath.Join(modules, "@pulumi", "pulumi", "cmd", name, "index.js")
 		if _, err := os.Stat(runner); err == nil {
 			return runner, nil
 		}
 	}
 	return "", fmt.Errorf("@pulumi/pulumi is not installed for %s; run `npm install`", programDirectory)
+}
+
+func nodeArguments(info *pulumirpc.ProgramInfo) ([]string, error) {
+	arguments, err := shellquote.Split(info.GetOptions().GetFields()["nodeargs"].GetStringValue())
+	if err != nil {
+		return nil, fmt.Errorf("reading nodeargs of runtime.options: %w", err)
+	}
+	return arguments, nil
 }
 
 func programEnvironment(request *pulumirpc.RunRequest) ([]string, error) {

@@ -2,9 +2,10 @@
 export interface PolicyResource {
   readonly type: string;
   readonly name: string;
-  readonly id?: string;
+  readonly id?: string | undefined;
   readonly inputs: Readonly<Record<string, unknown>>;
-  readonly options: { readonly protect: boolean; readonly retainOnDelete: boolean };
+  /** `retainOnDelete` is undefined where it is not told: the engine keeps it from policies. */
+  readonly options: { readonly protect: boolean; readonly retainOnDelete?: boolean };
 }
 
 /** What an operator has allowed beyond the usual. */
@@ -18,6 +19,8 @@ export interface PolicyAllowances {
 /** A rule that every stack keeps; its name begins "every container …" or "every volume …". */
 export interface Rule {
   readonly name: string;
+  /** Whether it looks at the others too, and so can be asked only when all are registered. */
+  readonly looksAtAll?: boolean;
   /** What is wrong with a resource, or undefined where nothing is. */
   readonly problem: (
     resource: PolicyResource,
@@ -84,7 +87,7 @@ function ofContainers(name: string, problem: (inputs: ContainerInputs, allowed: 
 const serviceOf = ({ labels = [] }: ContainerInputs) =>
   labels.find(({ label }) => label.endsWith(".service"))?.value ?? "unknown";
 
-/** The rules; a stack's unit tests hold every resource against each of them. */
+/** The rules: of the policy pack beside this file, and of the unit tests, which hold every resource against each of them. */
 export const rules: readonly Rule[] = [
   ofContainers("is asked for its health", ({ healthcheck }) => {
     const [kind, command] = healthcheck?.tests ?? [];
@@ -98,6 +101,7 @@ export const rules: readonly Rule[] = [
   }),
   {
     name: "every container has a limit of processes",
+    looksAtAll: true,
     problem: (resource, all) => {
       if (!isContainer(resource)) return undefined;
       // The provider has no argument for it: the readiness of the container sets it.
@@ -168,11 +172,12 @@ export const rules: readonly Rule[] = [
       // What they hold follows from the state, or is gone with a rehearsal.
       if (!isVolume(resource) || /-(scratch|credentials)$/.test(String(resource.inputs.name))) return undefined;
       if (!resource.options.protect) return "a destroy deletes it";
-      return resource.options.retainOnDelete ? undefined : "whatever removes it from the state deletes it";
+      return resource.options.retainOnDelete === false ? "whatever removes it from the state deletes it" : undefined;
     },
   },
   {
     name: "every container with a queue or locks is on a network that leads nowhere",
+    looksAtAll: true,
     problem: (resource, all) => {
       if (!isContainer(resource) || serviceOf(resource.inputs) !== "redis") return undefined;
       const { networksAdvanced = [], ports = [] } = resource.inputs as {

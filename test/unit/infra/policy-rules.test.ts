@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type PolicyAllowances, type PolicyResource, rules, violations } from "../../../infra/lib/policy.ts";
+import { type PolicyAllowances, type PolicyResource, rules, violations } from "../../../infra/policy/rules.ts";
 import type { Graph } from "../../support/graph.ts";
 import { lettaGraph, thothGraph } from "../../support/stack-graphs.ts";
 

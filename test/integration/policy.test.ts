@@ -1,0 +1,39 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { root } from "../../scripts/lib/project.ts";
+import { sharedStacks } from "../support/shared-stacks.ts";
+
+/** The policy pack, given to Pulumi as a deployment's pipeline gives it. */
+
+const stacks = sharedStacks();
+const pack = join(root, "infra/policy");
+const preview = (stack: string, ...args: string[]) =>
+  stacks.pulumi(["preview", "--stack", stack, "--policy-pack", pack, ...args]);
+
+test("both stacks keep every rule", async () => {
+  for (const stack of [stacks.letta, stacks.thoth]) {
+    const { exitCode, output } = await preview(stack);
+    expect(output).toMatch(/✅ thoth-letta@/);
+    expect(exitCode).toBe(0);
+  }
+});
+
+describe("a stack that anyone on the network may call", () => {
+  beforeAll(() => stacks.configure(stacks.letta, { bindAddress: "0.0.0.0" }));
+  afterAll(() => stacks.configure(stacks.letta, { bindAddress: undefined }));
+
+  test("is refused before anything is made, with the port by name", async () => {
+    const { exitCode, output } = await preview(stacks.letta);
+    expect(exitCode).not.toBe(0);
+    expect(output).toContain("port 8284 is published on 0.0.0.0");
+    expect(output).not.toContain("can't run policy 'every-container-has-a-limit-of-processes'");
+  });
+
+  test("goes where the pack's config allows it", async () => {
+    const config = join(stacks.folder, "policy-config.json");
+    const name = "every-container-is-published-on-loopback-unless-the-config-says-otherwise";
+    writeFileSync(config, JSON.stringify({ [name]: { exposedOn: ["0.0.0.0"] } }));
+    expect(await preview(stacks.letta, "--policy-pack-config", config)).toMatchObject({ exitCode: 0 });
+  });
+});
