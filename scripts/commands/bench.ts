@@ -2,7 +2,12 @@ import type { Deps } from "../lib/deps.ts";
 import { root } from "../lib/project.ts";
 
 /** One after the other: they would measure each other. */
-const measurements = ["test/bench/starts.ts", "test/bench/backup.ts", "test/bench/noisy-neighbour.ts"];
+const measurements = [
+  "test/bench/starts.ts",
+  "test/bench/projects.ts",
+  "test/bench/noisy-neighbour.ts",
+  "test/bench/backup.ts",
+];
 
 /** Measures what docs/figures.md shows. */
 export async function bench(deps: Deps): Promise<number> {
