@@ -1,7 +1,7 @@
 import { readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import type { Deps } from "../lib/deps.ts";
-import { paths } from "../lib/project.ts";
+import { paths, root } from "../lib/project.ts";
 import { setup } from "../setup/setup.ts";
 
 /** Those of vitest.config.ts but "chaos", which takes an hour. */
@@ -14,6 +14,11 @@ interface Report {
   readonly numFailedTestSuites: number;
   readonly numPendingTests: number;
   readonly success: boolean;
+  readonly testResults: {
+    readonly name: string;
+    readonly status: string;
+    readonly assertionResults: { readonly fullName: string; readonly status: string }[];
+  }[];
 }
 
 /**
@@ -35,7 +40,17 @@ export async function test(deps: Deps): Promise<number> {
   // A file that cannot be loaded, or a hook that fails, has no failed test of its own.
   const failedSuites = report.success || report.numFailedTests > 0 ? 0 : Math.max(1, report.numFailedTestSuites);
   const failed = report.numFailedTests + report.numPendingTests + failedSuites + failedChecks.length;
-  if (failedChecks.length > 0) deps.print(`failed: ${failedChecks.join(", ")}`);
+  for (const name of [...failedChecks, ...notPassed(report)]) deps.print(`failed: ${name}`);
   deps.print(`${report.numPassedTests} passed, ${failed} failed`);
   return failed === 0 && exitCode === 0 ? 0 : 1;
+}
+
+/** File and name of each test that did not pass, and each file that failed as a whole. */
+function notPassed({ testResults }: Report): string[] {
+  return testResults.flatMap(({ name, status, assertionResults }) => {
+    const file = relative(root, name);
+    const tests = assertionResults.filter((test) => test.status !== "passed");
+    if (tests.length === 0 && status !== "passed") return [file];
+    return tests.map((test) => `${file} > ${test.fullName}`);
+  });
 }

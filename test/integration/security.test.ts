@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { dockerOutput } from "../../infra/lib/docker.ts";
 import { root } from "../../scripts/lib/project.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
@@ -55,8 +55,14 @@ const plainName = (name: string) => name.replace(`-t${stacks.suffix}-`, "-").rep
 
 beforeAll(async () => {
   const names = [stacks.letta, stacks.thoth].map(async (stack) => Object.keys(await stacks.containers(stack)));
-  const found = JSON.parse(await dockerOutput(["inspect", ...(await Promise.all(names)).flat()])) as Inspected[];
-  containers = Object.fromEntries(found.map((container) => [plainName(container.Name), container]));
+  const all = (await Promise.all(names)).flat();
+  const look = async () => {
+    const found = JSON.parse(await dockerOutput(["inspect", ...all])) as Inspected[];
+    containers = Object.fromEntries(found.map((container) => [plainName(container.Name), container]));
+    // An update asks each container's health check itself; the engine asks, and says so, up to an interval later.
+    expect(Object.keys(containers).filter((name) => containers[name]?.State.Health?.Status !== "healthy")).toEqual([]);
+  };
+  await vi.waitFor(look, { timeout: 60_000, interval: 500 });
   hasAppArmor = (await dockerOutput(["info", "--format", "{{.SecurityOptions}}"])).includes("name=apparmor");
 });
 
