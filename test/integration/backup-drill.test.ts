@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { docker, dockerOutput } from "../../infra/lib/docker.ts";
+import { copyLive } from "../support/live-copy.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 
 const stacks = sharedStacks();
@@ -47,7 +48,7 @@ async function drillOnCopy(damage: string, settings: { recoveryKey?: string } = 
   const own = await dockerOutput(["exec", repository(), "cat", "/run/thoth-letta/backup.json"]);
   const changed = JSON.stringify({ ...JSON.parse(own), ...settings, drillOnStart: false });
   const copy = ["-v", `${repository()}:/from:ro`, "-v", `${name}:/var/lib/backup`];
-  const script = `set -eu; cp -a /from/. /var/lib/backup/; cd /var/lib/backup/pgbackrest; ${damage}`;
+  const script = `set -eu; ${copyLive("/from", "/var/lib/backup")}; cd /var/lib/backup/pgbackrest; ${damage}`;
   try {
     await dockerOutput(["run", "--rm", ...copy, "--entrypoint", "bash", image, "-c", script]);
     const mounts = ["-v", `${name}:/var/lib/backup:ro`, "-v", `${name}-scratch:/scratch`];

@@ -16,6 +16,7 @@ import { paths } from "../../infra/containers/backup/src/paths.ts";
 import type { SettingsInput } from "../../infra/containers/backup/src/settings.ts";
 import { docker, dockerOutput } from "../../infra/lib/docker.ts";
 import { root } from "../../scripts/lib/project.ts";
+import { copyLive } from "./live-copy.ts";
 
 /** Images of a stack's Postgres and of its backup agent. */
 export interface BackupImages {
@@ -170,7 +171,7 @@ export class BackedUpPostgres {
     const volume = `${this.name}-copy`;
     await docker(["volume", "rm", "--force", volume]);
     const mounts = ["-v", `${this.name}-backup:/from:ro`, "-v", `${volume}:/to`];
-    const script = `set -eu; cp -a /from/. /to/; cd /to/core; ${damage}`;
+    const script = `set -eu; ${copyLive("/from", "/to")}; cd /to/core; ${damage}`;
     await dockerOutput(["run", "--rm", ...mounts, this.#images.backup, "bash", "-c", script]);
     return volume;
   }
