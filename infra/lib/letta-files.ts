@@ -3,6 +3,7 @@ export const serverFiles = [
   "serve.py",
   "organizations.py",
   "server_credentials.py",
+  "server_database.py",
   "server_dependencies.py",
   "server_tools.py",
   "tool_launcher.py",

@@ -4,6 +4,7 @@ import { root } from "../lib/project.ts";
 /** One after the other: they would measure each other. */
 const measurements = [
   "test/bench/starts.ts",
+  "test/bench/server.ts",
   "test/bench/projects.ts",
   "test/bench/noisy-neighbour.ts",
   "test/bench/backup.ts",

@@ -1,4 +1,5 @@
 import { cpus } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** How long `work` takes, in seconds. */
 export async function secondsOf(work: () => Promise<unknown>): Promise<number> {
@@ -41,6 +42,19 @@ export function median(values: readonly number[]): number {
 export function show(values: readonly number[], digits = 1): string {
   const [middle, least, most] = [median(values), Math.min(...values), Math.max(...values)];
   return `${middle.toFixed(digits)} (${least.toFixed(digits)} to ${most.toFixed(digits)})`;
+}
+
+/** Waits for a server's answer that is no error; throws after five minutes. */
+export async function untilHealthy(url: string): Promise<void> {
+  for (let tries = 0; tries < 3000; tries++) {
+    const isHealthy = await fetch(url).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (isHealthy) return;
+    await sleep(100);
+  }
+  throw new Error(`${url} does not answer`);
 }
 
 /** What it was measured on. */

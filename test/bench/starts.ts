@@ -6,14 +6,13 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { localFile } from "../../infra/lib/images.ts";
 import { root } from "../../scripts/lib/project.ts";
 import { removeProjectsOf, removeProjectsOnInterrupt } from "../support/engine-objects.ts";
 import { freePorts } from "../support/free-places.ts";
 import { makeProject, succeeded } from "../support/stacks.ts";
-import { machine, median, secondsOf, show } from "./figures.ts";
+import { machine, median, secondsOf, show, untilHealthy } from "./figures.ts";
 
 const rounds = 3;
 const coldStart = "letta stack, images present, no volumes: to its deep probe";
@@ -105,18 +104,6 @@ async function requireCompose(): Promise<void> {
     console.error("installing docker-compose, the peer");
     await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "docker-compose"]);
   }
-}
-
-async function untilHealthy(url: string): Promise<void> {
-  for (let tries = 0; tries < 3000; tries++) {
-    const isHealthy = await fetch(url).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (isHealthy) return;
-    await sleep(100);
-  }
-  throw new Error(`${url} does not answer`);
 }
 
 function print(ours: readonly Figure[], peer: readonly Figure[]): void {

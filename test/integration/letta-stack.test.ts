@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { inspectContainer } from "../../infra/lib/docker.ts";
+import { docker, inspectContainer } from "../../infra/lib/docker.ts";
 import { lettaFetch } from "../../infra/lib/letta-api.ts";
 import { withPostgres } from "../../infra/lib/postgres.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
@@ -75,6 +75,21 @@ describe("Letta", () => {
     expect(kept).not.toEqual([]);
     expect(after.length - kept.length).toBeLessThan(20);
     expect(after.length).toBeLessThanOrEqual(35);
+  });
+
+  test("has Postgres keep its statements from one request to the next", async () => {
+    const endpoint = await stacks.lettaEndpoint();
+    for (let count = 0; count < 20; count++) await lettaFetch(endpoint, "GET", "/v1/agents/");
+    const start = new Date().toISOString();
+    await stacks.psql(`select pg_log_backend_memory_contexts(pid) from pg_stat_activity
+      where datname = 'letta' and backend_type = 'client backend'`);
+    /** How many statements each of its sessions has: the report that Postgres writes of their memory names each. */
+    const statements = async () => {
+      const { stderr } = await docker(["logs", "--since", start, `${stacks.letta}-postgres`]);
+      const sessions = [...stderr.matchAll(/\[(\d+)\] LOG: .*\bCachedPlanSource:/g)].map(([, session]) => session);
+      return Math.max(0, ...[...new Set(sessions)].map((one) => sessions.filter((other) => other === one).length));
+    };
+    await expect.poll(statements, { timeout: 10_000 }).toBeGreaterThan(3);
   });
 
   test("runs a message in the background through Redis", async () => {

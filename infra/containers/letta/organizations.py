@@ -6,7 +6,7 @@ messages, and a user that is not there is taken for the default one. See docs/de
 """
 
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 
 # Of the user that a request names; none for the operator, who names none, and for what Letta does by itself.
 current = ContextVar("organization", default=None)
@@ -42,8 +42,14 @@ def only_own(state) -> None:
     organization = current.get()
     if organization is None or not (state.is_select or state.is_update or state.is_delete):
         return
-    # Models come by way of their relations too; what is of no organization is everybody's, such as model providers.
-    state.statement = state.statement.options(*(criteria(model, organization) for model in owned_models()))
+    state.statement = state.statement.options(*all_criteria(organization))
+
+
+# Making them takes longer than most of the queries that they are for.
+@lru_cache(maxsize=1024)
+def all_criteria(organization: str) -> tuple:
+    """Models come by way of their relations too; what is of no organization is everybody's, such as model providers."""
+    return tuple(criteria(model, organization) for model in owned_models())
 
 
 def criteria(model, organization: str):

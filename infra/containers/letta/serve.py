@@ -4,6 +4,7 @@ Importing the server takes most of its start and needs neither, so it happens wh
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from urllib.parse import urlparse
 
 from organizations import keep_organizations_apart
 from server_credentials import ask_clients_for_password, log_in_to_postgres, log_in_to_redis
+from server_database import keep_statements_prepared
 from server_dependencies import wait_for_dependencies
 
 
@@ -38,10 +40,22 @@ def change_letta() -> None:
     """What is changed in Letta, before its own modules take the old names along."""
     allow_private_mcp_servers(set(os.environ.get("MCP_ALLOWED_HOSTS", "").split(",")) - {""})
     ask_clients_for_password()
+    keep_statements_prepared()
     keep_organizations_apart()
     from server_tools import contain_tools
 
     contain_tools()
+
+
+def load_letta():
+    """Its application, with our changes; by far the longest part of a start."""
+    change_letta()
+    from letta.server.rest_api import app
+
+    # What is imported stays. Else the collector looks through all of it again every few hundred requests, for half a
+    # second in which nobody is answered.
+    gc.freeze()
+    return app
 
 
 def main() -> None:
@@ -52,12 +66,10 @@ def main() -> None:
     prepare_folders()
     dependencies = threading.Thread(target=lambda: asyncio.run(wait_for_dependencies()), daemon=True)
     dependencies.start()
-    change_letta()
-    from letta.server.rest_api.app import start_server
-
+    app = load_letta()
     dependencies.join()
     sys.argv = ["letta", "server"]
-    start_server(port=8283, host="0.0.0.0", debug=False)
+    app.start_server(port=8283, host="0.0.0.0", debug=False)
 
 
 # What Letta writes is its own alone: tools of agents run in this container as other users.
@@ -68,4 +80,4 @@ if __name__ == "__main__":
     main()
 else:
     # With more than one worker each imports this file anew under another name.
-    change_letta()
+    load_letta()

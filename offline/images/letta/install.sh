@@ -35,10 +35,11 @@ fetch_source() {
 
 # By way of a requirements file, since an installation straight from the lock file goes to the addresses in it, past
 # the index of this host. psycopg2 is left out: psycopg2-binary is locked as well, holds the same module and, unlike
-# psycopg2, needs no compiler.
+# psycopg2, needs no compiler. Of the experimental packages uvloop is wanted, which the published image has: uvicorn takes
+# it when it is there. granian is another server, which nothing starts.
 install_locked_packages() {
-  uv export --quiet --project source --frozen --no-dev --extra postgres --extra server --extra redis \
-    --no-emit-project --no-emit-package psycopg2 --output-file requirements.txt
+  uv export --quiet --project source --frozen --no-dev --extra postgres --extra server --extra redis --extra experimental \
+    --no-emit-project --no-emit-package psycopg2 --prune granian --output-file requirements.txt
   uv venv --quiet /app/.venv
   uv pip install --quiet --python /app/.venv --require-hashes --requirement requirements.txt
 }
