@@ -3,7 +3,10 @@
  *
  * Runs on a stack of its own. Prints a table in Markdown, which is what docs/figures.md shows.
  */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type LettaEndpoint, lettaFetch } from "../../infra/lib/letta-api.ts";
 import { createAgent, say } from "../support/conversation.ts";
@@ -11,6 +14,7 @@ import { removeProjectsOf, removeProjectsOnInterrupt } from "../support/engine-o
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts";
 import { makeProject } from "../support/stacks.ts";
 import { machine, median, secondsOf, show } from "./figures.ts";
+import type { Noise as NoiseSettings } from "./noise.ts";
 
 const rounds = 3;
 const requests = 40;
@@ -70,27 +74,18 @@ async function slowest(ask: () => Promise<unknown>): Promise<number> {
   return seconds.toSorted((first, second) => first - second)[Math.floor(requests * 0.95)] ?? Number.NaN;
 }
 
-async function streamAll(noisy: LettaEndpoint, model: ScriptedModel): Promise<Noise> {
-  const agents = await Promise.all(Array.from({ length: 8 }, () => createAgent(noisy, model.port)));
-  let isOver = false;
-  const body = JSON.stringify({ messages: [{ role: "user", content: "a b c d e f g h" }], stream_tokens: true });
-  const client = async (index: number) => {
-    while (!isOver) {
-      const response = await fetch(`${noisy.url}/v1/agents/${agents[index % agents.length]}/messages/stream`, {
-        method: "POST",
-        headers: { authorization: `Bearer ${noisy.password}`, "content-type": "application/json" },
-        body,
-      });
-      await response.text();
-      // As it is told to, with Retry-After.
-      if (response.status === 429) await sleep(1000);
-    }
-  };
-  const clients = Array.from({ length: streams }, (_, index) => client(index));
+async function streamAll({ url, password: token }: LettaEndpoint, model: ScriptedModel): Promise<Noise> {
+  const agents = await Promise.all(Array.from({ length: 8 }, () => createAgent({ url, password: token }, model.port)));
+  const told: NoiseSettings = { url, token, agents, streams };
+  const noise = spawn(process.execPath, [join(import.meta.dirname, "noise.ts"), JSON.stringify(told)], {
+    stdio: ["pipe", "inherit", "inherit"],
+  });
+  const exited = once(noise, "exit");
   return {
     stop: async () => {
-      isOver = true;
-      await Promise.all(clients);
+      noise.stdin.end();
+      const [code] = await exited;
+      if (code !== 0) throw new Error(`the noise ended with exit code ${code}`);
     },
   };
 }
