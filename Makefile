@@ -12,6 +12,7 @@ UPGRADE_FLAGS = $(if $(TO),--to '$(TO)') $(if $(POSTGRES),--postgres '$(POSTGRES
 # What `letta adopt` takes.
 ADOPT_FLAGS = $(if $(VOLUME),--from-volume '$(VOLUME)') $(if $(IMAGE),--image '$(IMAGE)') $(if $(DRY_RUN),--dry-run) \
 	$(if $(RESUME),--resume)
+KEY_FLAG = $(if $(KEY_FILE),--key-file '$(KEY_FILE)')
 # The moment, the database, and how: what `restore` takes. Single quotes: a time has spaces.
 RESTORE_FLAGS = $(if $(TO),--to '$(TO)') $(if $(NAME),--name '$(NAME)') $(if $(PROJECT),--project '$(PROJECT)') \
 	$(if $(TABLES),--tables '$(TABLES)') $(if $(DRY_RUN),--dry-run)
@@ -23,7 +24,7 @@ FINISH_FLAG := $(if $(FINISH),--finish)
 $(foreach name,YES LETTA_STACK THOTH_STACK,$(if $($(name)),$(eval export $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test check chaos bench images-lock letta-start letta-stop letta-restart letta-upgrade letta-adopt letta-status letta-logs \
+.PHONY: help setup up down status test check chaos bench images-lock letta-start letta-stop letta-restart letta-upgrade letta-adopt letta-recover letta-status letta-logs \
 	letta-logs-pg letta-reinit thoth-start thoth-stop thoth-restart thoth-status thoth-logs \
 	backup backup-list backup-verify backup-expire backup-point backup-key backup-export backup-import \
 	restore restore-undo restore-resume drill projects project-add project-remove project-env project-rotate rotate
@@ -64,6 +65,8 @@ letta-restart: node_modules/.package-lock.json ## stop and start it; refuses whi
 	@$(RUN) letta restart
 letta-upgrade: node_modules/.package-lock.json ## another version of Letta, with a way back (TO=0.16.8; DRY_RUN=1 RESUME=1 YES=1)
 	@$(RUN) letta upgrade $(UPGRADE_FLAGS) $(JSON_FLAG)
+letta-recover: node_modules/.package-lock.json ## take the letta stack's lost state from its backups (KEY_FILE=path when letta-backup is down)
+	@$(RUN) letta recover $(KEY_FLAG)
 letta-reinit: node_modules/.package-lock.json ## put a database aside whose first start was interrupted; never a finished one
 	@$(RUN) letta reinit
 letta-adopt: node_modules/.package-lock.json ## take over the databases of another Postgres (VOLUME=name IMAGE=reference; DRY_RUN=1 RESUME=1 YES=1)
@@ -101,7 +104,7 @@ backup-key: node_modules/.package-lock.json ## the key that opens every backup; 
 backup-export: node_modules/.package-lock.json ## all backups as one encrypted archive (FOLDER=path)
 	@$(RUN) backup export '$(FOLDER)' $(JSON_FLAG)
 backup-import: node_modules/.package-lock.json ## a letta stack from such an archive, or from the copy on another host (FOLDER=path KEY_FILE=path)
-	@$(RUN) backup import $(if $(FOLDER),'$(FOLDER)') $(if $(KEY_FILE),--key-file '$(KEY_FILE)')
+	@$(RUN) backup import $(if $(FOLDER),'$(FOLDER)') $(KEY_FLAG)
 
 restore: node_modules/.package-lock.json ## bring data back (TO=time, NAME=point or LATEST=1; PROJECT=name TABLES=a,b; DRY_RUN=1 YES=1)
 	@$(RUN) restore $(if $(LATEST),latest) $(RESTORE_FLAGS)

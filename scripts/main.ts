@@ -4,7 +4,7 @@ import { addBackupCommands } from "./commands/backup/commands.ts";
 import { addUpgradeCommands } from "./commands/letta/upgrade-commands.ts";
 import { addProjectCommands } from "./commands/projects/commands.ts";
 import { addRestoreCommands } from "./commands/restore/commands.ts";
-import { adder, json, lettaStack, type Options, thothStack, yes } from "./lib/cli.ts";
+import { adder, json, keyFile, lettaStack, type Options, thothStack, yes } from "./lib/cli.ts";
 import { realDeps } from "./lib/deps.ts";
 import { redact } from "./lib/redact.ts";
 
@@ -79,6 +79,17 @@ addUpgradeCommands(letta, add, deps);
 addProjectCommands(letta, add, deps);
 add(letta, "reinit", "put a cluster aside whose first start was interrupted", [lettaStack], async (options) =>
   (await import("./commands/letta/reinit.ts")).reinitLetta({ stack: options.lettaStack }, deps),
+);
+add<{ keyFile?: string }>(
+  letta,
+  "recover",
+  "take the state of a letta stack, which was lost, from its backups",
+  [lettaStack, keyFile],
+  async (options) =>
+    (await import("./commands/letta/recover.ts")).recoverLetta(
+      { stack: options.lettaStack, keyFile: options.keyFile },
+      deps,
+    ),
 );
 add(letta, "status", "the letta stack", [...stacks, json], async (options) =>
   (await import("./commands/status.ts")).status({ ...options, scope: "letta" }, deps),

@@ -10,10 +10,9 @@ export interface DownOptions {
 
 /** Removes the containers and networks of both stacks; volumes, passwords and the vault stay for the next `up`. */
 export async function down({ lettaStack, thothStack }: DownOptions, deps: Deps): Promise<number> {
-  if ((await readThoth(deps, thothStack)) !== undefined) {
-    await repair(deps, thothStack);
-    await destroy(deps, thothStack);
-  }
+  await repair(deps, thothStack);
+  if ((await readThoth(deps, thothStack)) !== undefined) await destroy(deps, thothStack);
+  await repair(deps, lettaStack);
   const letta = await readLetta(deps, lettaStack);
   if (letta === undefined) {
     deps.print(`stack ${lettaStack} was never brought up`);
@@ -24,7 +23,6 @@ export async function down({ lettaStack, thothStack }: DownOptions, deps: Deps):
     deps.print(`the letta stack "${lettaStack}" stays up: ${clients.join(", ")} use it`);
     return 1;
   }
-  await repair(deps, lettaStack);
   await destroy(deps, lettaStack);
   deps.print(`down; kept: volumes ${Object.values(letta.volumes).join(", ")}`);
   return 0;

@@ -1,8 +1,9 @@
 import { setTimeout } from "node:timers/promises";
+import type { SettingsInput } from "../../infra/containers/backup/src/settings.ts";
 import { agentCapabilities, runOnce } from "../../infra/lib/docker.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import { imageReference, lockFolder } from "../../infra/lib/images.ts";
-import { labels } from "../../infra/lib/names.ts";
+import { labels, lettaNames } from "../../infra/lib/names.ts";
 import { type AgentCall, inContainer } from "./agent.ts";
 import type { Deps } from "./deps.ts";
 import { root } from "./project.ts";
@@ -56,6 +57,30 @@ export async function readBackupStack(deps: Deps, stack: string): Promise<Backup
     settings: JSON.stringify(JSON.parse(backupSettings)),
     repository: volumes.backup,
     containers: { postgres: `${prefix}-postgres`, backup: backup.container, drill: backup.drillContainer },
+  };
+}
+
+/**
+ * A letta stack of which there is no more than its repository, or will be.
+ *
+ * @param known what the agent has to know besides the key
+ */
+export async function siteWithKey(
+  deps: Deps,
+  stack: string,
+  recoveryKey: string,
+  known: Partial<SettingsInput> = {},
+): Promise<AgentSite> {
+  const prefix = prefixOf(deps, stack);
+  const { backup: container, volumes } = lettaNames(prefix);
+  const unused = { schedule: {}, retention: {}, configHash: "", keys: {} };
+  const settings = { engine: "pgbackrest", recoveryKey, stack, ...unused, ...known };
+  return {
+    stack,
+    prefix,
+    image: await agentImage(deps, stack, container),
+    settings: JSON.stringify(settings),
+    repository: volumes.backup,
   };
 }
 

@@ -4,6 +4,7 @@ export const lettaStack = new Option("--letta-stack <name>", "the letta stack").
 export const thothStack = new Option("--thoth-stack <name>", "the thoth stack").env("THOTH_STACK").default("thoth");
 export const yes = new Option("-y, --yes", "do not ask").env("YES").default(false);
 export const json = new Option("--json", "one JSON object for machines").default(false);
+export const keyFile = new Option("--key-file <file>", "file with the recovery key").env("RECOVERY_KEY_FILE");
 
 /** Options as commander hands them over, with the defaults filled in. */
 export interface Options {

@@ -89,6 +89,8 @@ export async function knownStacks(deps: Deps): Promise<string[]> {
 
 /** What a stack's state tells of an interrupted run. */
 export interface StateSummary {
+  /** Whether the stack was never brought up, with this state. */
+  readonly isEmpty: boolean;
   /** Docker name -> id. */
   readonly containerIds: Map<string, string>;
   readonly pendingOperations: number;
@@ -109,6 +111,7 @@ export async function stateSummary(deps: Deps, stack: string): Promise<StateSumm
     ({ type, resource }) => type === "creating" && resource?.type === "docker:index/network:Network",
   );
   return {
+    isEmpty: (deployment.resources ?? []).length === 0 && pending.length === 0,
     containerIds: new Map(containers.map(({ id, outputs }) => [outputs?.name ?? "", id])),
     pendingOperations: pending.length,
     pendingNetworks: networks.flatMap(({ resource }) => resource?.inputs?.name ?? []),

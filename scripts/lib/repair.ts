@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { UserError } from "../../infra/lib/errors.ts";
 import { labels, projectName } from "../../infra/lib/names.ts";
 import type { Deps } from "./deps.ts";
+import { requireNothingThere } from "./lost-state.ts";
 import { isAlive } from "./process.ts";
 import { projectEnvironment } from "./project.ts";
 import { refresh, stateSummary } from "./pulumi.ts";
@@ -12,6 +13,8 @@ import { readConfigFile } from "./stack-file.ts";
 /**
  * Mends what a killed run left, so that the next one works: a lock whose process is gone, containers and networks that the
  * state does not know, and containers that the engine has lost. Data is never touched: it is in volumes.
+ *
+ * @throws UserError when another run is at work, or the state is empty and the stack is there all the same
  */
 export async function repair(deps: Deps, stack: string): Promise<void> {
   await removeStaleLocks(deps, stack);
@@ -19,6 +22,7 @@ export async function repair(deps: Deps, stack: string): Promise<void> {
   if (state === undefined) return;
   const { prefix = stack } = readConfigFile(deps, stack) as { prefix?: string };
   const orphans = await orphanedContainers(deps, prefix, new Set(state.containerIds.values()));
+  if (state.isEmpty) await requireNothingThere(deps, stack, orphans);
   for (const name of orphans) {
     deps.print(`removing ${name}: an interrupted run left it`);
     await deps.engine.dockerOutput(["rm", "--force", name]);

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, link, mkdir, rm, writeFile } from "node:fs/promises";
+import { UserError } from "../../infra/lib/errors.ts";
 import type { Deps } from "../lib/deps.ts";
 import { paths } from "../lib/project.ts";
 import { knownStacks } from "../lib/pulumi.ts";
@@ -44,9 +45,20 @@ export function stackStep(
       return isChosen && (await knownStacks(deps)).includes(stack);
     },
     async run() {
-      if (!(await knownStacks(deps)).includes(stack)) await deps.$`pulumi stack init ${stack} --no-select`;
+      if (!(await knownStacks(deps)).includes(stack)) await makeStack(deps, stack);
       for (const [key, value] of Object.entries(chosen))
         await deps.$`pulumi config set ${key} ${value} --stack ${stack}`;
     },
   };
+}
+
+async function makeStack(deps: Deps, stack: string): Promise<void> {
+  const { exitCode, stderr } = await deps.$({ nothrow: true })`pulumi stack init ${stack} --no-select`;
+  if (exitCode === 0) return;
+  if (!stderr.includes("incorrect passphrase")) throw new UserError(`stack ${stack} was not made: ${stderr.trim()}`);
+  throw new UserError(
+    `Pulumi.${stack}.yaml is encrypted with another passphrase than the one here`,
+    `bring that one back, into .state/passphrase or PULUMI_CONFIG_PASSPHRASE; if it is lost, so are the secrets in that file: ` +
+      `take its line encryptionsalt out, and make setup (make letta-recover brings a letta stack's secrets back)`,
+  );
 }

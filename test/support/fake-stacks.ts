@@ -57,7 +57,7 @@ export function pulumiAnswers(changes: FakeAnswers = {}): FakeAnswers {
     "stack output --json --show-secrets --stack letta": { stdout: JSON.stringify(lettaOutputs) },
     "stack output --json --show-secrets --stack thoth": { stdout: JSON.stringify(thothOutputs) },
     "stack ls": { stdout: '[{"name": "letta"}, {"name": "thoth"}]' },
-    "stack export": { stdout: '{"deployment": {}}' },
+    "stack export": { stdout: '{"deployment": {"resources": [{"type": "pulumi:pulumi:Stack"}]}}' },
     "up ": {},
     "destroy ": {},
     "refresh ": {},

@@ -213,9 +213,7 @@ export async function makeProject({ owner, letta = {}, thoth = {}, place }: Proj
   mkdirSync(join(project.folder, "backend"));
   mkdirSync(project.vault);
   writeFileSync(join(project.folder, "passphrase"), randomBytes(16).toString("hex"), { mode: 0o600 });
-  copyFileSync(join(root, "Pulumi.yaml"), join(project.folder, "Pulumi.yaml"));
-  for (const name of ["infra", "node_modules", "package.json"])
-    symlinkSync(join(root, name), join(project.folder, name));
+  layOutProject(project.folder);
   const [postgres, server, sse, api, mcp] = await freePorts(5);
   const [lettaSubnet, internalSubnet, thothSubnet] = await freeSubnets(3);
   await project.initialize(project.letta, {
@@ -238,6 +236,12 @@ export async function makeProject({ owner, letta = {}, thoth = {}, place }: Proj
     ...thoth,
   });
   return project;
+}
+
+/** Gives an empty folder what Pulumi needs of this checkout, its state and config aside. */
+export function layOutProject(folder: string): void {
+  copyFileSync(join(root, "Pulumi.yaml"), join(folder, "Pulumi.yaml"));
+  for (const name of ["infra", "node_modules", "package.json"]) symlinkSync(join(root, name), join(folder, name));
 }
 
 /** The images that setup has chosen for this checkout. */

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { type Add, json, lettaStack } from "../../lib/cli.ts";
+import { type Add, json, keyFile, lettaStack } from "../../lib/cli.ts";
 import type { Deps } from "../../lib/deps.ts";
 import type { BackupType } from "./now.ts";
 
@@ -47,8 +47,8 @@ export function addBackupCommands(program: Command, add: Add, deps: Deps): void 
     backup,
     "import [folder]",
     "bring a letta stack back from such an archive, or without a folder from the copy on another host",
-    [lettaStack, new Option("--key-file <file>", "file with the recovery key").env("RECOVERY_KEY_FILE")],
-    async ({ lettaStack: stack, keyFile }, folder) =>
-      (await import("./import.ts")).importBackups({ stack, folder, keyFile }, deps),
+    [lettaStack, keyFile],
+    async ({ lettaStack: stack, ...options }, folder) =>
+      (await import("./import.ts")).importBackups({ stack, folder, ...options }, deps),
   );
 }

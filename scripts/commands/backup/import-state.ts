@@ -11,38 +11,74 @@ import { writeWhole } from "../../lib/whole-file.ts";
 
 const backupKey = `${projectName}:backup`;
 
+/** Reads one of the files that lie with a stack's backups. */
+export type ReadStored = (name: string) => Promise<string>;
+
 /**
  * Gives a new stack the config of the old one, and its passwords and keys as resources of its own.
  *
  * @returns the old one's name
  */
-export async function takeOverState(deps: Deps, site: AgentSite): Promise<string> {
-  const get = (name: string) => readAgent(deps, oneOff(site, { name: "files", args: ["get", name] }));
-  const config = JSON.parse(await get(stateFiles.config)) as StoredConfig;
-  const state = JSON.parse(await get(stateFiles.state)) as StackState;
-  await takeOverConfig(deps, site.stack, config);
-  const text = JSON.stringify(withSecretsAlone(state, config.stack, site.stack, secretsProvider(deps, site.stack)));
-  const { exitCode, stderr } = await deps.$({ nothrow: true, input: text })`pulumi stack import --stack ${site.stack}`;
-  if (exitCode !== 0) throw new UserError(`the old secrets could not be taken over: ${stderr.trim()}`);
+export async function takeOverSecrets(deps: Deps, stack: string, read: ReadStored): Promise<string> {
+  const { config, state } = await readStored(read);
+  await takeOverConfig(deps, stack, config, { without: `${projectName}:postgresVolume` });
+  await importState(deps, stack, withSecretsAlone(state, config.stack, stack, secretsProvider(deps, stack)));
   return config.stack;
 }
 
 /**
- * What the new stack's own file says stays: it is of this machine. The volume is a new one in any case. Of the backups' config
- * it may say where the copy is, and no more: the old retention keeps what there is.
+ * Gives a stack whose state was lost the config and the whole state that it had after its last update.
+ *
+ * @throws UserError when they are another stack's
  */
-async function takeOverConfig(deps: Deps, stack: string, { config, secrets }: StoredConfig): Promise<void> {
+export async function takeBackState(deps: Deps, stack: string, read: ReadStored): Promise<void> {
+  const { config, state } = await readStored(read);
+  if (config.stack !== stack) {
+    throw new UserError(`these are backups of stack ${config.stack}, not of ${stack}`, `LETTA_STACK=${config.stack}`);
+  }
+  // What is secret in its file may be of the passphrase that was lost.
+  await takeOverConfig(deps, stack, config, { replacesSecrets: true });
+  const deployment = { ...state.deployment, secrets_providers: secretsProvider(deps, stack) };
+  await importState(deps, stack, { ...state, deployment });
+}
+
+/** Reads from a container of its own, with the recovery key that the site has. */
+export function storedOf(deps: Deps, site: AgentSite): ReadStored {
+  return (name) => readAgent(deps, oneOff(site, { name: "files", args: ["get", name] }));
+}
+
+async function readStored(read: ReadStored): Promise<{ config: StoredConfig; state: StackState }> {
+  const config = JSON.parse(await read(stateFiles.config)) as StoredConfig;
+  return { config, state: JSON.parse(await read(stateFiles.state)) as StackState };
+}
+
+async function importState(deps: Deps, stack: string, state: StackState): Promise<void> {
+  const input = JSON.stringify(state);
+  const { exitCode, stderr } = await deps.$({ nothrow: true, input })`pulumi stack import --stack ${stack}`;
+  if (exitCode !== 0) throw new UserError(`the old state could not be taken over: ${stderr.trim()}`);
+}
+
+/**
+ * What the new stack's own file says stays: it is of this machine. Of the backups' config it may say where the copy is, and no
+ * more: the old retention keeps what there is.
+ */
+async function takeOverConfig(
+  deps: Deps,
+  stack: string,
+  { config, secrets }: StoredConfig,
+  { without, replacesSecrets = false }: { without?: string; replacesSecrets?: boolean },
+): Promise<void> {
   const path = join(deps.projectDirectory, `Pulumi.${stack}.yaml`);
   const document = parseDocument(readFileSync(path, "utf8"));
   const known = (parse(document.toString()) as { config?: Record<string, unknown> } | null)?.config ?? {};
-  const isNew = (key: string) => !(key in known) && key !== `${projectName}:postgresVolume`;
+  const isNew = (key: string) => !(key in known) && key !== without;
   for (const [key, value] of Object.entries(config)) {
     if (isNew(key)) document.setIn(["config", key], value);
     else if (key === backupKey) document.setIn(["config", key], { ...(value as object), ...(known[key] as object) });
   }
   await writeWhole(path, document.toString({ lineWidth: 0 }));
   for (const [key, value] of Object.entries(secrets)) {
-    if (!isNew(key.replace(/\[.*$/, ""))) continue;
+    if (!replacesSecrets && !isNew(key.replace(/\[.*$/, ""))) continue;
     const flags = ["--secret", "--raw", "--path", "--stack", stack];
     const { exitCode, stderr } = await deps.$({ nothrow: true, input: value })`pulumi config set ${flags} ${key}`;
     if (exitCode !== 0) throw new UserError(`secret ${key} could not be set: ${stderr.trim()}`);

@@ -1,8 +1,6 @@
-import { existsSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { UserError } from "../../../infra/lib/errors.ts";
 import { lettaNames } from "../../../infra/lib/names.ts";
-import { type AgentSite, agentImage } from "../../lib/agent-stack.ts";
+import { siteWithKey } from "../../lib/agent-stack.ts";
 import type { Deps } from "../../lib/deps.ts";
 import {
   endOperation,
@@ -16,9 +14,10 @@ import { up } from "../../lib/pulumi.ts";
 import { prefixOf } from "../../lib/stack-file.ts";
 import { requireSetup } from "../../setup/check.ts";
 import { backUpFully } from "../restore/full-backup.ts";
-import { type ImportSource, importSource } from "./import-source.ts";
-import { takeOverState } from "./import-state.ts";
+import { importSource } from "./import-source.ts";
+import { storedOf, takeOverSecrets } from "./import-state.ts";
 import { fillVolumes } from "./import-volumes.ts";
+import { readRecoveryKey } from "./key.ts";
 
 export interface ImportOptions {
   readonly stack: string;
@@ -42,19 +41,20 @@ export interface Import extends Operation {
 export async function importBackups({ stack, folder, keyFile }: ImportOptions, deps: Deps): Promise<number> {
   await requireSetup(deps, stack);
   const source = await importSource(deps, stack, folder);
-  const recoveryKey = readKey(keyFile);
+  const recoveryKey = readRecoveryKey(keyFile);
   await requireNewStack(deps, stack);
   const names = lettaNames(prefixOf(deps, stack)).volumes;
   const volumes = [names.backup, names.postgres, names.home, names.data];
   await clearAway(deps, stack);
   await requireNoVolumes(deps, volumes);
   await source.check();
-  const site = await newSite(deps, stack, source, recoveryKey);
+  const site = await siteWithKey(deps, stack, recoveryKey, source.settings);
   const operation = { kind: "import", phase: "filling", stack, id: stamp(), volumes } as const;
   await saveOperation<Import>(deps, operation);
   let oldStack: string;
   try {
-    oldStack = await takeOverState(deps, await fillVolumes(deps, site, names, source));
+    const filled = await fillVolumes(deps, site, names, source);
+    oldStack = await takeOverSecrets(deps, stack, storedOf(deps, filled));
   } catch (error) {
     await removeVolumes(deps, volumes);
     await endOperation(deps, operation);
@@ -65,21 +65,6 @@ export async function importBackups({ stack, folder, keyFile }: ImportOptions, d
   await backUpFully(deps, lettaNames(site.prefix).backup);
   deps.print(`stack ${stack} is what stack ${oldStack} was; its passwords and keys are the old ones`);
   return 0;
-}
-
-/** @throws UserError when no file is named, or it has no key */
-function readKey(file: string | undefined): string {
-  if (file === undefined) {
-    throw new UserError(
-      "the archive opens with the recovery key alone",
-      "write it into a file, and --key-file FILE (make: KEY_FILE=FILE)",
-    );
-  }
-  if (!existsSync(file))
-    throw new UserError(`there is no file ${resolve(file)}`, "--key-file FILE (make: KEY_FILE=FILE)");
-  const text = readFileSync(file, "utf8").trim();
-  if (/^[A-Za-z0-9]{20,}$/.test(text)) return text;
-  throw new UserError(`${file} is not a recovery key: letters and digits in one line`);
 }
 
 /** @throws UserError when the stack has ever been brought up */
@@ -116,18 +101,4 @@ async function requireNoVolumes(deps: Deps, volumes: readonly string[]): Promise
       `another prefix for the new stack, or docker volume rm ${volume} if it is nothing worth`,
     );
   }
-}
-
-async function newSite(deps: Deps, stack: string, source: ImportSource, recoveryKey: string): Promise<AgentSite> {
-  const prefix = prefixOf(deps, stack);
-  const { backup: container, volumes } = lettaNames(prefix);
-  const unused = { schedule: {}, retention: {}, configHash: "", keys: {} };
-  const settings = { engine: "pgbackrest", recoveryKey, stack, ...unused, ...source.settings };
-  return {
-    stack,
-    prefix,
-    image: await agentImage(deps, stack, container),
-    settings: JSON.stringify(settings),
-    repository: volumes.backup,
-  };
 }

@@ -1,3 +1,6 @@
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { UserError } from "../../../infra/lib/errors.ts";
 import { readBackupStack } from "../../lib/agent-stack.ts";
 import type { Deps } from "../../lib/deps.ts";
 
@@ -16,4 +19,19 @@ export async function recoveryKey(
   if (!showSecrets) deps.print("print it: make backup-key SHOW=1");
   else deps.print(deps.isTerminal ? `\n    ${letta.recoveryKey}\n` : String(letta.recoveryKey));
   return 0;
+}
+
+/** Reads a recovery key from a file that has nothing else in it. @throws UserError when no file is named, or it has no key */
+export function readRecoveryKey(file: string | undefined): string {
+  if (file === undefined) {
+    throw new UserError(
+      "backups open with the recovery key alone",
+      "write it into a file, and --key-file FILE (make: KEY_FILE=FILE)",
+    );
+  }
+  if (!existsSync(file))
+    throw new UserError(`there is no file ${resolve(file)}`, "--key-file FILE (make: KEY_FILE=FILE)");
+  const text = readFileSync(file, "utf8").trim();
+  if (/^[A-Za-z0-9]{20,}$/.test(text)) return text;
+  throw new UserError(`${file} is not a recovery key: letters and digits in one line`);
 }

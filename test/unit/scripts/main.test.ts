@@ -45,6 +45,7 @@ describe("everyday commands", () => {
       "letta-restart",
       "letta-upgrade",
       "letta-adopt",
+      "letta-recover",
       "letta-reinit",
       "letta-status",
       "letta-logs",

@@ -58,3 +58,12 @@ test("a stack that never came up is passed over", async () => {
   expect(destroysOf(programs.calls())).toEqual([]);
   expect(deps.printed).toEqual(["stack letta was never brought up"]);
 });
+
+test("nothing that another checkout has on this engine is taken down", async () => {
+  const programs = bothStacks({
+    docker: { "ps --all": { stdout: "1\tthoth-api\n" } },
+    pulumi: { "stack output": noStack, "stack export": { stdout: '{"deployment": {}}' } },
+  });
+  await expect(down(stacks, fakeDeps())).rejects.toThrow("stack thoth has no state here");
+  expect(programs.calls().filter((call) => call.startsWith("docker rm"))).toEqual([]);
+});

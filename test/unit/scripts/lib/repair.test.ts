@@ -167,3 +167,45 @@ test("a stack without a state has nothing to repair", async () => {
   const { calls } = await repaired({ pulumi: { "stack export": { exitCode: 255, stderr: "error: no stack\n" } } });
   expect(calls).toEqual(["pulumi stack export --stack letta"]);
 });
+
+describe("an empty state, of a checkout that is new or has lost its own,", () => {
+  const empty = { "stack export --stack letta": { stdout: '{"deployment": {}}' } };
+  const volumes = (...names: string[]) => ({
+    ...Object.fromEntries(names.map((name) => [`volume inspect ${name}`, {}])),
+    "volume inspect": { exitCode: 1 },
+  });
+
+  test("is one to begin with where there is nothing else", async () => {
+    temporaryBackend();
+    expect(await repaired({ pulumi: empty, docker: volumes() })).toMatchObject({ printed: [] });
+  });
+
+  test.each([
+    ["containers", engineHas("1\tletta-redis", "2\tletta-nginx"), "containers letta-redis, letta-nginx"],
+    ["volumes", volumes("letta-home", "letta-backup"), "volumes letta-backup, letta-home"],
+  ])("leaves the stack's %s alone, and names them", async (_what, found, named) => {
+    temporaryBackend();
+    const programs = fakePrograms({
+      docker: dockerAnswers({ ...found, ...volumes() }),
+      pulumi: pulumiAnswers(empty),
+    });
+    await expect(repair(fakeDeps(), "letta")).rejects.toThrow(
+      new UserError(
+        `stack letta has no state here, but the engine has ${named}`,
+        "if another checkout of this project made them, use that one; if its state is lost: make letta-recover",
+      ),
+    );
+    expect(programs.calls().filter((call) => call.startsWith("docker rm"))).toEqual([]);
+  });
+
+  test("of Thoth, which has no data, is mended by removing what is there", async () => {
+    temporaryBackend();
+    fakePrograms({
+      docker: dockerAnswers(engineHas("1\tthoth-api", "2\tthoth-mcp")),
+      pulumi: pulumiAnswers({ "stack export --stack thoth": { stdout: '{"deployment": {}}' } }),
+    });
+    await expect(repair(fakeDeps(), "thoth")).rejects.toThrow(
+      "docker rm --force thoth-api thoth-mcp; docker network rm thoth-network (Thoth keeps nothing in them)",
+    );
+  });
+});

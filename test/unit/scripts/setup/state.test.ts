@@ -87,6 +87,19 @@ describe("the step of a stack", () => {
     ]);
   });
 
+  test("tells a config file of another passphrase, and the way on", async () => {
+    const stderr = "error: could not create secrets manager for new stack: incorrect passphrase\n";
+    fakePrograms({ pulumi: { ...known(), "stack init": { exitCode: 1, stderr } } });
+    await expect(stepOf(complete).run(() => {})).rejects.toThrow(
+      /^Pulumi.letta.yaml is encrypted with another passphrase than the one here\n {2}mend: bring that one back/,
+    );
+  });
+
+  test("tells what else keeps a stack from being made", async () => {
+    fakePrograms({ pulumi: { ...known(), "stack init": { exitCode: 1, stderr: "error: no space left\n" } } });
+    await expect(stepOf(complete).run(() => {})).rejects.toThrow("stack letta was not made: error: no space left");
+  });
+
   test("takes a stack that is there as it is", async () => {
     const programs = fakePrograms({ pulumi: { ...known("letta"), "config set": {} } });
     await stepOf("").run(() => {});

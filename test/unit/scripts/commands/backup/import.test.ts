@@ -204,7 +204,7 @@ describe("backup import", () => {
   });
 
   test.each([
-    [undefined, "the archive opens with the recovery key alone"],
+    [undefined, "backups open with the recovery key alone"],
     ["/nowhere", "there is no file /nowhere"],
     [import.meta.filename, "is not a recovery key"],
   ])("with key file %s is refused", async (keyFile, problem) => {

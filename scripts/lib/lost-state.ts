@@ -1,0 +1,39 @@
+import { UserError } from "../../infra/lib/errors.ts";
+import { lettaNames, thothNames } from "../../infra/lib/names.ts";
+import type { Deps } from "./deps.ts";
+import { readConfigFile } from "./stack-file.ts";
+
+/**
+ * Refuses to go on with an empty state beside what the stack has on the engine already: that of another checkout of this
+ * project, or of this one before its `.state` was lost. An update would take it for another run's leftovers, and give
+ * the data new passwords and a new encryption key.
+ *
+ * @param containers names of the stack's containers
+ * @throws UserError with what is there, and the ways on
+ */
+export async function requireNothingThere(deps: Deps, stack: string, containers: readonly string[]): Promise<void> {
+  const { prefix = stack, kind = stack } = readConfigFile(deps, stack) as { prefix?: string; kind?: string };
+  const isLetta = kind === "letta";
+  const { backup, home } = lettaNames(prefix).volumes;
+  // Not those that an older installation may have brought along.
+  const volumes = isLetta ? await existingVolumes(deps, [backup, home]) : [];
+  if (containers.length === 0 && volumes.length === 0) return;
+  const found = [
+    ...(containers.length === 0 ? [] : [`containers ${containers.join(", ")}`]),
+    ...(volumes.length === 0 ? [] : [`volumes ${volumes.join(", ")}`]),
+  ];
+  const remove = `docker rm --force ${containers.join(" ")}; docker network rm ${thothNames(prefix).network}`;
+  throw new UserError(
+    `stack ${stack} has no state here, but the engine has ${found.join(" and ")}`,
+    `if another checkout of this project made them, use that one; if its state is lost: ${
+      isLetta ? "make letta-recover" : `${remove} (Thoth keeps nothing in them)`
+    }`,
+  );
+}
+
+async function existingVolumes(deps: Deps, names: readonly string[]): Promise<string[]> {
+  const isThere = await Promise.all(
+    names.map(async (name) => (await deps.engine.docker(["volume", "inspect", name])).exitCode === 0),
+  );
+  return names.filter((_, index) => isThere[index]);
+}
