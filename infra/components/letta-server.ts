@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
 import type { WorkingCredentials } from "../lib/credentials.ts";
 import { serverFiles } from "../lib/letta-files.ts";
-import { aliases, lettaNames } from "../lib/names.ts";
+import { aliases, lettaNames, serverPorts } from "../lib/names.ts";
 import { credentialsVolume, dataVolume } from "./data-volume.ts";
 import { databaseUrl, type OwnDatabase } from "./databases.ts";
 import type { Postgres } from "./postgres.ts";
@@ -87,7 +87,7 @@ export class LettaServer extends pulumi.ComponentResource {
           { id: args.networkId, aliases: [aliases.server], address: args.address },
           { id: args.internalNetworkId, aliases: [aliases.server], isInternal: true },
         ],
-        ports: [{ internal: 8283, external: config.ports.server, bindAddress: config.bindAddress }],
+        ports: [{ internal: serverPorts.requests, external: config.ports.server, bindAddress: config.bindAddress }],
         env: { ...serverEnvironment(config), ...config.env },
         secretEnv: {
           LETTA_ENCRYPTION_KEY: this.encryptionKey,
@@ -136,8 +136,9 @@ function lettaCredentials(own: pulumi.Output<WorkingCredentials>): pulumi.Output
 
 /** -S: without site-packages Python starts in a fraction of the time, and this runs for ever. */
 const healthProbe =
-  "import sys, http.client as h; c = h.HTTPConnection('127.0.0.1', 8283, timeout=4); " +
-  "c.request('GET', '/v1/health/'); sys.exit(c.getresponse().status != 200)";
+  `import http.client as h\nfor port in ${Object.values(serverPorts).join(", ")}:\n` +
+  " c = h.HTTPConnection('127.0.0.1', port, timeout=4); c.request('GET', '/v1/health/')\n" +
+  " if c.getresponse().status != 200: raise SystemExit(1)";
 
 function migration(name: string, args: LettaServerArgs, parent: pulumi.Resource): Migration {
   const { endpoint } = args.postgres;
@@ -171,7 +172,6 @@ export function serverEnvironment(config: LettaConfig): Record<string, string> {
     LETTA_DISABLE_SQLALCHEMY_POOLING: "false",
     LETTA_PG_POOL_SIZE: String(server.poolSize),
     LETTA_PG_MAX_OVERFLOW: String(server.maxOverflow),
-    LETTA_UVICORN_WORKERS: String(server.workers),
     LETTA_REDIS_HOST: aliases.redis,
     LETTA_REDIS_PORT: "6379",
     // A password alone protects nothing: without this flag it is not asked for.
@@ -183,6 +183,8 @@ export function serverEnvironment(config: LettaConfig): Record<string, string> {
     // One of them is a program that the server starts, as itself.
     MCP_DISABLE_STDIO: "true",
     // Read by serve.py and server_tools.py, not by Letta.
+    RUNS_PORT: String(serverPorts.runs),
+    RUN_WORKERS: String(server.workers),
     TOOL_LETTA_URL: `http://${aliases.nginx}:8284`,
     MCP_ALLOWED_HOSTS: config.mcpHosts.join(","),
   };

@@ -92,7 +92,7 @@ export class SseProxy extends pulumi.ComponentResource {
           {
             path: "/etc/nginx/nginx.conf",
             content: renderNginxConfig({
-              upstream: `${args.serverAddress}:8283`,
+              serverAddress: args.serverAddress,
               listenPort: ssePort,
               allowedOrigins: config.allowedOrigins,
               maxRequestMiB: config.maxRequestMiB,

@@ -56,6 +56,17 @@ const originSchema = z
   .string()
   .regex(/^[a-z][a-z0-9+.-]*:\/\/[^\s/"';]+$/i, 'must be an origin such as "https://app.example.org", without a path');
 
+/** How many connections to Postgres Letta's server may open: each process has a pool of its own. */
+export function serverConnections({ workers, poolSize, maxOverflow }: ServerPools): number {
+  return (workers + 1) * (poolSize + maxOverflow);
+}
+
+interface ServerPools {
+  readonly workers: number;
+  readonly poolSize: number;
+  readonly maxOverflow: number;
+}
+
 const sizesSchema = z
   .strictObject({
     postgres: z
@@ -72,6 +83,7 @@ const sizesSchema = z
       .strictObject({
         // Tools of agents are among them, up to 128 of one organization.
         ...limits({ least: 768, usual: 2048 }, 1024),
+        /** Processes for runs, beside the one for all else. */
         workers: z.int().min(1).max(32).default(1),
         poolSize: z.int().min(1).max(500).default(25),
         maxOverflow: z.int().min(0).max(500).default(10),
@@ -89,8 +101,7 @@ const sizesSchema = z
     projectIdleInTransactionSeconds: z.int().min(0).default(60),
   })
   .superRefine((sizes, context) => {
-    const { workers, poolSize, maxOverflow } = sizes.server;
-    const wanted = workers * (poolSize + maxOverflow);
+    const wanted = serverConnections(sizes.server);
     // 20: superuser reserve, provisioning, backup and one psql.
     const available = sizes.postgres.maxConnections - sizes.projectConnections - 20;
     if (wanted > available) {
@@ -99,7 +110,7 @@ const sizesSchema = z
         path: ["postgres", "maxConnections"],
         message:
           `is ${sizes.postgres.maxConnections}, but Letta alone may open ${wanted} connections ` +
-          `(workers x (poolSize + maxOverflow)); raise it to at least ${wanted + sizes.projectConnections + 20}`,
+          `((workers + 1) x (poolSize + maxOverflow)); raise it to at least ${wanted + sizes.projectConnections + 20}`,
       });
     }
     // 50: what is not a client's.

@@ -5,6 +5,7 @@ export const serverFiles = [
   "server_credentials.py",
   "server_database.py",
   "server_dependencies.py",
+  "server_processes.py",
   "server_tools.py",
   "tool_launcher.py",
 ] as const;

@@ -19,6 +19,9 @@ export const aliases = {
   backup: "letta-backup",
 } as const;
 
+/** Ports of Letta's server in its container: the same API on both, in a process of its own and in those for runs. */
+export const serverPorts = { requests: 8283, runs: 8285 } as const;
+
 /** Docker names of a letta stack; with the default prefix `letta` they are `letta-postgres`, `letta-network`, … */
 export function lettaNames(prefix: string) {
   return {

@@ -3,11 +3,12 @@ import { limitRules, limitZones, type ProjectLimits } from "./gateway-limits.ts"
 import { projectMap } from "./gateway-projects.ts";
 import { refusalAnswers, refusalRules } from "./gateway-refusals.ts";
 import { routeMaps } from "./gateway-routes.ts";
+import { serverPorts } from "./names.ts";
 
 /** What the SSE proxy's config depends on. */
 export interface NginxSettings {
-  /** Address and port of the Letta server, e.g. `172.22.0.10:8283`. */
-  readonly upstream: string;
+  /** Address of the Letta server, e.g. `172.22.0.10`. */
+  readonly serverAddress: string;
   readonly listenPort: number;
   /** Browser origins that get CORS headers. An origin without a port matches every port. */
   readonly allowedOrigins: readonly string[];
@@ -59,12 +60,8 @@ http {
 
   # A fixed address: nginx looks a name up once, at its start, and would then talk to the address of a container that
   # has been replaced. keepalive needs the upstream block.
-  upstream letta {
-    server ${settings.upstream} max_fails=0;
-    keepalive 32;
-    # Shorter than Letta's own 5 s: a POST that meets a connection Letta is just closing is not sent again, but answered 502.
-    keepalive_timeout 4s;
-  }
+${upstream("letta", `${settings.serverAddress}:${serverPorts.requests}`)}
+${upstream("letta_runs", `${settings.serverAddress}:${serverPorts.runs}`)}
 
 ${corsMaps(settings.allowedOrigins)}
 
@@ -80,6 +77,11 @@ ${projectMap}
 ${routeMaps}
 
 ${drainMap}
+
+  map $begins_work $upstream {
+    default letta_runs;
+    "" letta;
+  }
 
 ${limitZones(settings.limits)}
 
@@ -149,7 +151,7 @@ ${limitRules(settings.limits)}
       # Letta sends CORS headers of its own; two of a kind make a browser refuse the answer.
 ${corsHeaders.map((name) => `      proxy_hide_header ${name};`).join("\n")}
 
-      proxy_pass http://letta$clean_path;
+      proxy_pass http://$upstream$clean_path;
       proxy_http_version 1.1;
       # What Letta redirects to is http: it does not know of TLS here.
       proxy_redirect http://$http_host/ $scheme://$http_host/;
@@ -176,6 +178,15 @@ ${passedHeaders.map((name) => `      proxy_set_header ${name} $http_${variable(n
   }
 }
 `;
+}
+
+function upstream(name: string, address: string): string {
+  return `  upstream ${name} {
+    server ${address} max_fails=0;
+    keepalive 32;
+    # Shorter than Letta's own 5 s: a POST that meets a connection Letta is just closing is not sent again, but answered 502.
+    keepalive_timeout 4s;
+  }`;
 }
 
 function tlsListener(tls: NginxSettings["tls"]): string {

@@ -10,9 +10,9 @@ import { ProviderResource } from "../components/provider-resource.ts";
 import { Redis } from "../components/redis.ts";
 import { sseCertificate } from "../components/sse-certificate.ts";
 import { SseProxy, ssePort } from "../components/sse-proxy.ts";
-import type { LettaConfig } from "../config/letta.ts";
+import { type LettaConfig, serverConnections } from "../config/letta.ts";
 import { hostUrl, urlAuthority } from "../lib/host.ts";
-import { aliases, lettaContainers, lettaNames, probeOwner } from "../lib/names.ts";
+import { aliases, lettaContainers, lettaNames, probeOwner, serverPorts } from "../lib/names.ts";
 import { planNetwork } from "../lib/network.ts";
 import type { RoleLimits } from "../lib/provisioning.ts";
 import { lettaBackup } from "./letta-backup.ts";
@@ -124,7 +124,10 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
     contractVersion,
     healthUrls: { server: `${url(config.ports.server)}/v1/health/`, sse: `${sseUrl}/nginx-health` },
     urls: { server: url(config.ports.server), sse: sseUrl },
-    internalUrls: { server: `http://${aliases.server}:8283`, sse: `http://${aliases.nginx}:${ssePort}` },
+    internalUrls: {
+      server: `http://${aliases.server}:${serverPorts.requests}`,
+      sse: `http://${aliases.nginx}:${ssePort}`,
+    },
     ...shown,
     network: { id: network.id, name: network.name, subnet: config.subnet },
     volumes: {
@@ -161,8 +164,7 @@ function projectTokens(
 
 /** Letta's own limit is what its pool may open, with room for a migration and a look by hand. */
 function lettaLimits({ sizes }: LettaConfig): RoleLimits {
-  const { workers, poolSize, maxOverflow } = sizes.server;
-  return { connections: workers * (poolSize + maxOverflow) + 5, statementSeconds: 0, idleInTransactionSeconds: 0 };
+  return { connections: serverConnections(sizes.server) + 5, statementSeconds: 0, idleInTransactionSeconds: 0 };
 }
 
 function projectLimits({ sizes }: LettaConfig): RoleLimits {

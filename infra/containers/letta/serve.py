@@ -15,6 +15,7 @@ from organizations import keep_organizations_apart
 from server_credentials import ask_clients_for_password, log_in_to_postgres, log_in_to_redis
 from server_database import keep_statements_prepared
 from server_dependencies import wait_for_dependencies
+from server_processes import serve
 
 
 def allow_private_mcp_servers(allowed: set[str]) -> None:
@@ -50,10 +51,10 @@ def change_letta() -> None:
 def load_letta():
     """Its application, with our changes; by far the longest part of a start."""
     change_letta()
-    from letta.server.rest_api import app
+    from letta.server.rest_api.app import app
 
     # What is imported stays. Else the collector looks through all of it again every few hundred requests, for half a
-    # second in which nobody is answered.
+    # second in which nobody is answered, and in each process makes a copy of it.
     gc.freeze()
     return app
 
@@ -68,16 +69,11 @@ def main() -> None:
     dependencies.start()
     app = load_letta()
     dependencies.join()
-    sys.argv = ["letta", "server"]
-    app.start_server(port=8283, host="0.0.0.0", debug=False)
+    sys.exit(serve(app, int(os.environ.get("RUNS_PORT", "8285")), int(os.environ.get("RUN_WORKERS", "1"))))
 
 
 # What Letta writes is its own alone: tools of agents run in this container as other users.
 os.umask(0o077)
 log_in_to_postgres()
 log_in_to_redis()
-if __name__ == "__main__":
-    main()
-else:
-    # With more than one worker each imports this file anew under another name.
-    load_letta()
+main()

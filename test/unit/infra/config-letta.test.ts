@@ -230,17 +230,17 @@ describe("connections", () => {
 
   test("all that Letta may open must fit beside a project's and the reserve", () => {
     // 150 is what 200 leaves: 30 for a project, 20 for superusers, provisioning, backup and one psql.
-    expect(parseLettaConfig(sizes({ poolSize: 140, maxOverflow: 10 }), "letta").sizes.server.poolSize).toBe(140);
-    expect(refusal(sizes({ poolSize: 140, maxOverflow: 11 }))).toContain(
-      "thoth-letta:sizes.postgres.maxConnections: is 200, but Letta alone may open 151 connections " +
-        "(workers x (poolSize + maxOverflow)); raise it to at least 201",
+    expect(parseLettaConfig(sizes({ poolSize: 65, maxOverflow: 10 }), "letta").sizes.server.poolSize).toBe(65);
+    expect(refusal(sizes({ poolSize: 65, maxOverflow: 11 }))).toContain(
+      "thoth-letta:sizes.postgres.maxConnections: is 200, but Letta alone may open 152 connections " +
+        "((workers + 1) x (poolSize + maxOverflow)); raise it to at least 202",
     );
   });
 
-  test("each worker has a pool of its own, and the proposed number is enough", () => {
+  test("each process has a pool of its own, and the proposed number is enough", () => {
     const message = refusal(sizes({ workers: 8 }));
     const proposed = Number(/raise it to at least (\d+)/.exec(message)?.[1]);
-    expect(proposed).toBe(8 * 35 + 50);
+    expect(proposed).toBe((8 + 1) * 35 + 50);
     expect(() => parseLettaConfig(sizes({ workers: 8 }, proposed), "letta")).not.toThrow();
     expect(() => parseLettaConfig(sizes({ workers: 8 }, proposed - 1), "letta")).toThrow(UserError);
   });

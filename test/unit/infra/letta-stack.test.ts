@@ -226,7 +226,7 @@ describe("the databases", () => {
       },
     });
     expect(inputsOf(other, "database-letta").limits).toEqual({
-      ...{ connections: 2 * (20 + 4) + 5, statementSeconds: 0, idleInTransactionSeconds: 0 },
+      ...{ connections: (2 + 1) * (20 + 4) + 5, statementSeconds: 0, idleInTransactionSeconds: 0 },
     });
     expect(inputsOf(other, "databases-projects").limits).toEqual({
       ...{ connections: 7, statementSeconds: 11, idleInTransactionSeconds: 12 },

@@ -4,7 +4,7 @@ import { renderNginxConfig } from "../../../infra/lib/nginx.ts";
 /** What nginx makes of the text is the integration tests' matter; here it is which text the settings lead to. */
 const render = (settings: Partial<Parameters<typeof renderNginxConfig>[0]> = {}) =>
   renderNginxConfig({
-    upstream: "172.22.0.10:8283",
+    serverAddress: "172.22.0.10",
     listenPort: 8284,
     allowedOrigins: ["http://localhost"],
     maxRequestMiB: 100,
@@ -105,10 +105,17 @@ describe("runs of slashes", () => {
 
 describe("the server", () => {
   test("listens on the given port, takes bodies of the given size and asks the given server", () => {
-    const config = render({ listenPort: 9000, maxRequestMiB: 7, upstream: "10.0.0.10:8283" });
+    const config = render({ listenPort: 9000, maxRequestMiB: 7, serverAddress: "10.0.0.10" });
     expect(block(config, "server")).toContain("listen 9000;");
     expect(block(config, "server")).toContain("client_max_body_size 7m;");
     expect(block(config, "upstream letta")).toContain("server 10.0.0.10:8283 max_fails=0;");
+  });
+
+  test("asks the processes for runs when a request begins one", () => {
+    const config = render({ serverAddress: "10.0.0.10" });
+    expect(block(config, "upstream letta_runs")).toContain("server 10.0.0.10:8285 max_fails=0;");
+    expect(block(config, "map $begins_work $upstream")).toMatch(/default letta_runs;\s+"" letta;/);
+    expect(block(config, "location /")).toContain("proxy_pass http://$upstream$clean_path;");
   });
 
   test("passes tokens on as they come, and waits for a slow model", () => {

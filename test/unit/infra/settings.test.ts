@@ -39,7 +39,7 @@ describe("Letta", () => {
       }),
     );
     expect(env).toMatchObject({
-      LETTA_UVICORN_WORKERS: "2",
+      RUN_WORKERS: "2",
       LETTA_PG_POOL_SIZE: "20",
       LETTA_PG_MAX_OVERFLOW: "4",
       GLOBAL_MAX_CONTEXT_WINDOW_LIMIT: "64000",

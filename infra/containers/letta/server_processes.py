@@ -1,0 +1,126 @@
+"""Letta's server as processes that share what was imported: one for what is answered at once, others for runs.
+
+Letta is an event loop: what it computes for one request, all others of the same process wait for, and a run computes for
+tenths of a second. So runs have processes of their own, which the gateway sends them to, and which leave the processor to
+the other one. See docs/decisions/0016.
+"""
+
+import http.client
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+
+REQUESTS_PORT = 8283
+# Of the processes for runs, and of the tools that they start.
+NICENESS = 10
+# How long those that are left may take to end when one has ended by itself, in seconds.
+LAST_SECONDS = 10
+
+
+class Processes:
+    """Forks of this one. When one ends, by itself or by a signal, all do, and the container starts anew."""
+
+    def __init__(self) -> None:
+        self.names: dict[int, str] = {}
+        self.is_stopping = False
+        self.has_failed = False
+        signal.signal(signal.SIGTERM, lambda *_: self.stop())
+
+    def start(self, name: str, work: Callable[[], None]) -> None:
+        if self.is_stopping:
+            return
+        sys.stdout.flush()
+        # A signal between the fork and the next line would find neither of the two.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        pid = os.fork()
+        if pid != 0:
+            self.names[pid] = name
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+            return
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        try:
+            work()
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            # Not back into what the parent is doing.
+            os._exit(1)
+
+    def wait_until_answers(self, port: int) -> None:
+        """Returns early when a process has ended."""
+        while not self.is_stopping and not answers(port):
+            self.reap(os.WNOHANG)
+            time.sleep(0.1)
+
+    def wait(self) -> int:
+        """Until all have ended. Returns the exit code."""
+        while self.names:
+            self.reap()
+        return 1 if self.has_failed else 128 + signal.SIGTERM
+
+    def stop(self, kind: int = signal.SIGTERM) -> None:
+        self.is_stopping = True
+        for pid in list(self.names):
+            os.kill(pid, kind)
+
+    def reap(self, flags: int = 0) -> None:
+        pid, status = os.waitpid(-1, flags)
+        name = self.names.pop(pid, None)
+        if name is None or self.is_stopping:
+            return
+        print(f"{name} ended by itself, with {os.waitstatus_to_exitcode(status)}: ending the others", flush=True)
+        self.has_failed = True
+        signal.signal(signal.SIGALRM, lambda *_: self.stop(signal.SIGKILL))
+        signal.alarm(LAST_SECONDS)
+        self.stop()
+
+
+def serve(app, runs_port: int, run_workers: int) -> int:
+    """Serves until SIGTERM, on both ports. Returns the exit code."""
+    requests, runs = bound(REQUESTS_PORT), bound(runs_port)
+    processes = Processes()
+    # The first of all makes what an empty database lacks; two at once would get in each other's way.
+    for worker in range(run_workers):
+        processes.start(f"the process for runs, {worker + 1} of {run_workers},", lambda: run(app, runs, NICENESS))
+        if worker == 0:
+            processes.wait_until_answers(runs_port)
+    processes.start("the process for requests", lambda: run(app, requests))
+    requests.close()
+    runs.close()
+    return processes.wait()
+
+
+def run(app, listener: socket.socket, niceness: int = 0) -> None:
+    import uvicorn
+    from letta.settings import settings
+
+    os.nice(niceness)
+    # As Letta's own start_server has it.
+    config = uvicorn.Config(app, timeout_keep_alive=settings.uvicorn_timeout_keep_alive, access_log=False)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def bound(port: int) -> socket.socket:
+    """A socket that refuses connections until a process listens to it."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("0.0.0.0", port))
+    listener.set_inheritable(True)
+    return listener
+
+
+def answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=4)
+    try:
+        connection.request("GET", "/v1/health/")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
