@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { inspectContainer } from "../../infra/lib/docker.ts";
+import { docker, dockerOutput, inspectContainer } from "../../infra/lib/docker.ts";
 import { type ProbeResult, probeLetta } from "../../infra/lib/letta-probe.ts";
 import { migrate } from "../../infra/providers/migration.ts";
 import { root } from "../../scripts/lib/project.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
-import { killFirstProcess } from "../support/kill-container.ts";
+import { killFirstProcess, killProcess } from "../support/kill-container.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 import { succeeded } from "../support/stacks.ts";
 
@@ -36,6 +36,39 @@ describe("a service that dies", () => {
     await expect.poll(failedProbes, { timeout: 120_000, interval: 500 }).toEqual([]);
     expect((await inspectContainer(container))?.RestartCount).toBe(restarts + 1);
     expect((await inspectContainer(server))?.State.StartedAt).toBe(before?.State.StartedAt);
+  });
+});
+
+describe("the processes of Letta's server", () => {
+  /** Of the server alone, without the tools that it runs. */
+  async function processes(): Promise<{ pid: string; niceness: number }[]> {
+    const rows = (await dockerOutput(["top", server, "-o", "pid,ni,args"])).trim().split("\n").slice(1);
+    return rows
+      .map((row) => row.trim().split(/\s+/))
+      .filter(([, , program, file]) => program === "python3" && file?.endsWith("/serve.py"))
+      .map(([pid = "", niceness]) => ({ pid, niceness: Number(niceness) }));
+  }
+
+  test("are one that has them, one for requests, and one for runs, which is less urgent", async () => {
+    const found = (await processes()).map(({ niceness }) => niceness);
+    expect(found.sort((first, second) => first - second)).toEqual([0, 0, 10]);
+  });
+
+  test("end together when one is killed, and the container comes back", async () => {
+    const before = await inspectContainer(server);
+    const runs = (await processes()).find(({ niceness }) => niceness > 0);
+    await killProcess(runs?.pid ?? "", postgresImage);
+    const restarts = async () => (await inspectContainer(server))?.RestartCount;
+    await expect.poll(restarts, { timeout: 60_000, interval: 500 }).toBe((before?.RestartCount ?? 0) + 1);
+    await expect.poll(failedProbes, { timeout: 120_000, interval: 500 }).toEqual([]);
+    const { stdout, stderr } = await docker(["logs", "--since", before?.State.StartedAt ?? "", server]);
+    expect(`${stdout}${stderr}`).toContain("the process for runs, 1 of 1, ended by itself, with -9: ending the others");
+  });
+
+  test("end by themselves when the container is stopped", async () => {
+    await dockerOutput(["stop", server]);
+    expect((await inspectContainer(server))?.State.ExitCode).toBe(143);
+    succeeded(await stacks.command(["letta", "start"]));
   });
 });
 
