@@ -69,6 +69,7 @@ def main() -> None:
     dependencies.start()
     app = load_letta()
     dependencies.join()
+    # Absent where a rehearsal is told what a stack's server was told before there were these.
     sys.exit(serve(app, int(os.environ.get("RUNS_PORT", "8285")), int(os.environ.get("RUN_WORKERS", "1"))))
 
 

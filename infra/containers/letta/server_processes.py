@@ -83,16 +83,18 @@ class Processes:
 
 def serve(app, runs_port: int, run_workers: int) -> int:
     """Serves until SIGTERM, on both ports. Returns the exit code."""
-    requests, runs = bound(REQUESTS_PORT), bound(runs_port)
     processes = Processes()
+    runs = bound(runs_port)
     # The first of all makes what an empty database lacks; two at once would get in each other's way.
     for worker in range(run_workers):
         processes.start(f"the process for runs, {worker + 1} of {run_workers},", lambda: run(app, runs, NICENESS))
         if worker == 0:
             processes.wait_until_answers(runs_port)
+    # A fork has what is open here: one that has no use for a port would keep it open when those that listen have ended.
+    runs.close()
+    requests = bound(REQUESTS_PORT)
     processes.start("the process for requests", lambda: run(app, requests))
     requests.close()
-    runs.close()
     return processes.wait()
 
 
@@ -111,7 +113,6 @@ def bound(port: int) -> socket.socket:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("0.0.0.0", port))
-    listener.set_inheritable(True)
     return listener
 
 
