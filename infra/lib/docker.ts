@@ -113,6 +113,10 @@ export async function inspectContainer(name: string): Promise<ContainerState | u
   throw engineError(result.stderr) ?? new Error(`docker inspect ${name}: ${result.stderr.trim()}`);
 }
 
+export async function volumeExists(name: string): Promise<boolean> {
+  return (await docker(["volume", "inspect", name])).exitCode === 0;
+}
+
 /** The last lines a container printed, both streams, oldest first. */
 export async function lastLogLines(name: string, count: number): Promise<string[]> {
   const result = await docker(["logs", "--tail", String(count), name]);

@@ -1,7 +1,7 @@
 import { UserError } from "../../infra/lib/errors.ts";
 import { lettaNames, thothNames } from "../../infra/lib/names.ts";
 import type { Deps } from "./deps.ts";
-import { readConfigFile } from "./stack-file.ts";
+import { prefixOf, readConfigFile } from "./stack-file.ts";
 
 /**
  * Refuses to go on with an empty state beside what the stack has on the engine already: that of another checkout of this
@@ -12,11 +12,14 @@ import { readConfigFile } from "./stack-file.ts";
  * @throws UserError with what is there, and the ways on
  */
 export async function requireNothingThere(deps: Deps, stack: string, containers: readonly string[]): Promise<void> {
-  const { prefix = stack, kind = stack } = readConfigFile(deps, stack) as { prefix?: string; kind?: string };
+  const prefix = prefixOf(deps, stack);
+  const { kind = stack } = readConfigFile(deps, stack);
   const isLetta = kind === "letta";
   const { backup, home } = lettaNames(prefix).volumes;
   // Not those that an older installation may have brought along.
-  const volumes = isLetta ? await existingVolumes(deps, [backup, home]) : [];
+  const candidates = isLetta ? [backup, home] : [];
+  const volumes: string[] = [];
+  for (const volume of candidates) if (await deps.engine.volumeExists(volume)) volumes.push(volume);
   if (containers.length === 0 && volumes.length === 0) return;
   const found = [
     ...(containers.length === 0 ? [] : [`containers ${containers.join(", ")}`]),
@@ -29,11 +32,4 @@ export async function requireNothingThere(deps: Deps, stack: string, containers:
       isLetta ? "make letta-recover" : `${remove} (Thoth keeps nothing in them)`
     }`,
   );
-}
-
-async function existingVolumes(deps: Deps, names: readonly string[]): Promise<string[]> {
-  const isThere = await Promise.all(
-    names.map(async (name) => (await deps.engine.docker(["volume", "inspect", name])).exitCode === 0),
-  );
-  return names.filter((_, index) => isThere[index]);
 }

@@ -102,7 +102,7 @@ export interface StateSummary {
 export async function stateSummary(deps: Deps, stack: string): Promise<StateSummary | undefined> {
   const exported = await exportState(deps, stack);
   if (exported === undefined) return undefined;
-  const { deployment } = exported;
+  const { deployment = {} } = exported;
   const containers = (deployment.resources ?? []).filter(
     (resource) => resource.type === "docker:index/container:Container",
   );
@@ -125,7 +125,8 @@ async function exportState(deps: Deps, stack: string): Promise<StackExport | und
 }
 
 interface StackExport {
-  readonly deployment: {
+  /** Absent in a stack that was only made. */
+  readonly deployment?: {
     readonly resources?: {
       readonly urn: string;
       readonly type: string;

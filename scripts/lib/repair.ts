@@ -8,7 +8,7 @@ import { requireNothingThere } from "./lost-state.ts";
 import { isAlive } from "./process.ts";
 import { projectEnvironment } from "./project.ts";
 import { refresh, stateSummary } from "./pulumi.ts";
-import { readConfigFile } from "./stack-file.ts";
+import { prefixOf } from "./stack-file.ts";
 
 /**
  * Mends what a killed run left, so that the next one works: a lock whose process is gone, containers and networks that the
@@ -20,8 +20,7 @@ export async function repair(deps: Deps, stack: string): Promise<void> {
   await removeStaleLocks(deps, stack);
   const state = await stateSummary(deps, stack);
   if (state === undefined) return;
-  const { prefix = stack } = readConfigFile(deps, stack) as { prefix?: string };
-  const orphans = await orphanedContainers(deps, prefix, new Set(state.containerIds.values()));
+  const orphans = await orphanedContainers(deps, prefixOf(deps, stack), new Set(state.containerIds.values()));
   if (state.isEmpty) await requireNothingThere(deps, stack, orphans);
   for (const name of orphans) {
     deps.print(`removing ${name}: an interrupted run left it`);

@@ -10,7 +10,7 @@ import {
   saveOperation,
   stamp,
 } from "../../lib/operation.ts";
-import { up } from "../../lib/pulumi.ts";
+import { stateSummary, up } from "../../lib/pulumi.ts";
 import { prefixOf } from "../../lib/stack-file.ts";
 import { requireSetup } from "../../setup/check.ts";
 import { backUpFully } from "../restore/full-backup.ts";
@@ -69,9 +69,8 @@ export async function importBackups({ stack, folder, keyFile }: ImportOptions, d
 
 /** @throws UserError when the stack has ever been brought up */
 async function requireNewStack(deps: Deps, stack: string): Promise<void> {
-  const { exitCode, stdout } = await deps.$({ nothrow: true })`pulumi stack export --stack ${stack}`;
-  const { deployment } = JSON.parse(exitCode === 0 ? stdout : "{}") as { deployment?: { resources?: unknown[] } };
-  if ((deployment?.resources ?? []).length === 0) return;
+  const state = await stateSummary(deps, stack);
+  if (state === undefined || state.isEmpty) return;
   throw new UserError(
     `stack ${stack} has been brought up already: an import makes a new one, and overwrites nothing`,
     "import into another stack: LETTA_STACK=name",
@@ -95,7 +94,7 @@ async function removeVolumes(deps: Deps, volumes: readonly string[]): Promise<vo
 
 async function requireNoVolumes(deps: Deps, volumes: readonly string[]): Promise<void> {
   for (const volume of volumes) {
-    if ((await deps.engine.docker(["volume", "inspect", volume])).exitCode !== 0) continue;
+    if (!(await deps.engine.volumeExists(volume))) continue;
     throw new UserError(
       `volume ${volume} is there already: nothing is overwritten`,
       `another prefix for the new stack, or docker volume rm ${volume} if it is nothing worth`,

@@ -26,7 +26,7 @@ export async function recoverLetta({ stack, keyFile }: RecoverOptions, deps: Dep
     throw new UserError(`stack ${stack} has a state: there is nothing to recover`, "make letta-start");
   }
   const { backup, volumes } = lettaNames(prefixOf(deps, stack));
-  if ((await deps.engine.docker(["volume", "inspect", volumes.backup])).exitCode !== 0) {
+  if (!(await deps.engine.volumeExists(volumes.backup))) {
     throw new UserError(`there is no volume ${volumes.backup}, with the backups of stack ${stack}`);
   }
   const isRunning = (await deps.engine.inspectContainer(backup))?.State.Running === true;

@@ -22,8 +22,7 @@ export async function reinitLetta({ stack }: { stack: string }, deps: Deps): Pro
     postgresVolume?: string;
   };
   // A container that mounts a volume makes it.
-  const { exitCode } = await deps.engine.docker(["volume", "inspect", String(volume)]);
-  if (exitCode !== 0)
+  if (!(await deps.engine.volumeExists(String(volume))))
     throw new UserError(`there is no volume ${volume}: nothing was ever started on it`, "make letta-start");
   const image = await postgresImage(deps, stack, names.postgres);
   // Nothing is stopped for it: a Postgres that works holds the lock, and then the guard refuses.

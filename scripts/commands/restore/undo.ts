@@ -53,6 +53,6 @@ async function lastSwitch(deps: Deps, stack: string, current: string): Promise<[
 }
 
 async function requireVolume(deps: Deps, volume: string): Promise<void> {
-  if ((await deps.engine.docker(["volume", "inspect", volume])).exitCode === 0) return;
+  if (await deps.engine.volumeExists(volume)) return;
   throw new UserError(`volume ${volume}, which was in use before, is gone`, "restore to a moment: make restore TO=…");
 }

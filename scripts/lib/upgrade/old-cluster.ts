@@ -19,7 +19,7 @@ const folders = [".", "pgdata", "data", "pgdata/data"];
 
 /** Looks for the cluster in a volume. @throws UserError when there is none, or something uses it */
 export async function findCluster(deps: Deps, volume: string, image: string): Promise<OldCluster> {
-  if ((await deps.engine.docker(["volume", "inspect", volume])).exitCode !== 0) {
+  if (!(await deps.engine.volumeExists(volume))) {
     throw new UserError(`there is no volume ${volume}`, "docker volume ls");
   }
   const users = (
