@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { likelyCause } from "../lib/causes.ts";
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
-import { type ContainerState, dockerOutput, inspectContainer, lastLogLines, runHealthCheck } from "../lib/docker.ts";
+import {
+  type ContainerState,
+  docker,
+  dockerOutput,
+  inspectContainer,
+  lastLogLines,
+  runHealthCheck,
+} from "../lib/docker.ts";
 import { UserError } from "../lib/errors.ts";
 
 /** Inputs of the Readiness resource. */
@@ -48,24 +55,30 @@ async function becomeReady(inputs: ReadinessInputs): Promise<void> {
       "pulumi refresh, then pulumi up (or the stack's start command, which does both)",
     );
   }
-  if (before.HostConfig.PidsLimit !== inputs.processes) {
-    await dockerOutput(["update", "--pids-limit", String(inputs.processes), inputs.container]);
-  }
   if (before.State.Status === "paused") await dockerOutput(["unpause", inputs.container]);
   else if (!before.State.Running) await dockerOutput(["start", inputs.container]);
   // A start by hand counts restarts from 0 again.
   const restartsBefore = before.State.Running ? before.RestartCount : 0;
   const deadline = Date.now() + inputs.timeoutSeconds * 1000;
-  const ask = () => runHealthCheck(inputs.container);
-  for (let last = await ask(); last !== undefined; last = await ask()) {
+  for (let missing = await whatIsMissing(inputs); missing !== undefined; missing = await whatIsMissing(inputs)) {
     const state = await inspectContainer(inputs.container);
     if (hasGivenUp(state, restartsBefore)) throw await failure(inputs, state, "stopped instead of answering");
     if (Date.now() > deadline) {
-      const what = `did not answer within ${inputs.timeoutSeconds} s; its health check says: ${last.split("\n").at(-1)}`;
-      throw await failure(inputs, state, what);
+      throw await failure(inputs, state, `did not answer within ${inputs.timeoutSeconds} s; ${missing}`);
     }
     await sleep(pollMilliseconds);
   }
+}
+
+/** @returns why the container is not ready, or undefined when it is */
+async function whatIsMissing({ container, processes }: ReadinessInputs): Promise<string | undefined> {
+  if ((await inspectContainer(container))?.HostConfig.PidsLimit !== processes) {
+    // Refused while the container is between two of its restarts: "cannot update a stopped container".
+    const { exitCode, stderr } = await docker(["update", "--pids-limit", String(processes), container]);
+    if (exitCode !== 0) return `its limit of processes is not set: ${stderr.trim()}`;
+  }
+  const red = await runHealthCheck(container);
+  return red === undefined ? undefined : `its health check says: ${red.split("\n").at(-1)}`;
 }
 
 function hasGivenUp(state: ContainerState | undefined, restartsBefore: number): boolean {

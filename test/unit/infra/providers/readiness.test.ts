@@ -85,6 +85,7 @@ describe("create", () => {
       "container inspect a-container",
       "start a-container",
       "container inspect a-container",
+      "container inspect a-container",
       "exec a-container check -q",
     ]);
   });
@@ -158,20 +159,42 @@ describe("create", () => {
     );
   });
 
+  describe("limits the container's processes", () => {
+    const unlimited = inspected({}, { processes: 0 });
+    const refused = { exitCode: 1, stderr: "Error response from daemon: cannot update a stopped container\n" };
+
+    test("again when the engine refused that between two of its restarts", async () => {
+      const docker = fakeDocker({
+        "container inspect": unlimited,
+        "update --pids-limit 100 a-container": [refused, {}],
+        exec: passes,
+      });
+      await provider.create(inputs);
+      expect(docker.calls().filter((call) => call.startsWith("update"))).toHaveLength(2);
+    });
+
+    test("or fails in time with what the engine said", async () => {
+      fakeDocker({ "container inspect": unlimited, update: refused, exec: passes, logs: {} });
+      await expect(provider.create({ ...inputs, timeoutSeconds: 0.1 })).rejects.toThrow(
+        "did not answer within 0.1 s; its limit of processes is not set: Error response from daemon: cannot update",
+      );
+    });
+  });
+
   describe("sees a crash loop behind a state of running", () => {
     const loop = (...counts: number[]) => counts.map((restartCount) => inspected({}, { restartCount }));
     const log = { stderr: "ModuleNotFoundError: No module named 'letta'\n" };
 
     test("at the third restart", async () => {
-      // Each round asks twice: for the check, and for the state after it.
-      fakeDocker({ "container inspect": loop(5, 5, 6, 6, 7, 7, 8), exec: fails, logs: log });
+      // Each round asks for the limit, for the check, and for the state after it.
+      fakeDocker({ "container inspect": loop(5, 5, 5, 6, 6, 6, 7, 7, 7, 8), exec: fails, logs: log });
       await expect(provider.create(inputs)).rejects.toThrow(
         /^a-container stopped instead of answering\n {2}likely cause: the image is incomplete/,
       );
     });
 
     test("not at restarts of long ago", async () => {
-      fakeDocker({ "container inspect": loop(5, 5, 7), exec: [fails, passes] });
+      fakeDocker({ "container inspect": loop(5, 5, 5, 7), exec: [fails, passes] });
       await expect(provider.create(inputs)).resolves.toMatchObject({ id: "a-container" });
     });
 
