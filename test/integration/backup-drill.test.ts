@@ -57,11 +57,11 @@ async function drillOnCopy(damage: string, settings: { recoveryKey?: string } = 
     const serving = docker(run, { input: changed });
     await vi.waitFor(() => dockerOutput(["exec", name, "backup", "health"]), { timeout: 30_000, interval: 200 });
     const { value } = await agent<Drill>(name, "drill");
-    await docker(["rm", "--force", name]);
+    await docker(["rm", "--force", "--volumes", name]);
     await serving;
     return value;
   } finally {
-    await docker(["rm", "--force", name]);
+    await docker(["rm", "--force", "--volumes", name]);
     await docker(["volume", "rm", "--force", name, `${name}-scratch`]);
   }
 }
