@@ -60,8 +60,11 @@ async function becomeReady(inputs: ReadinessInputs): Promise<void> {
   // A start by hand counts restarts from 0 again.
   const restartsBefore = before.State.Running ? before.RestartCount : 0;
   const deadline = Date.now() + inputs.timeoutSeconds * 1000;
-  for (let missing = await whatIsMissing(inputs); missing !== undefined; missing = await whatIsMissing(inputs)) {
-    const state = await inspectContainer(inputs.container);
+  let state: ContainerState | undefined = before;
+  while (true) {
+    const missing = await whatIsMissing(inputs, state);
+    if (missing === undefined) return;
+    state = await inspectContainer(inputs.container);
     if (hasGivenUp(state, restartsBefore)) throw await failure(inputs, state, "stopped instead of answering");
     if (Date.now() > deadline) {
       throw await failure(inputs, state, `did not answer within ${inputs.timeoutSeconds} s; ${missing}`);
@@ -70,9 +73,15 @@ async function becomeReady(inputs: ReadinessInputs): Promise<void> {
   }
 }
 
-/** @returns why the container is not ready, or undefined when it is */
-async function whatIsMissing({ container, processes }: ReadinessInputs): Promise<string | undefined> {
-  if ((await inspectContainer(container))?.HostConfig.PidsLimit !== processes) {
+/**
+ * @param state the container's state when it was last asked for
+ * @returns why the container is not ready, or undefined when it is
+ */
+async function whatIsMissing(
+  { container, processes }: ReadinessInputs,
+  state: ContainerState | undefined,
+): Promise<string | undefined> {
+  if (state?.HostConfig.PidsLimit !== processes) {
     // Refused while the container is between two of its restarts: "cannot update a stopped container".
     const { exitCode, stderr } = await docker(["update", "--pids-limit", String(processes), container]);
     if (exitCode !== 0) return `its limit of processes is not set: ${stderr.trim()}`;
