@@ -2,10 +2,10 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
 import { type RawConfig, readStackConfig } from "./config/read.ts";
+import { checkHost, type HostClaims } from "./lib/docker/preflight.ts";
 import { UserError } from "./lib/errors.ts";
 import { lockFolder } from "./lib/images.ts";
 import { lettaContainers, lettaNames, thothNames, thothRoles } from "./lib/names.ts";
-import { checkHost, type HostClaims } from "./lib/preflight.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 

@@ -1,12 +1,12 @@
 import { Command, Option } from "commander";
 import { UserError } from "../infra/lib/errors.ts";
-import { addBackupCommands } from "./commands/backup/commands.ts";
-import { addUpgradeCommands } from "./commands/letta/upgrade-commands.ts";
-import { addProjectCommands } from "./commands/projects/commands.ts";
-import { addRestoreCommands } from "./commands/restore/commands.ts";
+import { addBackupCommands } from "./backup/commands.ts";
 import { adder, json, keyFile, lettaStack, type Options, thothStack, yes } from "./lib/cli.ts";
 import { realDeps } from "./lib/deps.ts";
 import { redact } from "./lib/redact.ts";
+import { addProjectCommands } from "./projects/commands.ts";
+import { addRestoreCommands } from "./restore/commands.ts";
+import { addUpgradeCommands } from "./upgrade/commands.ts";
 
 const deps = realDeps();
 const program = new Command("thoth-letta")
@@ -22,36 +22,36 @@ add(program, "setup", "install, build or pull what is missing", stacks, async (o
   (await import("./setup/setup.ts")).setup(options, deps),
 );
 add(program, "up", "setup, then both stacks, then their status", stacks, async (options) =>
-  (await import("./commands/up.ts")).upAll(options, deps),
+  (await import("./stacks/up.ts")).upAll(options, deps),
 );
 add(program, "down", "remove the containers of both stacks; data is kept", stacks, async (options) =>
-  (await import("./commands/down.ts")).down(options, deps),
+  (await import("./stacks/down.ts")).down(options, deps),
 );
 add(program, "status", "both stacks; exit code 0 only when all is healthy", [...stacks, json], async (options) =>
-  (await import("./commands/status.ts")).status({ ...options, scope: "all" }, deps),
+  (await import("./status/command.ts")).status({ ...options, scope: "all" }, deps),
 );
 add(program, "test", "all tests: types, lint, unit, and both stacks on the real engine", [], async () =>
-  (await import("./commands/test.ts")).test(deps),
+  (await import("./develop/test.ts")).test(deps),
 );
 add(
   program,
   "chaos [file]",
   "kills, faults and lost volumes, on stacks of their own; takes an hour",
   [],
-  async (_, file) => (await import("./commands/chaos.ts")).chaos(file, deps),
+  async (_, file) => (await import("./develop/chaos.ts")).chaos(file, deps),
 );
 add(program, "bench", "the figures of docs/figures.md, measured on stacks of their own", [], async () =>
-  (await import("./commands/bench.ts")).bench(deps),
+  (await import("./develop/bench.ts")).bench(deps),
 );
 add(
   program,
   "images-lock",
   "ask the registry for the digests of the pinned images",
   [new Option("--mirror <prefix>", "a mirror of the registry").env("THOTH_LETTA_MIRROR")],
-  async (options) => (await import("./setup/registry-images.ts")).lockImages(options, deps),
+  async (options) => (await import("./images/registry.ts")).lockImages(options, deps),
 );
 add(program, "environment", "the shell lines that make plain pulumi work here", [], async () =>
-  (await import("./commands/environment.ts")).printEnvironment(deps),
+  (await import("./stacks/environment.ts")).printEnvironment(deps),
 );
 
 const logOptions = [
@@ -62,10 +62,10 @@ const logOptions = [
 
 const letta = program.command("letta").description("the shared infrastructure");
 add(letta, "start", "bring the letta stack up, also after a stop or a crash", [lettaStack], async (options) =>
-  (await import("./commands/letta/start.ts")).startLetta({ stack: options.lettaStack }, deps),
+  (await import("./letta/start.ts")).startLetta({ stack: options.lettaStack }, deps),
 );
 add(letta, "stop", "stop the letta stack; refuses while others use it", [lettaStack, yes], async (options) =>
-  (await import("./commands/letta/stop.ts")).stopLetta({ stack: options.lettaStack, yes: options.yes }, deps),
+  (await import("./letta/stop.ts")).stopLetta({ stack: options.lettaStack, yes: options.yes }, deps),
 );
 add(
   letta,
@@ -73,12 +73,12 @@ add(
   "stop and start the letta stack; refuses while others use it",
   [lettaStack, yes],
   async (options) =>
-    (await import("./commands/letta/restart.ts")).restartLetta({ stack: options.lettaStack, yes: options.yes }, deps),
+    (await import("./letta/restart.ts")).restartLetta({ stack: options.lettaStack, yes: options.yes }, deps),
 );
 addUpgradeCommands(letta, add, deps);
 addProjectCommands(letta, add, deps);
 add(letta, "reinit", "put a cluster aside whose first start was interrupted", [lettaStack], async (options) =>
-  (await import("./commands/letta/reinit.ts")).reinitLetta({ stack: options.lettaStack }, deps),
+  (await import("./letta/reinit.ts")).reinitLetta({ stack: options.lettaStack }, deps),
 );
 add<{ keyFile?: string }>(
   letta,
@@ -86,33 +86,30 @@ add<{ keyFile?: string }>(
   "take the state of a letta stack, which was lost, from its backups",
   [lettaStack, keyFile],
   async (options) =>
-    (await import("./commands/letta/recover.ts")).recoverLetta(
-      { stack: options.lettaStack, keyFile: options.keyFile },
-      deps,
-    ),
+    (await import("./letta/recover.ts")).recoverLetta({ stack: options.lettaStack, keyFile: options.keyFile }, deps),
 );
 add(letta, "status", "the letta stack", [...stacks, json], async (options) =>
-  (await import("./commands/status.ts")).status({ ...options, scope: "letta" }, deps),
+  (await import("./status/command.ts")).status({ ...options, scope: "letta" }, deps),
 );
 add(letta, "logs [service]", "logs of all services or one", [lettaStack, ...logOptions], async (options, service) =>
-  (await import("./commands/letta/logs.ts")).lettaLogs({ ...options, ...(service && { service }) }, deps),
+  (await import("./letta/logs.ts")).lettaLogs({ ...options, ...(service && { service }) }, deps),
 );
 
 const thoth = program.command("thoth").description("the Thoth research assistant");
 add(thoth, "start", "bring Thoth up, and Letta first when it is down", [...stacks, yes], async (options) =>
-  (await import("./commands/thoth/start.ts")).startThoth(thothOptions(options), deps),
+  (await import("./thoth/start.ts")).startThoth(thothOptions(options), deps),
 );
 add(thoth, "stop", "stop Thoth; Letta is not touched", [thothStack], async (options) =>
-  (await import("./commands/thoth/stop.ts")).stopThoth({ stack: options.thothStack }, deps),
+  (await import("./thoth/stop.ts")).stopThoth({ stack: options.thothStack }, deps),
 );
 add(thoth, "restart", "stop and start Thoth; Letta is not touched", [...stacks, yes], async (options) =>
-  (await import("./commands/thoth/restart.ts")).restartThoth(thothOptions(options), deps),
+  (await import("./thoth/restart.ts")).restartThoth(thothOptions(options), deps),
 );
 add(thoth, "status", "the thoth stack", [...stacks, json], async (options) =>
-  (await import("./commands/status.ts")).status({ ...options, scope: "thoth" }, deps),
+  (await import("./status/command.ts")).status({ ...options, scope: "thoth" }, deps),
 );
 add(thoth, "logs [role]", "logs of all roles or one", [thothStack, ...logOptions], async (options, service) =>
-  (await import("./commands/thoth/logs.ts")).thothLogs({ ...options, ...(service && { service }) }, deps),
+  (await import("./thoth/logs.ts")).thothLogs({ ...options, ...(service && { service }) }, deps),
 );
 
 addBackupCommands(program, add, deps);

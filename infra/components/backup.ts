@@ -1,13 +1,13 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { paths } from "../../images/backup/src/paths.ts";
+import type { SettingsInput } from "../../images/backup/src/settings.ts";
 import type { LettaConfig } from "../config/letta.ts";
-import { paths } from "../containers/backup/src/paths.ts";
-import type { SettingsInput } from "../containers/backup/src/settings.ts";
-import { agentCapabilities } from "../lib/docker.ts";
+import { agentCapabilities } from "../lib/docker/engine.ts";
 import { aliases, lettaNames } from "../lib/names.ts";
 import type { BackupRepository } from "./backup-repository.ts";
-import { Service } from "./service.ts";
-import type { ServiceArgs } from "./service-args.ts";
+import type { ServiceArgs } from "./service/args.ts";
+import { Service } from "./service/service.ts";
 
 export interface BackupArgs {
   readonly config: LettaConfig;

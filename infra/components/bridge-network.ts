@@ -1,6 +1,6 @@
 import * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
-import type { NetworkPlan } from "../lib/network.ts";
+import type { NetworkPlan } from "../lib/docker/network.ts";
 
 /** A Docker bridge with a fixed subnet; subnet and gateway are both given, as one alone was seen to change after a reboot. */
 export function bridgeNetwork(

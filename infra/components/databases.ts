@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Credentials, WorkingCredentials } from "../lib/credentials.ts";
 import { aliases } from "../lib/names.ts";
-import type { RoleLimits, WantedDatabase } from "../lib/provisioning.ts";
+import type { RoleLimits, WantedDatabase } from "../lib/postgres/provision.ts";
 import type { PostgresEndpoint } from "./postgres.ts";
 import { ProviderResource } from "./provider-resource.ts";
 

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
 import type { WorkingCredentials } from "../lib/credentials.ts";
-import { serverFiles } from "../lib/letta-files.ts";
+import { serverFiles } from "../lib/letta/launcher-files.ts";
 import { aliases, lettaNames, serverPorts } from "../lib/names.ts";
 import { credentialsVolume, dataVolume } from "./data-volume.ts";
 import { databaseUrl, type OwnDatabase } from "./databases.ts";
@@ -9,13 +9,13 @@ import type { Postgres } from "./postgres.ts";
 import { ProviderResource } from "./provider-resource.ts";
 import { type Redis, redisUser } from "./redis.ts";
 import { dataSecret } from "./secret.ts";
-import { Service } from "./service.ts";
-import { readContainerFile } from "./service-files.ts";
+import { readImageFile } from "./service/files.ts";
+import { Service } from "./service/service.ts";
 
 const filesPath = "/run/thoth-letta";
 const credentialsPath = "/run/credentials";
 const homePath = "/letta";
-/** Where a tool has a folder of its own while it runs; the same in infra/containers/letta. */
+/** Where a tool has a folder of its own while it runs; the same in images/letta/launcher. */
 const toolFolders = "/run/letta-tools";
 
 export interface LettaServerArgs {
@@ -95,7 +95,7 @@ export class LettaServer extends pulumi.ComponentResource {
         },
         files: serverFiles.map((file) => ({
           path: `${filesPath}/${file}`,
-          content: readContainerFile(`letta/${file}`),
+          content: readImageFile(`letta/launcher/${file}`),
         })),
         mounts: [
           { type: "volume", source: home.name, target: homePath },

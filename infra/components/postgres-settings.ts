@@ -1,5 +1,5 @@
+import { paths } from "../../images/backup/src/paths.ts";
 import type { LettaConfig } from "../config/letta.ts";
-import { paths } from "../containers/backup/src/paths.ts";
 
 /** Where the image has the cluster's volume, the cluster in it, and the socket by which the backup reaches Postgres. */
 export const postgresPaths = {
@@ -15,16 +15,16 @@ const rules = { hba: "/etc/thoth-letta/pg_hba.conf", ident: "/etc/thoth-letta/pg
 /** Key and certificate, which postgres-certificate makes. */
 const certificate = `${paths.volume}/tls/server.pem`;
 
-/** What is put into Postgres' container: path -> file in infra/containers. */
+/** What is put into Postgres' container: path -> file in images/postgres/uploads. */
 export const postgresFiles: Readonly<Record<string, string>> = {
-  [postgresPaths.guard]: "postgres-guard.sh",
+  [postgresPaths.guard]: "guard.sh",
   // Beside the guard, which starts them.
-  "/usr/local/bin/postgres-watchdog": "postgres-watchdog.sh",
-  "/usr/local/bin/postgres-certificate": "postgres-certificate.sh",
+  "/usr/local/bin/postgres-watchdog": "watchdog.sh",
+  "/usr/local/bin/postgres-certificate": "certificate.sh",
   // The last of the scripts that the image runs at the end of a first start.
-  "/docker-entrypoint-initdb.d/zz-initialised.sh": "postgres-initialised.sh",
-  [rules.hba]: "postgres-hba.conf",
-  [rules.ident]: "postgres-ident.conf",
+  "/docker-entrypoint-initdb.d/zz-initialised.sh": "initialised.sh",
+  [rules.hba]: "pg_hba.conf",
+  [rules.ident]: "pg_ident.conf",
 };
 
 /** Server settings as command line options: they can be read in the plan, and a change replaces the container. */

@@ -1,14 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
+import { paths as backupPaths, postgresUser } from "../../images/backup/src/paths.ts";
 import type { LettaConfig } from "../config/letta.ts";
-import { paths as backupPaths, postgresUser } from "../containers/backup/src/paths.ts";
-import { hostAddress } from "../lib/host.ts";
+import { hostAddress } from "../lib/docker/host.ts";
 import { aliases, lettaNames } from "../lib/names.ts";
-import { adminRole } from "../lib/postgres.ts";
+import { adminRole } from "../lib/postgres/connect.ts";
 import type { BackupRepository } from "./backup-repository.ts";
 import { dataVolume } from "./data-volume.ts";
 import { backupEnvironment, postgresFiles, postgresPaths, postgresSettings } from "./postgres-settings.ts";
-import { Service } from "./service.ts";
-import { readContainerFile } from "./service-files.ts";
+import { readImageFile } from "./service/files.ts";
+import { Service } from "./service/service.ts";
 
 /** How provisioning and scripts on this host reach Postgres. */
 export interface PostgresEndpoint {
@@ -54,7 +54,10 @@ export class Postgres extends pulumi.ComponentResource {
           ...backupEnvironment(config.backup),
         },
         ...(archives ? { secretEnv: { PGBACKREST_REPO1_CIPHER_PASS: repository.recoveryKey } } : {}),
-        files: Object.entries(postgresFiles).map(([path, file]) => ({ path, content: readContainerFile(file) })),
+        files: Object.entries(postgresFiles).map(([path, file]) => ({
+          path,
+          content: readImageFile(`postgres/uploads/${file}`),
+        })),
         mounts: [
           { type: "volume", source: volume.name, target: postgresPaths.volume },
           ...(archives ? [{ type: "volume", source: repository.volumeName, target: backupPaths.repository }] : []),

@@ -5,7 +5,7 @@ import type { WorkingCredentials } from "../lib/credentials.ts";
 import { aliases, lettaNames } from "../lib/names.ts";
 import { credentialsVolume, dataVolume } from "./data-volume.ts";
 import { ProviderResource } from "./provider-resource.ts";
-import { Service } from "./service.ts";
+import { Service } from "./service/service.ts";
 
 /** As whom Letta logs in. */
 export const redisUser = "letta";

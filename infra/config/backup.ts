@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { offsiteSchema, retentionSchema, scheduleSchema, settingsSchema } from "../containers/backup/src/settings.ts";
+import { offsiteSchema, retentionSchema, scheduleSchema, settingsSchema } from "../../images/backup/src/settings.ts";
 
 const { archiveSeconds, heartbeatSeconds, rpoZero, rpoZeroWaitSeconds, drillOnStart } = settingsSchema.shape;
 

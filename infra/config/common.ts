@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { z } from "zod";
-import { firstAddress } from "../lib/network.ts";
+import { firstAddress } from "../lib/docker/network.ts";
 
 /** A Docker name prefix: lower case, digits and dashes. */
 export const prefixSchema = z

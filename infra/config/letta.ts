@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { subnetsOverlap } from "../lib/docker/network.ts";
 import { lettaNames } from "../lib/names.ts";
-import { subnetsOverlap } from "../lib/network.ts";
 import { backupSchema } from "./backup.ts";
 import {
   bindAddressSchema,

@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
 import { UserError } from "../lib/errors.ts";
-import { adminRole, withPostgres } from "../lib/postgres.ts";
+import { adminRole, withPostgres } from "../lib/postgres/connect.ts";
 import {
   advisoryLock,
   closeOthers,
@@ -13,9 +13,9 @@ import {
   rolesOf,
   template,
   type WantedDatabase,
-} from "../lib/provisioning.ts";
-import { hasContent, isCatalogueCurrent } from "../lib/provisioning-check.ts";
-import { asSuperuser, contentScript, superuserScript } from "../lib/provisioning-superuser.ts";
+} from "../lib/postgres/provision.ts";
+import { hasContent, isCatalogueCurrent } from "../lib/postgres/provision-check.ts";
+import { asSuperuser, contentScript, superuserScript } from "../lib/postgres/superuser.ts";
 
 /** Inputs of a Databases resource. */
 export interface DatabaseInputs {

@@ -1,5 +1,5 @@
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
-import { defaultUser, ensureUsers, listUsers } from "../lib/letta-identities.ts";
+import { defaultUser, ensureUsers, listUsers } from "../lib/letta/identities.ts";
 
 /** Inputs of the LettaIdentities resource. */
 export interface LettaIdentitiesInputs {

@@ -1,6 +1,6 @@
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
 import { UserError } from "../lib/errors.ts";
-import { probeLetta } from "../lib/letta-probe.ts";
+import { probeLetta } from "../lib/letta/probe.ts";
 
 /** Inputs of the LettaProbe resource. */
 export interface LettaProbeInputs {

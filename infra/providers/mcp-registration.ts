@@ -1,6 +1,6 @@
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
 import { UserError } from "../lib/errors.ts";
-import { LettaApiError, type LettaEndpoint, lettaJson } from "../lib/letta-api.ts";
+import { LettaApiError, type LettaEndpoint, lettaJson } from "../lib/letta/api.ts";
 
 /** Inputs of the McpRegistration resource. */
 export interface McpRegistrationInputs {

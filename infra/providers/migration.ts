@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
-import { docker, engineError, readOnlyRoot, runOnce } from "../lib/docker.ts";
+import { docker, engineError, readOnlyRoot, runOnce } from "../lib/docker/engine.ts";
 import { UserError } from "../lib/errors.ts";
-import { withPostgres } from "../lib/postgres.ts";
+import { withPostgres } from "../lib/postgres/connect.ts";
 
 /** Inputs of the Migration resource. */
 export interface MigrationInputs {
@@ -25,7 +25,7 @@ interface MigrationResult {
   readonly schemaVersion: string;
 }
 
-const script = new URL("../containers/letta/migrate.py", import.meta.url);
+const script = new URL("../../images/letta/launcher/migrate.py", import.meta.url);
 
 /** Migrates Letta's database in a container of its own before the server of the same image starts. */
 const provider = convergingProvider<MigrationInputs, MigrationResult>({

@@ -1,5 +1,5 @@
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
-import { networkContainers } from "../lib/docker.ts";
+import { networkContainers } from "../lib/docker/engine.ts";
 import { UserError } from "../lib/errors.ts";
 
 /** Inputs of the NetworkClients resource. */

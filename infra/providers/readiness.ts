@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { likelyCause } from "../lib/causes.ts";
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
 import {
   type ContainerState,
@@ -8,7 +7,8 @@ import {
   inspectContainer,
   lastLogLines,
   runHealthCheck,
-} from "../lib/docker.ts";
+} from "../lib/docker/engine.ts";
+import { likelyCause } from "../lib/docker/likely-cause.ts";
 import { UserError } from "../lib/errors.ts";
 
 /** Inputs of the Readiness resource. */

@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
-import { dockerOutput } from "../lib/docker.ts";
+import { dockerOutput } from "../lib/docker/engine.ts";
 
 /** Inputs of the SelfSignedCertificate resource. */
 export interface SelfSignedCertificateInputs {

@@ -1,5 +1,5 @@
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
-import { docker, dockerOutput, inspectContainer, readOnlyRoot, runOnce } from "../lib/docker.ts";
+import { docker, dockerOutput, inspectContainer, readOnlyRoot, runOnce } from "../lib/docker/engine.ts";
 import { UserError } from "../lib/errors.ts";
 
 /** Inputs of the VolumeFile resource. */

@@ -4,16 +4,16 @@ import type * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { bridgeNetwork } from "../components/bridge-network.ts";
 import { ProviderResource } from "../components/provider-resource.ts";
-import { Service } from "../components/service.ts";
+import { Service } from "../components/service/service.ts";
 import { lettaDataPath, thothEnvironment, thothSecrets, vaultPath } from "../components/thoth-environment.ts";
 import { type RoleProgram, roleProgram } from "../components/thoth-role.ts";
 import { variableName } from "../config/common.ts";
 import type { ThothConfig } from "../config/thoth.ts";
+import { hostUrl } from "../lib/docker/host.ts";
+import { planNetwork } from "../lib/docker/network.ts";
 import { UserError } from "../lib/errors.ts";
 import { fingerprint } from "../lib/fingerprint.ts";
-import { hostUrl } from "../lib/host.ts";
 import { type ThothRole, thothNames, thothRoles } from "../lib/names.ts";
-import { planNetwork } from "../lib/network.ts";
 import type { LettaReference, ThothExports } from "./outputs.ts";
 
 /** The Thoth research assistant on a letta stack: four roles, none of which keeps anything but the vault. */

@@ -1,7 +1,7 @@
 import { lstat, mkdir, readFile, rm, symlink } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../infra/lib/errors.ts";
-import type { Step } from "../../scripts/setup/step.ts";
+import type { Step } from "../../scripts/lib/steps.ts";
 import { type Binary, hashOfInputs, install, isCurrent, isForeign } from "./binaries.ts";
 import { runGo } from "./go.ts";
 

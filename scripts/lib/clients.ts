@@ -1,4 +1,4 @@
-import { rolesOf } from "../../infra/lib/provisioning.ts";
+import { rolesOf } from "../../infra/lib/postgres/provision.ts";
 import type { Deps } from "./deps.ts";
 import { psql } from "./psql.ts";
 import { foreignContainers, type LettaStack } from "./stacks.ts";

@@ -1,6 +1,6 @@
 import { question, type Shell } from "zx";
-import * as engine from "../../infra/lib/docker.ts";
-import { projectEnvironment, root } from "./project.ts";
+import * as engine from "../../infra/lib/docker/engine.ts";
+import { projectEnvironment, root } from "./checkout.ts";
 import { redact } from "./redact.ts";
 import { zxShell } from "./zx-shell.ts";
 

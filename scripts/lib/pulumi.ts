@@ -1,5 +1,5 @@
 import { UserError } from "../../infra/lib/errors.ts";
-import { storeState } from "./agent-state.ts";
+import { storeState } from "./backup-agent/state.ts";
 import type { Deps } from "./deps.ts";
 
 /** What one run of a stack's update says: inherits the terminal, or plain lines where there is none. */

@@ -3,11 +3,11 @@ import { homedir, hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { UserError } from "../../infra/lib/errors.ts";
 import { labels, projectName } from "../../infra/lib/names.ts";
+import { projectEnvironment } from "./checkout.ts";
 import type { Deps } from "./deps.ts";
-import { requireNothingThere } from "./lost-state.ts";
 import { isAlive } from "./process.ts";
-import { projectEnvironment } from "./project.ts";
 import { refresh, stateSummary } from "./pulumi.ts";
+import { requireNothingThere } from "./require-empty-engine.ts";
 import { prefixOf } from "./stack-file.ts";
 
 /**

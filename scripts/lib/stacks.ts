@@ -1,4 +1,4 @@
-import type { ContainerState } from "../../infra/lib/docker.ts";
+import type { ContainerState } from "../../infra/lib/docker/engine.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import { labels } from "../../infra/lib/names.ts";
 import type { LettaOperation, LettaOutputs, LettaSecrets, ThothExports } from "../../infra/stacks/outputs.ts";

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../infra/lib/errors.ts";
 import type { Deps } from "../lib/deps.ts";
 import { isAlive } from "../lib/process.ts";
-import type { Step } from "./step.ts";
+import type { Step } from "../lib/steps.ts";
 
 const logFile = "/var/log/dockerd.log";
 const startSeconds = 60;

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import semver from "semver";
 import { UserError } from "../../infra/lib/errors.ts";
+import { pulumiVersion, root } from "../lib/checkout.ts";
 import type { Deps } from "../lib/deps.ts";
-import { pulumiVersion, root } from "../lib/project.ts";
-import type { Step } from "./step.ts";
+import type { Step } from "../lib/steps.ts";
 
 /** The official Pulumi CLI, for machines that reach its download site; an installed one that is new enough is used as it is. */
 export function pulumiCliStep(deps: Deps): Step {

@@ -2,11 +2,11 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, link, mkdir, rm, writeFile } from "node:fs/promises";
 import { UserError } from "../../infra/lib/errors.ts";
+import { paths } from "../lib/checkout.ts";
 import type { Deps } from "../lib/deps.ts";
-import { paths } from "../lib/project.ts";
 import { knownStacks } from "../lib/pulumi.ts";
 import { readConfigFile } from "../lib/stack-file.ts";
-import type { Step } from "./step.ts";
+import type { Step } from "../lib/steps.ts";
 
 /** The folder of everything that is this installation's own: Pulumi's state, its passphrase, the list of built images. */
 export async function makeStateFolder({

@@ -10,7 +10,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { docker, dockerOutput } from "../../infra/lib/docker.ts";
+import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { removeProjectsOf, removeProjectsOnInterrupt } from "../support/engine-objects.ts";
 import { makeProject, type TestProject } from "../support/stacks.ts";
 import { inPairs, machine, type Pairs, ratios, secondsOf, show } from "./figures.ts";

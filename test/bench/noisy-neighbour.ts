@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type LettaEndpoint, lettaFetch } from "../../infra/lib/letta-api.ts";
+import { type LettaEndpoint, lettaFetch } from "../../infra/lib/letta/api.ts";
 import { createAgent, say } from "../support/conversation.ts";
 import { removeProjectsOf, removeProjectsOnInterrupt } from "../support/engine-objects.ts";
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts";

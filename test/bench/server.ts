@@ -5,8 +5,8 @@
  * Runs on a stack of its own. Prints a table in Markdown, which is what docs/figures.md shows.
  */
 import { randomBytes } from "node:crypto";
-import { dockerOutput } from "../../infra/lib/docker.ts";
-import { type LettaEndpoint, lettaFetch } from "../../infra/lib/letta-api.ts";
+import { dockerOutput } from "../../infra/lib/docker/engine.ts";
+import { type LettaEndpoint, lettaFetch } from "../../infra/lib/letta/api.ts";
 import { createAgent, say, stream } from "../support/conversation.ts";
 import { removeProjectsOf, removeProjectsOnInterrupt } from "../support/engine-objects.ts";
 import { freePorts } from "../support/free-places.ts";

@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { localFile } from "../../infra/lib/images.ts";
-import { root } from "../../scripts/lib/project.ts";
+import { root } from "../../scripts/lib/checkout.ts";
 import { removeProjectsOf, removeProjectsOnInterrupt } from "../support/engine-objects.ts";
 import { freePorts } from "../support/free-places.ts";
 import { makeProject, succeeded } from "../support/stacks.ts";

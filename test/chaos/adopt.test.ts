@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { docker, dockerOutput } from "../../infra/lib/docker.ts";
+import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { imageReference } from "../../infra/lib/images.ts";
-import type { LettaEndpoint } from "../../infra/lib/letta-api.ts";
+import type { LettaEndpoint } from "../../infra/lib/letta/api.ts";
+import { requireImage } from "../../scripts/images/version.ts";
+import { root } from "../../scripts/lib/checkout.ts";
 import { realDeps } from "../../scripts/lib/deps.ts";
-import { root } from "../../scripts/lib/project.ts";
-import { requireImage } from "../../scripts/lib/upgrade/images.ts";
 import { say } from "../support/conversation.ts";
 import { removeProject } from "../support/engine-objects.ts";
 import { agentIds, populateLetta } from "../support/letta-agents.ts";

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { dockerOutput } from "../../infra/lib/docker.ts";
+import { dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { OtherEngine } from "../support/other-engine.ts";
 import { agentNames, firstBackup, makeAgent } from "../support/restores.ts";
 import { generatedPasswords } from "../support/secrets.ts";

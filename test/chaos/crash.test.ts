@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { dockerOutput } from "../../infra/lib/docker.ts";
+import { dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { type CrashRound, crashRound } from "../support/crash-round.ts";
 import { ownProject } from "../support/shared-stacks.ts";
 import type { TestProject } from "../support/stacks.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { docker, dockerOutput, inspectContainer } from "../../infra/lib/docker.ts";
-import { probeLetta } from "../../infra/lib/letta-probe.ts";
+import { docker, dockerOutput, inspectContainer } from "../../infra/lib/docker/engine.ts";
+import { probeLetta } from "../../infra/lib/letta/probe.ts";
 import { ownProject } from "../support/shared-stacks.ts";
 import { succeeded } from "../support/stacks.ts";
 

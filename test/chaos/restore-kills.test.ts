@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
-import { root } from "../../scripts/lib/project.ts";
+import { root } from "../../scripts/lib/checkout.ts";
 import { startKillable } from "../support/kill.ts";
 import { firstBackup, volumeIn } from "../support/restores.ts";
 import { ownProject } from "../support/shared-stacks.ts";

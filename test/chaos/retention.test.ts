@@ -2,10 +2,10 @@ import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import type { BackupRecord } from "../../infra/containers/backup/src/engines/engine.ts";
-import { docker, dockerOutput } from "../../infra/lib/docker.ts";
+import type { BackupRecord } from "../../images/backup/src/engines/engine.ts";
+import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { imageReference } from "../../infra/lib/images.ts";
-import { root } from "../../scripts/lib/project.ts";
+import { root } from "../../scripts/lib/checkout.ts";
 import { BackedUpPostgres } from "../support/backed-up-postgres.ts";
 import { ownProject } from "../support/shared-stacks.ts";
 

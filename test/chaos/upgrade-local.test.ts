@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { inspectContainer } from "../../infra/lib/docker.ts";
-import type { LettaEndpoint } from "../../infra/lib/letta-api.ts";
-import type { UpgradeResult } from "../../scripts/lib/upgrade/conclude.ts";
+import { inspectContainer } from "../../infra/lib/docker/engine.ts";
+import type { LettaEndpoint } from "../../infra/lib/letta/api.ts";
+import type { UpgradeResult } from "../../scripts/upgrade/conclude.ts";
 import { createAgent, stream } from "../support/conversation.ts";
 import { removeProject } from "../support/engine-objects.ts";
 import { agentIds, populateLetta } from "../support/letta-agents.ts";

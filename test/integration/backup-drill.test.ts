@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test, vi } from "vitest";
-import { docker, dockerOutput } from "../../infra/lib/docker.ts";
+import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { copyLive } from "../support/live-copy.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 

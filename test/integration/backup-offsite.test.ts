@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
-import { paths } from "../../infra/containers/backup/src/paths.ts";
-import type { Offsite } from "../../infra/containers/backup/src/settings.ts";
-import type { BackupStatus } from "../../infra/containers/backup/src/status.ts";
-import { docker, dockerOutput } from "../../infra/lib/docker.ts";
+import { paths } from "../../images/backup/src/paths.ts";
+import type { Offsite } from "../../images/backup/src/settings.ts";
+import type { BackupStatus } from "../../images/backup/src/status.ts";
+import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { localReference } from "../../infra/lib/images.ts";
-import { root } from "../../scripts/lib/project.ts";
+import { root } from "../../scripts/lib/checkout.ts";
 import { BackedUpPostgres } from "../support/backed-up-postgres.ts";
 import { OtherHost } from "../support/other-host.ts";
 
@@ -54,7 +54,7 @@ async function pull(database: BackedUpPostgres, recoveryKey = database.settings.
   await docker(["volume", "rm", "--force", volume]);
   const { engine, offsite } = database.settings;
   const settings = { engine, offsite, recoveryKey, stack: "new", schedule: {}, retention: {}, keys: {} };
-  const code = `${root}/infra/containers/backup/src:/opt/backup/src:ro`;
+  const code = `${root}/images/backup/src:/opt/backup/src:ro`;
   const run = [
     "run",
     "--rm",

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { docker, dockerOutput } from "../../infra/lib/docker.ts";
+import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
 import { redisPassword, redisSays } from "../support/redis.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import { postgresFiles, postgresSettings } from "../../infra/components/postgres-settings.ts";
 import { parseLettaConfig } from "../../infra/config/letta.ts";
-import { docker, dockerOutput, inspectContainer, lastLogLines } from "../../infra/lib/docker.ts";
-import { root } from "../../scripts/lib/project.ts";
+import { docker, dockerOutput, inspectContainer, lastLogLines } from "../../infra/lib/docker/engine.ts";
+import { root } from "../../scripts/lib/checkout.ts";
 import { removeProject } from "../support/engine-objects.ts";
 import { ownProject, sharedStacks } from "../support/shared-stacks.ts";
 
@@ -41,7 +41,7 @@ async function inVolume(volume: string, commands: string): Promise<string> {
 
 const isPublished = (entrypoint: string) => entrypoint === "the published image";
 const files = (entrypoint: string): Record<string, string> => ({
-  ...Object.fromEntries(Object.entries(postgresFiles).map(([path, file]) => [path, `infra/containers/${file}`])),
+  ...Object.fromEntries(Object.entries(postgresFiles).map(([path, file]) => [path, `images/postgres/uploads/${file}`])),
   ...(isPublished(entrypoint) ? { "/usr/local/bin/docker-entrypoint.sh": "test/support/published-entrypoint.sh" } : {}),
 });
 

@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { type LettaEndpoint, lettaJson } from "../../infra/lib/letta-api.ts";
+import { type LettaEndpoint, lettaJson } from "../../infra/lib/letta/api.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
 import { conversationText, createAgent, say } from "../support/conversation.ts";
 import { mcpServers, mcpTools } from "../support/mcp-servers.ts";

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { LettaApiError, type LettaEndpoint, lettaFetch, lettaJson } from "../../infra/lib/letta-api.ts";
+import { LettaApiError, type LettaEndpoint, lettaFetch, lettaJson } from "../../infra/lib/letta/api.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
 import { bareAgent, createAgent, say, stream } from "../support/conversation.ts";
 import { type OpenApi, type Operation, operations } from "../support/openapi.ts";

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { docker, inspectContainer } from "../../infra/lib/docker.ts";
-import { lettaFetch } from "../../infra/lib/letta-api.ts";
-import { withPostgres } from "../../infra/lib/postgres.ts";
+import { docker, inspectContainer } from "../../infra/lib/docker/engine.ts";
+import { lettaFetch } from "../../infra/lib/letta/api.ts";
+import { withPostgres } from "../../infra/lib/postgres/connect.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
 import { conversationText, createAgent, type LettaEvent, say, stream } from "../support/conversation.ts";
 import { redisPassword, redisSays } from "../support/redis.ts";

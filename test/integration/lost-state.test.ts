@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { docker } from "../../infra/lib/docker.ts";
+import { docker } from "../../infra/lib/docker/engine.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 import { layOutProject, succeeded } from "../support/stacks.ts";
 

@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { beforeAll, describe, expect, test } from "vitest";
-import { dockerOutput } from "../../infra/lib/docker.ts";
+import { dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { freePorts } from "../support/free-places.ts";
 import { ownProject, sharedStacks } from "../support/shared-stacks.ts";
 import type { StackConfig, TestProject } from "../support/stacks.ts";

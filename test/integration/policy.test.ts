@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { root } from "../../scripts/lib/project.ts";
+import { root } from "../../scripts/lib/checkout.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 
 /** The policy pack, given to Pulumi as a deployment's pipeline gives it. */

@@ -1,10 +1,10 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { LettaEndpoint } from "../../infra/lib/letta-api.ts";
-import { lettaFetch, lettaJson } from "../../infra/lib/letta-api.ts";
-import { withPostgres } from "../../infra/lib/postgres.ts";
-import type { ProjectStatus } from "../../scripts/commands/projects/list.ts";
+import type { LettaEndpoint } from "../../infra/lib/letta/api.ts";
+import { lettaFetch, lettaJson } from "../../infra/lib/letta/api.ts";
+import { withPostgres } from "../../infra/lib/postgres/connect.ts";
+import type { ProjectStatus } from "../../scripts/projects/list.ts";
 import { bareAgent, conversationText, createAgent, say, stream } from "../support/conversation.ts";
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";

@@ -1,8 +1,8 @@
 import type { TLSSocket } from "node:tls";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { dockerOutput } from "../../infra/lib/docker.ts";
-import { withPostgres } from "../../infra/lib/postgres.ts";
+import { dockerOutput } from "../../infra/lib/docker/engine.ts";
+import { withPostgres } from "../../infra/lib/postgres/connect.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 import { type ContainerIdentity, succeeded } from "../support/stacks.ts";

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { docker, dockerOutput, inspectContainer } from "../../infra/lib/docker.ts";
-import { type ProbeResult, probeLetta } from "../../infra/lib/letta-probe.ts";
+import { docker, dockerOutput, inspectContainer } from "../../infra/lib/docker/engine.ts";
+import { type ProbeResult, probeLetta } from "../../infra/lib/letta/probe.ts";
 import { migrate } from "../../infra/providers/migration.ts";
-import { root } from "../../scripts/lib/project.ts";
+import { root } from "../../scripts/lib/checkout.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
 import { killFirstProcess, killProcess } from "../support/kill-container.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
@@ -73,7 +73,7 @@ describe("the processes of Letta's server", () => {
 });
 
 test("a second Postgres on the same volume is refused", async () => {
-  const guard = join(root, "infra/containers/postgres-guard.sh");
+  const guard = join(root, "images/postgres/uploads/guard.sh");
   const data = "/var/lib/postgresql/data";
   const { exitCode, output } = await stacks.engine([
     ...["run", "--rm", "--name", `${stacks.letta}-second-postgres`, "--entrypoint", "bash"],

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { beforeAll, describe, expect, test, vi } from "vitest";
-import { dockerOutput, inspectContainer } from "../../infra/lib/docker.ts";
-import { lettaJson } from "../../infra/lib/letta-api.ts";
+import { dockerOutput, inspectContainer } from "../../infra/lib/docker/engine.ts";
+import { lettaJson } from "../../infra/lib/letta/api.ts";
 import { thothRoles } from "../../infra/lib/names.ts";
-import { root } from "../../scripts/lib/project.ts";
+import { root } from "../../scripts/lib/checkout.ts";
 import { startKillable } from "../support/kill.ts";
 import { generatedPasswords } from "../support/secrets.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
-import { docker, dockerOutput, inspectContainer } from "../../infra/lib/docker.ts";
+import { docker, dockerOutput, inspectContainer } from "../../infra/lib/docker/engine.ts";
 import {
   type ImageLock,
   imageReference,
@@ -11,10 +11,10 @@ import {
   localReference,
   lockFile,
 } from "../../infra/lib/images.ts";
-import { planImages, planOnRegistry } from "../../offline/images/plan.ts";
-import { root } from "../../scripts/lib/project.ts";
+import { planImages, planOnRegistry } from "../../scripts/images/plan.ts";
+import { mirrorOf, pullStep } from "../../scripts/images/registry.ts";
+import { root } from "../../scripts/lib/checkout.ts";
 import { readConfigFile } from "../../scripts/lib/stack-file.ts";
-import { mirrorOf, pullStep } from "../../scripts/setup/registry-images.ts";
 import { removeProject } from "../support/engine-objects.ts";
 import { fakeDeps } from "../support/fake-deps.ts";
 import { type Registry, startRegistry } from "../support/registry.ts";

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test, vi } from "vitest";
-import { dockerOutput } from "../../infra/lib/docker.ts";
-import { root } from "../../scripts/lib/project.ts";
+import { dockerOutput } from "../../infra/lib/docker/engine.ts";
+import { root } from "../../scripts/lib/checkout.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 
 /** The tables of docs/security.md, beside what the engine says of running containers. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
-import { dockerOutput } from "../../infra/lib/docker.ts";
+import { dockerOutput } from "../../infra/lib/docker/engine.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
 import { headerValues, type RawRequest, rawRequest } from "../support/raw-request.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";

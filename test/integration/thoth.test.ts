@@ -1,8 +1,8 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { inspectContainer } from "../../infra/lib/docker.ts";
-import { type LettaEndpoint, lettaJson } from "../../infra/lib/letta-api.ts";
+import { inspectContainer } from "../../infra/lib/docker/engine.ts";
+import { type LettaEndpoint, lettaJson } from "../../infra/lib/letta/api.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
 import { mcpServers, mcpTools } from "../support/mcp-servers.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";

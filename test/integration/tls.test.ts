@@ -1,7 +1,7 @@
 import { connect, type IncomingHttpHeaders } from "node:http2";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { fetchPinned } from "../../infra/lib/https.ts";
-import { lettaFetch } from "../../infra/lib/letta-api.ts";
+import { lettaFetch } from "../../infra/lib/letta/api.ts";
+import { fetchPinned } from "../../infra/lib/letta/https.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
 import { createAgent, stream } from "../support/conversation.ts";
 import { rawRequest } from "../support/raw-request.ts";

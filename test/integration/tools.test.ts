@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { dockerOutput } from "../../infra/lib/docker.ts";
-import type { LettaEndpoint } from "../../infra/lib/letta-api.ts";
+import { dockerOutput } from "../../infra/lib/docker/engine.ts";
+import type { LettaEndpoint } from "../../infra/lib/letta/api.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 import {
   askForTool,

@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { vi } from "vitest";
+import { paths } from "../../images/backup/src/paths.ts";
+import type { SettingsInput } from "../../images/backup/src/settings.ts";
 import {
   archiveEnvironment,
   postgresFiles,
@@ -12,10 +14,8 @@ import {
   postgresSettings,
 } from "../../infra/components/postgres-settings.ts";
 import type { LettaConfig } from "../../infra/config/letta.ts";
-import { paths } from "../../infra/containers/backup/src/paths.ts";
-import type { SettingsInput } from "../../infra/containers/backup/src/settings.ts";
-import { docker, dockerOutput } from "../../infra/lib/docker.ts";
-import { root } from "../../scripts/lib/project.ts";
+import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
+import { root } from "../../scripts/lib/checkout.ts";
 import { copyLive } from "./live-copy.ts";
 
 /** Images of a stack's Postgres and of its backup agent. */
@@ -41,7 +41,7 @@ export interface BackedUpOptions {
   readonly run?: readonly string[];
 }
 
-const sources = join(root, "infra/containers");
+const sources = join(root, "images");
 const waitSeconds = 4;
 
 /** A Postgres and the backup agent beside it, as a letta stack has them, without the rest of the stack. */
@@ -95,7 +95,10 @@ export class BackedUpPostgres {
     const sizes = { postgres: { maxConnections: 50, sharedBuffersMiB: 64 } };
     const settings = postgresSettings({ sizes, backup } as Parameters<typeof postgresSettings>[0]);
     const more = (this.#options.server ?? []).flatMap((setting) => ["-c", setting]);
-    const files = Object.entries(postgresFiles).flatMap(([path, file]) => ["-v", `${join(sources, file)}:${path}:ro`]);
+    const files = Object.entries(postgresFiles).flatMap(([path, file]) => [
+      "-v",
+      `${join(sources, "postgres/uploads", file)}:${path}:ro`,
+    ]);
     await dockerOutput([
       ...["run", "--detach", "--init", "--name", this.postgres, "--network", "none", "--shm-size", "256m"],
       ...(this.#options.run ?? []),

@@ -1,4 +1,4 @@
-import type { ContainerState } from "../../infra/lib/docker.ts";
+import type { ContainerState } from "../../infra/lib/docker/engine.ts";
 import type { FakeAnswer } from "./fake-programs.ts";
 
 /** What `docker container inspect` says of a container; healthy and running unless told otherwise. */

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type LettaEndpoint, lettaFetch, lettaJson } from "../../infra/lib/letta-api.ts";
+import { type LettaEndpoint, lettaFetch, lettaJson } from "../../infra/lib/letta/api.ts";
 
 /** One server-sent event of Letta, parsed. */
 export interface LettaEvent {

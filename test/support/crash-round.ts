@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { withPostgres } from "../../infra/lib/postgres.ts";
+import { withPostgres } from "../../infra/lib/postgres/connect.ts";
 import { killFirstProcess } from "./kill-container.ts";
 import { type Comparison, Writers } from "./writers.ts";
 

@@ -1,4 +1,4 @@
-import * as engine from "../../infra/lib/docker.ts";
+import * as engine from "../../infra/lib/docker/engine.ts";
 import type { Deps } from "../../scripts/lib/deps.ts";
 import { zxShell } from "../../scripts/lib/zx-shell.ts";
 import { temporaryFolder } from "./temporary.ts";

@@ -1,5 +1,5 @@
 import { pathToFileURL } from "node:url";
-import { agentCapabilities, runOnce } from "../../infra/lib/docker.ts";
+import { agentCapabilities, runOnce } from "../../infra/lib/docker/engine.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
 import { inspected, notThere } from "./container-state.ts";

@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
-import { dockerOutput } from "../../infra/lib/docker.ts";
-import { subnetsOverlap } from "../../infra/lib/network.ts";
+import { dockerOutput } from "../../infra/lib/docker/engine.ts";
+import { subnetsOverlap } from "../../infra/lib/docker/network.ts";
 
 /** Below the range from which the kernel takes ports for outgoing connections: a port stays free while a stack is down. */
 const ports = { first: 20_000, last: 32_000 };

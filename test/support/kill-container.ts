@@ -1,4 +1,4 @@
-import { dockerOutput } from "../../infra/lib/docker.ts";
+import { dockerOutput } from "../../infra/lib/docker/engine.ts";
 
 /**
  * Kills a container's first process from outside, as the kernel does when memory is short. Not by `docker kill`, which the

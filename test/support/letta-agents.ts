@@ -1,4 +1,4 @@
-import { type LettaEndpoint, lettaJson } from "../../infra/lib/letta-api.ts";
+import { type LettaEndpoint, lettaJson } from "../../infra/lib/letta/api.ts";
 import { createAgent, say } from "./conversation.ts";
 
 /** Makes agents that know something: a block, a passage, and a few messages each. @returns their ids, in order */

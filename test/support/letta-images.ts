@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { docker, dockerOutput } from "../../infra/lib/docker.ts";
+import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { imageReference, localFile, versionKey } from "../../infra/lib/images.ts";
-import { root } from "../../scripts/lib/project.ts";
+import { root } from "../../scripts/lib/checkout.ts";
 import { writeWhole } from "../../scripts/lib/whole-file.ts";
 
 /** Moves the schema and overwrites what agents are told, outside of any transaction, then fails. */

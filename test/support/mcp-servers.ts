@@ -1,4 +1,4 @@
-import { type LettaEndpoint, lettaJson } from "../../infra/lib/letta-api.ts";
+import { type LettaEndpoint, lettaJson } from "../../infra/lib/letta/api.ts";
 
 /** An MCP server as Letta lists it. */
 export interface McpServer {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { docker, dockerOutput } from "../../infra/lib/docker.ts";
-import type { LettaEndpoint } from "../../infra/lib/letta-api.ts";
+import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
+import type { LettaEndpoint } from "../../infra/lib/letta/api.ts";
 import { freePorts } from "./free-places.ts";
 import { populateLetta } from "./letta-agents.ts";
 

@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { vi } from "vitest";
-import type { Offsite } from "../../infra/containers/backup/src/settings.ts";
-import { docker, dockerOutput } from "../../infra/lib/docker.ts";
-import { hostOf, imageStep } from "../../offline/images/build.ts";
-import { contentHash } from "../../offline/images/content-hash.ts";
-import { root } from "../../scripts/lib/project.ts";
+import type { Offsite } from "../../images/backup/src/settings.ts";
+import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
+import { hostOf, imageStep } from "../../scripts/images/build.ts";
+import { contentHash } from "../../scripts/images/content-hash.ts";
+import { root } from "../../scripts/lib/checkout.ts";
 
 type Sftp = Extract<Offsite, { type: "sftp" }>;
 type S3 = Extract<Offsite, { type: "s3" }>;

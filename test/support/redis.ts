@@ -1,4 +1,4 @@
-import { docker, dockerOutput } from "../../infra/lib/docker.ts";
+import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import type { TestProject } from "./stacks.ts";
 
 /** Redis' answer to its user letta with a password, which is in no argument of a program in its container. */

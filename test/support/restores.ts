@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { expect, vi } from "vitest";
-import { docker, dockerOutput } from "../../infra/lib/docker.ts";
-import { lettaJson } from "../../infra/lib/letta-api.ts";
-import type { Repository } from "../../scripts/commands/backup/list.ts";
-import { root } from "../../scripts/lib/project.ts";
+import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
+import { lettaJson } from "../../infra/lib/letta/api.ts";
+import type { Repository } from "../../scripts/backup/list.ts";
+import { root } from "../../scripts/lib/checkout.ts";
 import { startKillable } from "./kill.ts";
 import { succeeded, type TestProject } from "./stacks.ts";
 

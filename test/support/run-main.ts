@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { root } from "../../scripts/lib/project.ts";
+import { root } from "../../scripts/lib/checkout.ts";
 
 /** Runs scripts/main.ts as a shell would; never throws for an exit code. */
 export function runMain(args: readonly string[], env: Readonly<Record<string, string | undefined>> = {}) {

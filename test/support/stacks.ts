@@ -4,11 +4,11 @@ import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } fro
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import YAML from "yaml";
-import { docker, dockerOutput } from "../../infra/lib/docker.ts";
-import type { LettaEndpoint } from "../../infra/lib/letta-api.ts";
+import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
+import type { LettaEndpoint } from "../../infra/lib/letta/api.ts";
 import { labels } from "../../infra/lib/names.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
-import { projectEnvironment, root } from "../../scripts/lib/project.ts";
+import { projectEnvironment, root } from "../../scripts/lib/checkout.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
 import { ownerPath, projectFolder } from "./engine-objects.ts";
 import { freePorts, freeSubnets } from "./free-places.ts";

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type LettaEndpoint, lettaFetch, lettaJson } from "../../infra/lib/letta-api.ts";
+import { type LettaEndpoint, lettaFetch, lettaJson } from "../../infra/lib/letta/api.ts";
 import { createAgent, say } from "./conversation.ts";
 
 /** One of each thing that Letta keeps for a project: the name of a path's parameter -> what stands there. */

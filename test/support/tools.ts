@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type LettaEndpoint, lettaJson } from "../../infra/lib/letta-api.ts";
+import { type LettaEndpoint, lettaJson } from "../../infra/lib/letta/api.ts";
 
 /** A Letta user in an organization, as a project is one. */
 export interface Tenant {

@@ -1,4 +1,4 @@
-import type { UpgradeResult } from "../../scripts/lib/upgrade/conclude.ts";
+import type { UpgradeResult } from "../../scripts/upgrade/conclude.ts";
 import type { TestProject } from "./stacks.ts";
 
 /** Runs `letta upgrade` with these options. @returns its result, good or bad @throws with all that it said when it tells none */

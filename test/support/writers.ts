@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { withPostgres } from "../../infra/lib/postgres.ts";
+import { withPostgres } from "../../infra/lib/postgres/connect.ts";
 
 /** What one writer knows of one of its rows: Postgres said that it is committed, or the connection died before it said. */
 interface Written {

@@ -6,7 +6,7 @@ set -Eeuo pipefail
 
 readonly reference=$1
 readonly here=${BASH_SOURCE[0]%/*}
-readonly images=$here/../../../offline/images
+readonly images=$here/../../../images
 readonly base=thoth-letta/test-bookworm:1
 
 # In a mount namespace of its own, what debootstrap mounts ends with this script.
@@ -23,7 +23,7 @@ readonly site=${site:-http://deb.debian.org/debian}
 if ! docker image inspect "$base" >/dev/null 2>&1; then
   debootstrap --force-check-gpg --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
     --variant=minbase --include=ca-certificates,curl bookworm "$work/rootfs" "$site"
-  cp -r --no-preserve=ownership "$images/base/rootfs/." "$work/rootfs/"
+  cp -r --no-preserve=ownership "$images/rootfs/." "$work/rootfs/"
   apt-config dump --format '%F "%v";%n' | grep -E '^Acquire::(Check-Valid-Until|Check-Date) ' >"$work/rootfs/etc/apt/apt.conf.d/91-host" || true
   if [[ -d /usr/local/share/ca-certificates ]]; then cp -r /usr/local/share/ca-certificates/. "$work/rootfs/usr/local/share/ca-certificates/"; fi
   chroot "$work/rootfs" update-ca-certificates >/dev/null

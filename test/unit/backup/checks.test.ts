@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { compareRows } from "../../../infra/containers/backup/src/checks.ts";
-import { pointName, pointTime } from "../../../infra/containers/backup/src/heartbeat.ts";
-import { parseTarget } from "../../../infra/containers/backup/src/points.ts";
+import { compareRows } from "../../../images/backup/src/checks.ts";
+import { pointName, pointTime } from "../../../images/backup/src/heartbeat.ts";
+import { parseTarget } from "../../../images/backup/src/points.ts";
 
 const rows = (agents: number) => ({ letta: { "public.agents": agents } });
 

@@ -1,10 +1,5 @@
 import { describe, expect, test } from "vitest";
-import {
-  type CoreRecord,
-  chainOf,
-  expired,
-  newLabel,
-} from "../../../infra/containers/backup/src/engines/core-records.ts";
+import { type CoreRecord, chainOf, expired, newLabel } from "../../../images/backup/src/engines/core-records.ts";
 
 const now = Date.parse("2026-11-24T00:00:00Z");
 

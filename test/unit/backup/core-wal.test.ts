@@ -1,22 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { encryptedBytes } from "../../../infra/containers/backup/src/engines/core-archive.ts";
-import { neededRanges } from "../../../infra/containers/backup/src/engines/core-expire.ts";
-import type { CoreRecord } from "../../../infra/containers/backup/src/engines/core-records.ts";
+import { encryptedBytes } from "../../../images/backup/src/engines/core-archive.ts";
+import { neededRanges } from "../../../images/backup/src/engines/core-expire.ts";
+import type { CoreRecord } from "../../../images/backup/src/engines/core-records.ts";
 import {
   parseHistory,
   segmentAt,
   segmentBefore,
   segmentIndex,
   segmentName,
-} from "../../../infra/containers/backup/src/engines/core-segments.ts";
-import { missingOf } from "../../../infra/containers/backup/src/engines/core-verify.ts";
-import {
-  isOn,
-  rangesFrom,
-  timelineAt,
-  type Wal,
-  walOf,
-} from "../../../infra/containers/backup/src/engines/core-wal.ts";
+} from "../../../images/backup/src/engines/core-segments.ts";
+import { missingOf } from "../../../images/backup/src/engines/core-verify.ts";
+import { isOn, rangesFrom, timelineAt, type Wal, walOf } from "../../../images/backup/src/engines/core-wal.ts";
 
 const segmentBytes = 16_777_216;
 const cluster = { systemId: "7", segmentBytes };

@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { offsiteError } from "../../../infra/containers/backup/src/offsite-errors.ts";
-import { copiedFiles, repositoryState } from "../../../infra/containers/backup/src/offsite-files.ts";
-import { Remote } from "../../../infra/containers/backup/src/offsite-remote.ts";
+import { offsiteError } from "../../../images/backup/src/offsite-errors.ts";
+import { copiedFiles, repositoryState } from "../../../images/backup/src/offsite-files.ts";
+import { Remote } from "../../../images/backup/src/offsite-remote.ts";
 import { temporaryFiles } from "../../support/temporary.ts";
 
 const name = "keeper@nas:letta";

@@ -5,7 +5,7 @@ import {
   parseProgress,
   parseTimelines,
   parseVerify,
-} from "../../../infra/containers/backup/src/engines/pgbackrest-output.ts";
+} from "../../../images/backup/src/engines/pgbackrest-output.ts";
 
 /** As pgBackRest 2.55.1 prints them. */
 const backup = {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { Attempts, isDue, nextRun, overdueSeconds } from "../../../infra/containers/backup/src/due.ts";
-import { type BackupRecord, backupFor } from "../../../infra/containers/backup/src/engines/engine.ts";
-import { fullsToKeep } from "../../../infra/containers/backup/src/engines/pgbackrest.ts";
+import { Attempts, isDue, nextRun, overdueSeconds } from "../../../images/backup/src/due.ts";
+import { type BackupRecord, backupFor } from "../../../images/backup/src/engines/engine.ts";
+import { fullsToKeep } from "../../../images/backup/src/engines/pgbackrest.ts";
 
 const daily = "17 2 * * *";
 const at = (text: string) => new Date(`${text}Z`);

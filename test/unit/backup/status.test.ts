@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { DrillResult } from "../../../infra/containers/backup/src/drill.ts";
-import { type Settings, settingsSchema } from "../../../infra/containers/backup/src/settings.ts";
-import { type Observed, type Remembered, statusOf } from "../../../infra/containers/backup/src/status.ts";
+import type { DrillResult } from "../../../images/backup/src/drill.ts";
+import { type Settings, settingsSchema } from "../../../images/backup/src/settings.ts";
+import { type Observed, type Remembered, statusOf } from "../../../images/backup/src/status.ts";
 
 const now = new Date("2026-11-24T12:00:00Z");
 const settings: Settings = settingsSchema.parse({

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, test } from "vitest";
+import { paths } from "../../../images/backup/src/paths.ts";
+import { type Settings, settingsSchema } from "../../../images/backup/src/settings.ts";
 import type { RawConfig } from "../../../infra/config/read.ts";
-import { paths } from "../../../infra/containers/backup/src/paths.ts";
-import { type Settings, settingsSchema } from "../../../infra/containers/backup/src/settings.ts";
 import type { LettaExports } from "../../../infra/stacks/outputs.ts";
 import type { Graph } from "../../support/graph.ts";
 import { lettaGraph } from "../../support/stack-graphs.ts";
@@ -58,7 +58,7 @@ describe("the agent", () => {
   });
 
   test("is asked for its health where it listens", () => {
-    const script = readFileSync(new URL("../../../infra/containers/backup/backup", import.meta.url), "utf8");
+    const script = readFileSync(new URL("../../../images/backup/backup", import.meta.url), "utf8");
     expect(script).toContain(`--unix-socket ${paths.control} `);
     expect(graph.resource("backup-container").inputs.healthcheck).toMatchObject({ tests: ["CMD", "backup", "health"] });
   });

@@ -6,7 +6,7 @@ import {
   inspectContainer,
   lastLogLines,
   runHealthCheck,
-} from "../../../infra/lib/docker.ts";
+} from "../../../infra/lib/docker/engine.ts";
 import { UserError } from "../../../infra/lib/errors.ts";
 import { engineDown, inspected, notThere } from "../../support/container-state.ts";
 import { fakeDocker } from "../../support/fake-docker.ts";

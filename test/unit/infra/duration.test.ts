@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { goDuration } from "../../../infra/lib/duration.ts";
+import { goDuration } from "../../../infra/lib/docker/duration.ts";
 
 test.each([
   [0, "0s"],

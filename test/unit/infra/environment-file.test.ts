@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import * as pulumi from "@pulumi/pulumi";
 import { expect, test } from "vitest";
-import { environmentFile } from "../../../infra/components/service-files.ts";
+import { environmentFile } from "../../../infra/components/service/files.ts";
 import { temporaryFiles } from "../../support/temporary.ts";
 
 /** What a program sees of the environment that /bin/sh made of the file, in the way the container does it. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { renderGatewayProjects } from "../../../infra/lib/gateway-projects.ts";
-import { routeMaps } from "../../../infra/lib/gateway-routes.ts";
+import { renderGatewayProjects } from "../../../infra/lib/gateway/projects.ts";
+import { routeMaps } from "../../../infra/lib/gateway/routes.ts";
 
 /** What nginx makes of the text is the integration tests' matter; here it is which requests the patterns are about. */
 describe("routes", () => {

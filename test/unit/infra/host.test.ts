@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { hostAddress, hostUrl } from "../../../infra/lib/host.ts";
+import { hostAddress, hostUrl } from "../../../infra/lib/docker/host.ts";
 
 test.each([
   ["127.0.0.1", "127.0.0.1", "http://127.0.0.1:80"],

@@ -1,6 +1,6 @@
 import ipaddr from "ipaddr.js";
 import { describe, expect, test } from "vitest";
-import { planNetwork, subnetsOverlap } from "../../../infra/lib/network.ts";
+import { planNetwork, subnetsOverlap } from "../../../infra/lib/docker/network.ts";
 
 describe("planNetwork", () => {
   test.each([

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { renderNginxConfig } from "../../../infra/lib/nginx.ts";
+import { renderNginxConfig } from "../../../infra/lib/gateway/nginx.ts";
 
 /** What nginx makes of the text is the integration tests' matter; here it is which text the settings lead to. */
 const render = (settings: Partial<Parameters<typeof renderNginxConfig>[0]> = {}) =>

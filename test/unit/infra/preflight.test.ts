@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { checkHost, type HostClaims } from "../../../infra/lib/docker/preflight.ts";
 import { UserError } from "../../../infra/lib/errors.ts";
-import { checkHost, type HostClaims } from "../../../infra/lib/preflight.ts";
 import { engineDown } from "../../support/container-state.ts";
 import { type FakeAnswer, fakeDocker } from "../../support/fake-docker.ts";
 

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { parseLettaConfig } from "../../../infra/config/letta.ts";
-import { adminRole, scramVerifier } from "../../../infra/lib/postgres.ts";
-import { roleSettings, rolesOf, template } from "../../../infra/lib/provisioning.ts";
-import { contentScript, superuserScript } from "../../../infra/lib/provisioning-superuser.ts";
+import { adminRole, scramVerifier } from "../../../infra/lib/postgres/connect.ts";
+import { roleSettings, rolesOf, template } from "../../../infra/lib/postgres/provision.ts";
+import { contentScript, superuserScript } from "../../../infra/lib/postgres/superuser.ts";
 
 const limits = { connections: 30, statementSeconds: 300, idleInTransactionSeconds: 0 };
 

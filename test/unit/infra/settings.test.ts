@@ -93,7 +93,7 @@ describe("Postgres", () => {
   });
 
   test("is told where its repository is, as the agent is, and in the open nothing of the key", async () => {
-    const { environment } = await import("../../../infra/containers/backup/src/engines/pgbackrest.ts");
+    const { environment } = await import("../../../images/backup/src/engines/pgbackrest.ts");
     const own = backupEnvironment(config().backup);
     const agents = environment({ recoveryKey: "a-key" });
     for (const name of ["STANZA", "REPO1_PATH", "REPO1_CIPHER_TYPE", "PG1_PATH"].map((end) => `PGBACKREST_${end}`)) {

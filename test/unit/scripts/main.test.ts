@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { root } from "../../../scripts/lib/project.ts";
+import { root } from "../../../scripts/lib/checkout.ts";
 import { engineDown } from "../../support/container-state.ts";
 import { fakePrograms } from "../../support/fake-programs.ts";
 import { runMain } from "../../support/run-main.ts";

@@ -4,7 +4,7 @@ import {
   type AgentMemory,
   type AgentSummary,
   ensureAgent,
-} from "../../../offline/images/thoth/src/agent.ts";
+} from "../../../images/thoth/src/agent.ts";
 
 const MODELS = { model: "openai-proxy/scripted-model", embedding: undefined };
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ConfigError, parseConfig } from "../../../offline/images/thoth/src/config.ts";
+import { ConfigError, parseConfig } from "../../../images/thoth/src/config.ts";
 
 const COMPLETE = {
   DATABASE_URL: "postgresql://thoth:hunter2@letta-postgres:5432/thoth",

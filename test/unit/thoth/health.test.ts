@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from "vitest";
-import { carriesToken } from "../../../offline/images/thoth/src/bearer.ts";
-import { describeError } from "../../../offline/images/thoth/src/errors.ts";
-import { CachedProbe, Health } from "../../../offline/images/thoth/src/health.ts";
-import { untilSuccess } from "../../../offline/images/thoth/src/retry.ts";
+import { carriesToken } from "../../../images/thoth/src/bearer.ts";
+import { describeError } from "../../../images/thoth/src/errors.ts";
+import { CachedProbe, Health } from "../../../images/thoth/src/health.ts";
+import { untilSuccess } from "../../../images/thoth/src/retry.ts";
 
 describe("CachedProbe", () => {
   test("asks once for many, keeps a good answer for a while and a bad one for less", async () => {

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { LettaServer } from "../../../offline/images/thoth/src/letta.ts";
+import { LettaServer } from "../../../images/thoth/src/letta.ts";
 
 const ID = "agent-00000000-0000-4000-8000-000000000001";
 let server: Server | undefined;

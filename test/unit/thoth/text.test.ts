@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { EMBEDDING_DIMENSIONS, embed, toVectorLiteral } from "../../../offline/images/thoth/src/embedding.ts";
-import { extractKeywords } from "../../../offline/images/thoth/src/keywords.ts";
-import { cleanText, isPaperPath, titleOf } from "../../../offline/images/thoth/src/paper-file.ts";
-import { words } from "../../../offline/images/thoth/src/words.ts";
+import { EMBEDDING_DIMENSIONS, embed, toVectorLiteral } from "../../../images/thoth/src/embedding.ts";
+import { extractKeywords } from "../../../images/thoth/src/keywords.ts";
+import { cleanText, isPaperPath, titleOf } from "../../../images/thoth/src/paper-file.ts";
+import { words } from "../../../images/thoth/src/words.ts";
 
 const similarity = (one: string, other: string) => {
   const vector = embed(other);

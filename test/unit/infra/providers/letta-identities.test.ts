@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { defaultUser } from "../../../../infra/lib/letta-identities.ts";
+import { defaultUser } from "../../../../infra/lib/letta/identities.ts";
 import provider, { type LettaIdentitiesInputs } from "../../../../infra/providers/letta-identities.ts";
 import { type ImitatedLetta, imitatedLetta } from "../../../support/imitated-letta.ts";
 

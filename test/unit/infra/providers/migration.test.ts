@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { readOnlyRoot, runOnce } from "../../../../infra/lib/docker.ts";
+import { readOnlyRoot, runOnce } from "../../../../infra/lib/docker/engine.ts";
 import { UserError } from "../../../../infra/lib/errors.ts";
 import provider from "../../../../infra/providers/migration.ts";
 import { engineDown } from "../../../support/container-state.ts";
@@ -18,7 +18,7 @@ const inputs = {
   user: "letta",
   password: "plain-password",
 };
-const script = readFileSync(new URL("../../../../infra/containers/letta/migrate.py", import.meta.url), "utf8");
+const script = readFileSync(new URL("../../../../images/letta/launcher/migrate.py", import.meta.url), "utf8");
 const done = { stdout: 'Running upgrade a -> b\n{"version": "b", "previous": "a", "repairedIndexes": []}\n' };
 
 test("runs the script in the server's image on the stack's network, and keeps the version it ends with", async () => {

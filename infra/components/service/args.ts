@@ -1,0 +1,84 @@
+import type * as docker from "@pulumi/docker";
+import type * as pulumi from "@pulumi/pulumi";
+import type { ContainerFile } from "./files.ts";
+
+/** A health check and how long the first success may take. */
+export interface Health {
+  /** As Docker takes it: `["CMD", …]` or `["CMD-SHELL", "…"]`. */
+  readonly test: string[];
+  /** Time between checks, in seconds. Default 10: each check is a process, also on an idle laptop. */
+  readonly intervalSeconds?: number;
+  /** How long the service may take from its start to its first good answer, in seconds. */
+  readonly readyTimeoutSeconds: number;
+}
+
+/** A port of the container published on the host. */
+export interface PublishedPort {
+  readonly internal: number;
+  readonly external: number;
+  readonly bindAddress: string;
+}
+
+/** A network that a container is on. */
+export interface ServiceNetwork {
+  readonly id: pulumi.Input<string>;
+  readonly aliases: string[];
+  readonly address?: string;
+  /** It has no way out, so neither has a container that is on no other. Default: no. */
+  readonly isInternal?: boolean;
+}
+
+/** What a container may take of its host; the config has the defaults. */
+export interface ServiceLimits {
+  readonly memoryMiB: number;
+  /** Processes and threads at a time. */
+  readonly processes: number;
+  /** Processors; default: no limit but {@link ServiceArgs.cpuShares}. */
+  readonly cpus?: number | undefined;
+}
+
+/** Linux capabilities that something here needs, and root has without the rest. */
+export type Capability = "CHOWN" | "DAC_OVERRIDE" | "FOWNER" | "KILL" | "SETGID" | "SETUID";
+
+/** What one container is; the policies that hold for every container are in service.ts. */
+export interface ServiceArgs {
+  /** Docker name. */
+  readonly containerName: string;
+  /** The stack's prefix: the label by which scripts find its containers. */
+  readonly prefix: string;
+  /** The service's role within its stack, e.g. `postgres`. */
+  readonly service: string;
+  /** Image reference, by digest or by a tag that names its content. */
+  readonly image: string;
+  /** The whole command line; the image's own entrypoint is not used. */
+  readonly command: string[];
+  /** `none`: it reaches nothing and nobody reaches it, but through its volumes. */
+  readonly networks: readonly ServiceNetwork[] | "none";
+  readonly ports?: readonly PublishedPort[];
+  readonly env?: Readonly<Record<string, pulumi.Input<string>>>;
+  /** Environment that must not be seen in `docker inspect`. */
+  readonly secretEnv?: Readonly<Record<string, pulumi.Input<string>>>;
+  readonly files?: readonly ContainerFile[];
+  readonly mounts?: readonly docker.types.input.ContainerMount[];
+  /** `uid:gid`; default: the image's own user. */
+  readonly user?: string;
+  readonly health: Health;
+  readonly limits: ServiceLimits;
+  /** Weight where containers contend for the processor; default: 1024, for each the same. */
+  readonly cpuShares?: number;
+  /** Capabilities that it keeps, which only root can use. Default: none. */
+  readonly capabilities?: readonly Capability[];
+  /** Folders in memory, path -> options of the tmpfs. */
+  readonly tmpfs?: Readonly<Record<string, string>>;
+  /**
+   * Nothing can be written but to its mounts. Default: no, since the engine puts no files into such a container: neither
+   * `files` nor `secretEnv`.
+   */
+  readonly isRootReadOnly?: boolean;
+  /** Time between the stop signal and the kill, in seconds. */
+  readonly stopGraceSeconds: number;
+  /** Default: the image's own. */
+  readonly stopSignal?: string;
+  /** Memory for POSIX shared memory, in MiB; default: Docker's 64. */
+  readonly sharedMemoryMiB?: number;
+}

@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import type * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+
+/** A file put into the container before it starts. */
+export interface ContainerFile {
+  readonly path: string;
+  readonly content: pulumi.Input<string>;
+  /** Octal, default 0444. */
+  readonly permissions?: string;
+}
+
+/** What a service's arguments say about files, secrets and how it is started. */
+interface FileArgs {
+  readonly command: string[];
+  readonly files?: readonly ContainerFile[];
+  readonly secretEnv?: Readonly<Record<string, pulumi.Input<string>>>;
+  readonly user?: string;
+}
+
+const secretsFile = "/run/thoth-letta/secrets.env";
+const secretsWrapper = "/run/thoth-letta/with-secrets.sh";
+const withSecrets = readImageFile("with-secrets.sh");
+
+/** Entrypoint and command: the service's own, through the wrapper where it has secrets. */
+export function startCommand({ command, secretEnv }: FileArgs): { entrypoints: string[]; command: string[] } {
+  if (secretEnv === undefined) return { entrypoints: command.slice(0, 1), command: command.slice(1) };
+  return { entrypoints: ["/bin/sh", secretsWrapper], command };
+}
+
+/** What is put into the container before it starts. */
+export function uploads(args: FileArgs): docker.types.input.ContainerUpload[] {
+  const files = (args.files ?? []).map(({ path, content, permissions }) => ({
+    file: path,
+    content,
+    permissions: permissions ?? "0444",
+  }));
+  if (args.secretEnv === undefined) return files;
+  // Uploads belong to root. Giving them to the container's user fails on Docker 20.10, which looks "1000:1000" up in the
+  // host's passwd; the container runs as no other user, so that reading is open to it alone all the same.
+  const secretPermissions = args.user === undefined ? "0400" : "0444";
+  return [
+    { file: secretsWrapper, content: withSecrets, permissions: "0444" },
+    { file: secretsFile, content: environmentFile(args.secretEnv), permissions: secretPermissions },
+    ...files,
+  ];
+}
+
+/** The secrets as a file that a POSIX shell can source. */
+export function environmentFile(env: Readonly<Record<string, pulumi.Input<string>>>): pulumi.Output<string> {
+  const lines = pulumi.all(env).apply((values) =>
+    Object.entries(values)
+      .map(([key, value]) => `${key}='${value.replaceAll("'", `'\\''`)}'\n`)
+      .join(""),
+  );
+  return pulumi.secret(lines);
+}
+
+/** The text of a file in images/. */
+export function readImageFile(name: string): string {
+  return readFileSync(new URL(`../../../images/${name}`, import.meta.url), "utf8");
+}

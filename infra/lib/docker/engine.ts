@@ -1,0 +1,154 @@
+import { execFile } from "node:child_process";
+import { UserError } from "../errors.ts";
+
+/** What one call of the Docker CLI gave. */
+export interface DockerResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The parts of `docker inspect` that this project reads. */
+export interface ContainerState {
+  readonly Id: string;
+  readonly Name: string;
+  readonly RestartCount: number;
+  readonly Image: string;
+  readonly State: {
+    readonly Status: "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
+    readonly Running: boolean;
+    readonly OOMKilled: boolean;
+    readonly ExitCode: number;
+    readonly Error: string;
+    readonly StartedAt: string;
+    readonly Health?: { readonly Status: "starting" | "healthy" | "unhealthy" };
+  };
+  readonly Config: {
+    readonly Image: string;
+    readonly Labels: Readonly<Record<string, string>>;
+    readonly Healthcheck?: { readonly Test?: readonly string[] };
+  };
+  readonly HostConfig: {
+    /** Null or less than 1: no limit. */
+    readonly PidsLimit: number | null;
+  };
+}
+
+/** Runs the Docker CLI, which finds the engine as the operator's shell does (context, DOCKER_HOST). Never throws for an exit code. */
+export function docker(
+  args: readonly string[],
+  options: { input?: string; timeoutSeconds?: number } = {},
+): Promise<DockerResult> {
+  return new Promise((resolve, reject) => {
+    const limits = { maxBuffer: 64 * 1024 * 1024, timeout: (options.timeoutSeconds ?? 0) * 1000 };
+    const child = execFile("docker", [...args], limits, (error, stdout, stderr) => {
+      if (error !== null && typeof error.code === "string") {
+        reject(error.code === "ENOENT" ? new UserError("the docker command is not on PATH", "make setup") : error);
+        return;
+      }
+      resolve({ exitCode: error === null ? 0 : Number(error.code ?? 124), stdout, stderr });
+    });
+    // A command that ends without reading its input must not end this process.
+    child.stdin?.on("error", () => {});
+    child.stdin?.end(options.input ?? "");
+  });
+}
+
+/** Like {@link docker}, but an exit code other than 0 throws with what the engine said. */
+export async function dockerOutput(
+  args: readonly string[],
+  options: { input?: string; timeoutSeconds?: number } = {},
+): Promise<string> {
+  const result = await docker(args, options);
+  if (result.exitCode === 0) return result.stdout;
+  throw (
+    engineError(result.stderr) ??
+    new Error(`docker ${args[0]}: ${result.stderr.trim() || `exit code ${result.exitCode}`}`)
+  );
+}
+
+/** The error for an engine that does not answer, or undefined when the text says something else. */
+export function engineError(stderr: string): UserError | undefined {
+  if (/permission denied.*docker.*sock|permission denied while trying to connect/i.test(stderr)) {
+    return new UserError(
+      "the Docker engine's socket refuses this user",
+      "add the user to group docker and log in again, or run with sudo",
+    );
+  }
+  if (/cannot connect to the docker daemon|error during connect|is the docker daemon running/i.test(stderr)) {
+    return new UserError(
+      "the Docker engine does not answer",
+      "start Docker, or let `make setup` install and start one",
+    );
+  }
+  return undefined;
+}
+
+/**
+ * `docker run` for a container that does one thing and goes, with no more than it needs of the host, as the containers of
+ * components/service.ts have.
+ */
+export function runOnce(capabilities: readonly string[] = []): string[] {
+  return [
+    ...["run", "--rm", "--interactive", "--init", "--security-opt", "no-new-privileges", "--cap-drop", "ALL"],
+    ...capabilities.flatMap((name) => ["--cap-add", name]),
+    ...["--memory", "1g", "--memory-swap", "1g", "--pids-limit", "256"],
+  ];
+}
+
+/** Added to {@link runOnce}: it can write to its mounts and to /tmp, which is gone with it. */
+export const readOnlyRoot = ["--read-only", "--tmpfs", "/tmp"] as const;
+
+/**
+ * What the backup agent keeps of root: to become Postgres' user for what works on a cluster, to end that, and to read and
+ * write beside files of others, which Letta's home and the repository are.
+ */
+export const agentCapabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"] as const;
+
+/** The container's state, or undefined when the engine has none of that name. */
+export async function inspectContainer(name: string): Promise<ContainerState | undefined> {
+  const result = await docker(["container", "inspect", name]);
+  if (result.exitCode === 0) return (JSON.parse(result.stdout) as ContainerState[])[0];
+  if (/no such container/i.test(result.stderr)) return undefined;
+  throw engineError(result.stderr) ?? new Error(`docker inspect ${name}: ${result.stderr.trim()}`);
+}
+
+export async function volumeExists(name: string): Promise<boolean> {
+  return (await docker(["volume", "inspect", name])).exitCode === 0;
+}
+
+/** The last lines a container printed, both streams, oldest first. */
+export async function lastLogLines(name: string, count: number): Promise<string[]> {
+  const result = await docker(["logs", "--tail", String(count), name]);
+  return `${result.stdout}${result.stderr}`
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .slice(-count);
+}
+
+/**
+ * Runs a container's own health check now, without waiting for Docker's next turn.
+ *
+ * @returns what the check printed when it failed, or undefined when it passed
+ */
+export async function runHealthCheck(name: string): Promise<string | undefined> {
+  const test = (await inspectContainer(name))?.Config.Healthcheck?.Test ?? [];
+  const command = test[0] === "CMD-SHELL" ? ["/bin/sh", "-c", test[1] ?? "false"] : test.slice(1);
+  const result = await docker(["exec", name, ...command], { timeoutSeconds: 10 });
+  if (result.exitCode === 0) return undefined;
+  return `${result.stderr}${result.stdout}`.trim() || `exit code ${result.exitCode}`;
+}
+
+/** Names of the containers attached to a network; empty when there is no such network. */
+export async function networkContainers(network: string): Promise<string[]> {
+  const result = await docker(["network", "inspect", network]);
+  if (result.exitCode !== 0) {
+    const error = engineError(result.stderr);
+    if (error !== undefined) throw error;
+    return [];
+  }
+  const [details] = JSON.parse(result.stdout) as [{ Containers?: Record<string, { Name: string }> }];
+  return Object.values(details.Containers ?? {})
+    .map((endpoint) => endpoint.Name)
+    .sort();
+}

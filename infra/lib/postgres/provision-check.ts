@@ -1,0 +1,103 @@
+import type pg from "pg";
+import { withPostgres } from "./connect.ts";
+import {
+  type DatabaseLogin,
+  isForeign,
+  isForgotten,
+  isPrivileged,
+  type RoleLimits,
+  roleSettings,
+  rolesOf,
+  type WantedDatabase,
+} from "./provision.ts";
+
+/** What a look at the catalogue compares with. */
+export interface WantedCatalogue {
+  readonly databases: readonly WantedDatabase[];
+  readonly limits: RoleLimits;
+  /** Further databases whose roles may log in; where they are not named, nothing is said of other roles. */
+  readonly others?: readonly string[];
+}
+
+interface Catalogue {
+  readonly roles: Readonly<Record<string, { login: boolean; limit: number; settings: string[] | null }>>;
+  /** Of the wanted databases those that their own role has, and nobody else. */
+  readonly databases: readonly string[];
+  readonly problems: number;
+}
+
+/** Are all roles and databases there, with the rights and limits that they should have? */
+export async function isCatalogueCurrent(
+  client: pg.Client,
+  { databases, limits, others }: WantedCatalogue,
+): Promise<boolean> {
+  const names = databases.map(({ name }) => name);
+  const { rows } = await client.query<Catalogue>(catalogueQuery, [names.flatMap(rolesOf), names]);
+  const [found] = rows;
+  if (others !== undefined && (await hasForgotten(client, [...names, ...others]))) return false;
+  if (found === undefined || found.problems > 0 || found.databases.length < names.length) return false;
+  return databases.every(({ name, logins }) =>
+    rolesOf(name).every((role) => {
+      const known = found.roles[role];
+      if (!logins.some((login) => login.role === role)) return known?.login !== true;
+      const settings = Object.entries(roleSettings(role, name, limits)).map(([key, value]) => `${key}=${value}`);
+      return (
+        known?.login === true &&
+        known.limit === limits.connections &&
+        settings.every((setting) => known.settings?.includes(setting))
+      );
+    }),
+  );
+}
+
+async function hasForgotten(client: pg.Client, databases: readonly string[]): Promise<boolean> {
+  const query = `select from pg_roles where ${isForgotten} limit 1`;
+  return (await client.query(query, [databases.flatMap(rolesOf)])).rowCount !== 0;
+}
+
+const catalogueQuery = `
+select
+  (select coalesce(json_object_agg(rolname,
+     json_build_object('login', rolcanlogin, 'limit', rolconnlimit, 'settings', rolconfig)), '{}')
+   from pg_roles where rolname = any($1)) as roles,
+  array(select datname::text from pg_database where datname = any($2) and pg_get_userbyid(datdba) = datname
+        and datallowconn and not datistemplate and datconnlimit = -1
+        and not has_database_privilege('public', oid, 'connect')) as databases,
+  (select count(*) from pg_roles where rolname = any($1) and (${isPrivileged}))::int
+  + (select count(*) from pg_auth_members where ${isForeign("$1")})::int
+  + (select count(*) from pg_database where datname in ('postgres', 'template1')
+     and has_database_privilege('public', oid, 'connect'))::int as problems`;
+
+/** Where a database is, and which extensions it should have. */
+export interface DatabasePlace {
+  readonly host: string;
+  readonly port: number;
+  readonly extensions: readonly string[];
+}
+
+/** True when the login works and its database has what only a superuser puts into it. @throws when the login does not work */
+export async function hasContent(place: DatabasePlace, database: string, login: DatabaseLogin): Promise<boolean> {
+  const { host, port, extensions } = place;
+  try {
+    const target = { host, port, database, user: login.role, password: login.password, options: ownSettings };
+    return await withPostgres(target, async (client) => {
+      const { rows } = await client.query<{ names: string[]; isUsual: boolean }>(contentQuery);
+      const [found] = rows;
+      return found?.isUsual === true && extensions.every((name) => found.names.includes(name));
+    });
+  } catch (error) {
+    // It was let in, and has all its connections in use: then it has what it needs.
+    if ((error as { code?: string }).code === "53300") return true;
+    throw error;
+  }
+}
+
+/** Whatever the owner has set for its role and its database. */
+const ownSettings = "-c statement_timeout=10s -c search_path=pg_catalog";
+
+/** Usual: whoever logs in works as the owner, who may make tables in `public`, and nobody else. */
+const contentQuery = `
+select array(select extname::text from pg_extension) as names,
+  current_user = current_database() and exists (
+    select from pg_namespace where nspname = 'public' and pg_has_role(nspowner, 'usage')
+    and not exists (select from aclexplode(nspacl) where grantee = 0 and privilege_type = 'CREATE')) as "isUsual"`;

@@ -1,0 +1,71 @@
+import type { Arrived } from "../../images/backup/src/archive.ts";
+import type { Restored } from "../../images/backup/src/restore.ts";
+import { agentCapabilities, runOnce } from "../../infra/lib/docker/engine.ts";
+import type { lettaNames } from "../../infra/lib/names.ts";
+import { callAgent } from "../lib/backup-agent/call.ts";
+import { withProgress } from "../lib/backup-agent/progress.ts";
+import { type AgentSite, oneOff } from "../lib/backup-agent/stack.ts";
+import type { Deps } from "../lib/deps.ts";
+import { requireSound } from "../restore/sound.ts";
+import type { ImportSource } from "./import-source.ts";
+
+type Volumes = ReturnType<typeof lettaNames>["volumes"];
+
+/**
+ * Makes the new stack's volumes, and fills them: backups, then the cluster, then Letta's files.
+ *
+ * @returns the site with the engine that made the backups
+ */
+export async function fillVolumes(
+  deps: Deps,
+  newSite: AgentSite,
+  names: Volumes,
+  { title, fetching }: Pick<ImportSource, "title" | "fetching">,
+): Promise<AgentSite> {
+  for (const container of ["import", "restore", "files"]) {
+    await deps.engine.docker(["rm", "--force", `${newSite.prefix}-${container}`]);
+  }
+  for (const volume of [names.backup, names.postgres, names.home, names.data]) {
+    await deps.engine.dockerOutput(["volume", "create", volume]);
+  }
+  const filling = oneOff(newSite, { name: "import", writesRepository: true, ...fetching });
+  const { engine } = await withProgress(deps, { id: "import", title }, (report) =>
+    callAgent<Arrived>(deps, filling, report),
+  );
+  const site = { ...newSite, settings: JSON.stringify({ ...JSON.parse(newSite.settings), engine }) };
+  const restoring = oneOff(site, { name: "restore", args: ["restore", "--target", "latest"], cluster: names.postgres });
+  const restored = await withProgress(
+    deps,
+    { id: "restore", title: `Restore into volume ${names.postgres}` },
+    (report) => callAgent<Restored>(deps, restoring, report),
+  );
+  requireSound(deps, restored);
+  const stored = await callAgent<{ name: string }[]>(deps, oneOff(site, { name: "files", args: ["ls"] }));
+  for (const [folder, volume] of [
+    ["letta-home", names.home],
+    ["letta-data", names.data],
+  ] as const) {
+    const newest = stored
+      .map(({ name }) => name)
+      .filter((name) => name.startsWith(`${folder}/`))
+      .sort()
+      .at(-1);
+    if (newest !== undefined) await unpackFiles(deps, site, newest, volume);
+  }
+  return site;
+}
+
+async function unpackFiles(deps: Deps, site: AgentSite, name: string, volume: string): Promise<void> {
+  const target = "/target";
+  const script = `tar --extract --zstd --numeric-owner --preserve-permissions --directory ${target}`;
+  const consumer = {
+    name: "tar",
+    docker: [
+      ...[...runOnce(agentCapabilities), "--network", "none", "--volume", `${volume}:${target}`],
+      ...["--entrypoint", "sh", site.image, "-c", script],
+    ],
+  };
+  await withProgress(deps, { id: "files", title: `Files of volume ${volume}` }, (report) =>
+    callAgent(deps, { ...oneOff(site, { name: "files", args: ["get", name] }), consumer }, report),
+  );
+}

@@ -1,0 +1,38 @@
+import type { BackupRecord } from "../../images/backup/src/engines/engine.ts";
+import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
+import { withProgress } from "../lib/backup-agent/progress.ts";
+import { readBackupStack } from "../lib/backup-agent/stack.ts";
+import type { Deps } from "../lib/deps.ts";
+import { formatBytes, formatDuration } from "../lib/format.ts";
+
+export type { BackupRecord, BackupType } from "../../images/backup/src/engines/engine.ts";
+
+/** Options that every backup command has. */
+export interface BackupOptions {
+  readonly stack: string;
+  /** The result alone, as JSON. */
+  readonly json: boolean;
+}
+
+/** Makes a backup now; by default one of what has changed since the last. */
+export async function backupNow(
+  { stack, json, type }: BackupOptions & { readonly type?: BackupRecord["type"] | undefined },
+  deps: Deps,
+): Promise<number> {
+  const { containers } = await readBackupStack(deps, stack);
+  const args = ["now", ...(type === undefined ? [] : ["--type", type])];
+  const work = { id: "backup", title: `Backup of stack ${stack}`, isSilent: json };
+  const record = await withProgress(deps, work, (report) =>
+    callAgent<BackupRecord>(deps, inContainer(containers.backup, args), report),
+  );
+  deps.print(json ? JSON.stringify(record) : describeBackup(record));
+  return 0;
+}
+
+/** One backup in one line. */
+export function describeBackup(record: BackupRecord): string {
+  const { label, type, bytes, databaseBytes, startedAt, stoppedAt } = record;
+  const seconds = (Date.parse(stoppedAt) - Date.parse(startedAt)) / 1000;
+  const size = `${formatBytes(bytes)} read of ${formatBytes(databaseBytes)}`;
+  return `${type} backup ${label}: ${size}, in ${formatDuration(seconds)}`;
+}

@@ -1,0 +1,24 @@
+import type { Check } from "../../images/backup/src/engines/engine.ts";
+import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
+import { withProgress } from "../lib/backup-agent/progress.ts";
+import { readBackupStack } from "../lib/backup-agent/stack.ts";
+import type { Deps } from "../lib/deps.ts";
+import type { BackupOptions } from "./now.ts";
+
+/** Reads the whole repository. @throws UserError naming what is damaged */
+export async function verifyBackups({ stack, json }: BackupOptions, deps: Deps): Promise<number> {
+  const { containers } = await readBackupStack(deps, stack);
+  const work = { id: "verify", title: `Reading the backups of stack ${stack}`, isSilent: json };
+  const result = await withProgress(deps, work, (report) =>
+    callAgent<{ checks: readonly Check[] }>(deps, inContainer(containers.backup, ["verify"]), report),
+  );
+  if (json) deps.print(JSON.stringify(result));
+  else for (const line of renderChecks(result.checks)) deps.print(line);
+  return 0;
+}
+
+/** One line for each thing that was looked at. */
+export function renderChecks(checks: readonly Check[]): string[] {
+  const width = Math.max(...checks.map(({ name }) => name.length));
+  return checks.map(({ name, ok, detail }) => `  ${ok ? "ok    " : "WRONG "} ${name.padEnd(width)}  ${detail}`);
+}

@@ -1,0 +1,31 @@
+import { thothRoles } from "../../infra/lib/names.ts";
+import type { Deps } from "../lib/deps.ts";
+import { readConfigFile } from "../lib/stack-file.ts";
+
+type Place = Pick<Deps, "projectDirectory">;
+
+/** The images that are built here although all others come from a registry, which has none of them. */
+export function ownImages(
+  deps: Place,
+  { lettaStack, thothStack }: { readonly lettaStack: string; readonly thothStack: string },
+): ("thoth" | "backup")[] {
+  return [
+    ...(needsStandIn(deps, thothStack) ? (["thoth"] as const) : []),
+    ...(needsBackup(deps, lettaStack) ? (["backup"] as const) : []),
+  ];
+}
+
+/** True when a thoth stack runs the stand-in. */
+function needsStandIn(deps: Place, stack: string): boolean {
+  const { repository, roles } = readConfigFile(deps, stack) as {
+    repository?: string;
+    roles?: Readonly<Record<string, { image?: string }>>;
+  };
+  return repository === undefined && !thothRoles.every((role) => roles?.[role]?.image !== undefined);
+}
+
+/** True unless a letta stack's config turns its backups off. */
+function needsBackup(deps: Place, stack: string): boolean {
+  const { backup } = readConfigFile(deps, stack) as { backup?: { engine?: string } | null };
+  return backup?.engine !== "off";
+}

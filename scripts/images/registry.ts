@@ -1,0 +1,126 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { UserError } from "../../infra/lib/errors.ts";
+import {
+  type ImageLock,
+  imageReference,
+  type LettaImage,
+  type LockedImage,
+  lockFile,
+  lockFolder,
+  tagReference,
+} from "../../infra/lib/images.ts";
+import { root } from "../lib/checkout.ts";
+import type { Deps } from "../lib/deps.ts";
+import { readConfigFile } from "../lib/stack-file.ts";
+import type { Step } from "../lib/steps.ts";
+import { writeWhole } from "../lib/whole-file.ts";
+
+/** The pinned registry images: the project folder's own, or the checkout's. */
+export async function readLock(deps: Pick<Deps, "projectDirectory">): Promise<ImageLock> {
+  return JSON.parse(await readFile(lockPath(deps), "utf8")) as ImageLock;
+}
+
+function lockPath({ projectDirectory }: Pick<Deps, "projectDirectory">): string {
+  return join(lockFolder(projectDirectory, root), lockFile);
+}
+
+/** The mirror a stack's images come from: what its config says, else THOTH_LETTA_MIRROR. */
+export function mirrorOf(deps: Pick<Deps, "projectDirectory">, stack: string): string | undefined {
+  const { imageMirror = process.env.THOTH_LETTA_MIRROR } = readConfigFile(deps, stack);
+  return imageMirror === undefined ? undefined : String(imageMirror);
+}
+
+/** Pulls every image's tag and writes the digest it stands for today into images.lock.json. */
+export async function lockImages({ mirror }: { mirror?: string | undefined }, deps: Deps): Promise<number> {
+  const lock = await readLock(deps);
+  const locked: Record<string, LockedImage> = {};
+  for (const [key, image] of Object.entries(lock)) {
+    const digest = await pull(deps, tagReference(image, mirror));
+    deps.print(`${key}: ${image.name}:${image.tag} is ${digest}${digest === image.digest ? "" : " (changed)"}`);
+    locked[key] = { ...image, digest };
+  }
+  await writeLock(deps, locked);
+  return 0;
+}
+
+/** Pulls an image and pins it under a key of its own in images.lock.json. @throws UserError when it cannot be pulled */
+export async function pinImage(deps: Deps, key: string, image: LockedImage, mirror: string | undefined): Promise<void> {
+  const digest = await pull(deps, tagReference(image, mirror));
+  await writeLock(deps, { ...(await readLock(deps)), [key]: { ...image, digest } });
+}
+
+async function writeLock(deps: Deps, lock: ImageLock): Promise<void> {
+  const path = lockPath(deps);
+  await writeWhole(path, `${JSON.stringify(lock, undefined, 2)}\n`);
+}
+
+/** Pulls an image. @returns the digest that the registry gave it @throws UserError when it cannot be pulled */
+async function pull(deps: Deps, reference: string): Promise<string> {
+  const { exitCode, stdout, stderr } = await deps.$({ nothrow: true })`docker pull ${reference}`;
+  if (exitCode !== 0) {
+    throw new UserError(
+      `${reference} cannot be pulled: ${stderr.trim()}`,
+      "check the network, or set thoth-letta:images to local: then they are built here",
+    );
+  }
+  // Not from the image's RepoDigests: there an image has every digest it ever had in this repository.
+  const digest = /^Digest: (sha256:[0-9a-f]{64})$/m.exec(stdout)?.[1];
+  if (digest === undefined) throw new Error(`docker pull ${reference} tells no digest: ${stdout}`);
+  return digest;
+}
+
+/** Finds the digests of images that have none yet; done in a checkout whose lock file is complete. */
+export function lockStep(deps: Deps, mirror: string | undefined): Step {
+  return {
+    id: "images-lock",
+    title: "Digests of the registry images",
+    isDone: async () => Object.values(await readLock(deps)).every((image) => image.digest !== undefined),
+    run: async () => void (await lockImages({ mirror }, { ...deps, print: () => {} })),
+  };
+}
+
+/** Pulls pinned images before anything is stopped for them. */
+export function pullStep(deps: Deps, references: readonly string[]): Step {
+  return {
+    id: "images-pull",
+    title: "Registry images, pinned by digest",
+    isDone: async () => (await missingImages(deps, references)).length === 0,
+    async run(report) {
+      for (const reference of await missingImages(deps, references)) {
+        report(`pulling ${reference}`);
+        await pull(deps, reference);
+      }
+    },
+  };
+}
+
+async function missingImages(deps: Deps, references: readonly string[]): Promise<string[]> {
+  const isThere = await Promise.all(
+    references.map(
+      async (reference) => (await deps.$({ nothrow: true })`docker image inspect ${reference}`).exitCode === 0,
+    ),
+  );
+  return references.filter((_, index) => !isThere[index]);
+}
+
+/** The images of a letta stack as it names them: of the versions in its config. @throws UserError when one is not pinned */
+export function pinnedReferences(
+  deps: Pick<Deps, "projectDirectory">,
+  stack: string,
+): Readonly<Record<LettaImage | "base", string>> {
+  const source = {
+    root: lockFolder(deps.projectDirectory, root),
+    images: "registry",
+    mirror: mirrorOf(deps, stack),
+  } as const;
+  const config = readConfigFile(deps, stack);
+  const version = (key: string) => (config[key] === undefined ? undefined : String(config[key]));
+  return {
+    postgres: imageReference("postgres", source, version("postgresVersion")),
+    redis: imageReference("redis", source),
+    nginx: imageReference("nginx", source),
+    letta: imageReference("letta", source, version("lettaVersion")),
+    base: imageReference("base", source),
+  };
+}

@@ -1,0 +1,157 @@
+import { setTimeout } from "node:timers/promises";
+import type { SettingsInput } from "../../../images/backup/src/settings.ts";
+import { agentCapabilities, runOnce } from "../../../infra/lib/docker/engine.ts";
+import { UserError } from "../../../infra/lib/errors.ts";
+import { imageReference, lockFolder } from "../../../infra/lib/images.ts";
+import { labels, lettaNames } from "../../../infra/lib/names.ts";
+import { root } from "../checkout.ts";
+import type { Deps } from "../deps.ts";
+import { prefixOf, readConfigFile } from "../stack-file.ts";
+import { type LettaStack, readLetta, required } from "../stacks.ts";
+import { type AgentCall, inContainer } from "./call.ts";
+
+/** Where the volumes are in the agent's containers; the same as in images/backup/src/paths.ts. */
+export const agentPaths = { cluster: "/var/lib/postgresql/data", repository: "/var/lib/backup" } as const;
+
+/** What is needed to run the agent beside a letta stack, whether or not the stack is up. */
+export interface AgentSite {
+  readonly stack: string;
+  /** Start of the stack's Docker names. */
+  readonly prefix: string;
+  /** The image of the agent and of everything it needs. */
+  readonly image: string;
+  /** The agent's settings as JSON in one line; secret. */
+  readonly settings: string;
+  /** Volume of the repository. */
+  readonly repository: string;
+}
+
+/** A letta stack with backups that has been brought up. */
+export interface BackupStack extends AgentSite {
+  readonly letta: LettaStack;
+  /** Docker names. */
+  readonly containers: { readonly postgres: string; readonly backup: string; readonly drill: string };
+}
+
+/**
+ * The letta stack as its backups need it.
+ *
+ * @throws UserError when it never came up, has no backups, or its outputs are of a version that had none
+ */
+export async function readBackupStack(deps: Deps, stack: string): Promise<BackupStack> {
+  const letta = required(await readLetta(deps, stack), stack, "make letta-start");
+  const { backup, backupSettings, volumes } = letta;
+  if (backup === undefined) throw new UserError(`stack ${stack} came up before it had backups`, "make letta-start");
+  if (backup.engine === "off" || backupSettings === undefined || volumes.backup === undefined) {
+    throw new UserError(
+      `stack ${stack} has no backups: thoth-letta:backup.engine is off`,
+      `pulumi config set --path 'thoth-letta:backup.engine' auto -s ${stack}, then make letta-start`,
+    );
+  }
+  const prefix = prefixOf(deps, stack);
+  return {
+    stack,
+    prefix,
+    letta,
+    image: await agentImage(deps, stack, backup.container),
+    settings: JSON.stringify(JSON.parse(backupSettings)),
+    repository: volumes.backup,
+    containers: { postgres: `${prefix}-postgres`, backup: backup.container, drill: backup.drillContainer },
+  };
+}
+
+/**
+ * A letta stack of which there is no more than its repository, or will be.
+ *
+ * @param known what the agent has to know besides the key
+ */
+export async function siteWithKey(
+  deps: Deps,
+  stack: string,
+  recoveryKey: string,
+  known: Partial<SettingsInput> = {},
+): Promise<AgentSite> {
+  const prefix = prefixOf(deps, stack);
+  const { backup: container, volumes } = lettaNames(prefix);
+  const unused = { schedule: {}, retention: {}, configHash: "", keys: {} };
+  const settings = { engine: "pgbackrest", recoveryKey, stack, ...unused, ...known };
+  return {
+    stack,
+    prefix,
+    image: await agentImage(deps, stack, container),
+    settings: JSON.stringify(settings),
+    repository: volumes.backup,
+  };
+}
+
+/** The image that made the stack's backups, or where no container tells, the one that it would be given. */
+export async function agentImage(deps: Deps, stack: string, container: string): Promise<string> {
+  const running = await deps.engine.inspectContainer(container);
+  if (running !== undefined) return running.Config.Image;
+  const { images = "registry", imageMirror } = readConfigFile(deps, stack) as {
+    images?: "registry" | "local";
+    imageMirror?: string;
+  };
+  const folder = images === "local" ? root : lockFolder(deps.projectDirectory, root);
+  return imageReference("backup", { root: folder, images, mirror: imageMirror });
+}
+
+/** How long a container of the agent may take until it serves, in seconds. */
+const serveSeconds = 120;
+
+/** Waits until the agent serves in a container that may have just been started. @throws UserError with what keeps it */
+export async function waitForAgent(deps: Deps, container: string): Promise<void> {
+  const deadline = Date.now() + serveSeconds * 1000;
+  for (;;) {
+    const problem = await deps.engine.runHealthCheck(container);
+    if (problem === undefined) return;
+    if (Date.now() > deadline) throw new UserError(`${container} does not serve: ${problem}`, "make letta-logs");
+    await setTimeout(500);
+  }
+}
+
+/** A command in a container of its own. */
+export interface OneOff {
+  /** The container's name is the stack's prefix and this. */
+  readonly name: string;
+  readonly args: readonly string[];
+  /** Volume at the place of Postgres' own. */
+  readonly cluster?: string;
+  /** Default: read-only. */
+  readonly writesRepository?: boolean;
+  /** Whether it reaches other hosts, and this one as the stack's containers do. */
+  readonly hasNetwork?: boolean;
+  /** What it reads after its settings. */
+  readonly input?: string;
+  readonly inputFile?: string;
+}
+
+/** A command of the agent in a container that goes when it ends; nothing secret is in what Docker tells of it. */
+export function oneOff(
+  site: AgentSite,
+  { name, args, cluster, writesRepository, hasNetwork, input, inputFile }: OneOff,
+): AgentCall {
+  const mode = writesRepository === true ? "" : ":ro";
+  return {
+    name: args[0] ?? "",
+    docker: [
+      ...[...runOnce(agentCapabilities), ...network(hasNetwork === true), "--log-driver", "none"],
+      ...["--name", `${site.prefix}-${name}`, "--label", `${labels.prefix}=${site.prefix}`],
+      ...["--volume", `${site.repository}:${agentPaths.repository}${mode}`],
+      ...(cluster === undefined ? [] : ["--volume", `${cluster}:${agentPaths.cluster}`]),
+      ...["--entrypoint", "backup", site.image, "--settings", "-", ...args],
+    ],
+    input: `${site.settings}\n${input ?? ""}`,
+    ...(inputFile === undefined ? {} : { inputFile }),
+  };
+}
+
+function network(isWanted: boolean): string[] {
+  return isWanted ? ["--add-host", "host.docker.internal:host-gateway"] : ["--network", "none"];
+}
+
+/** The command in the serving container where that runs, else in a container of its own: reading needs only the repository. */
+export async function reading(deps: Deps, site: BackupStack, args: readonly string[]): Promise<AgentCall> {
+  const container = await deps.engine.inspectContainer(site.containers.backup);
+  return container?.State.Running ? inContainer(site.containers.backup, args) : oneOff(site, { name: "agent", args });
+}

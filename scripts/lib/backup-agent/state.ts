@@ -1,0 +1,87 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { UserError } from "../../../infra/lib/errors.ts";
+import type { Deps } from "../deps.ts";
+import { prefixOf } from "../stack-file.ts";
+import { callAgent, inContainer } from "./call.ts";
+
+/** Names under which a stack's own state lies, encrypted, in its repository. */
+export const stateFiles = { state: "pulumi-state.json", config: "stack-config.json" } as const;
+
+/** A stack's config as it is taken to another machine. */
+export interface StoredConfig {
+  readonly stack: string;
+  /** As in Pulumi.<stack>.yaml, without what is secret there. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Path as `pulumi config set --path` takes it -> value. */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/**
+ * Keeps a stack's state and config, secrets included, with its backups: the recovery key alone then opens everything.
+ *
+ * Does nothing for a stack without backups; a failure is told and ends nothing, as the update before it has worked.
+ */
+export async function storeState(deps: Deps, stack: string): Promise<void> {
+  const container = `${prefixOf(deps, stack)}-backup`;
+  try {
+    if (!(await deps.engine.inspectContainer(container))?.State.Running) return;
+    const put = (name: string, content: string) => callAgent(deps, inContainer(container, ["put", name], content));
+    await put(stateFiles.state, await pulumiOutput(deps, ["stack", "export", "--show-secrets", "--stack", stack]));
+    await put(stateFiles.config, JSON.stringify(await readWholeConfig(deps, stack)));
+  } catch (error) {
+    deps.print(`warning: the state of stack ${stack} is not in its backups: ${(error as Error).message}`);
+  }
+}
+
+/** A stack's config with its secrets in the open. */
+export async function readWholeConfig(deps: Deps, stack: string): Promise<StoredConfig> {
+  const file = join(deps.projectDirectory, `Pulumi.${stack}.yaml`);
+  const { config } = (existsSync(file) ? parse(readFileSync(file, "utf8")) : {}) as { config?: Tree };
+  const paths = Object.entries(config ?? {}).flatMap(([key, value]) => securePaths(value, [key]));
+  const open = paths.length === 0 ? {} : await openConfig(deps, stack);
+  const secrets = paths.map((path) => [pathText(path), String(valueAt(open, path))]);
+  return { stack, config: withoutSecure(config ?? {}) as Tree, secrets: Object.fromEntries(secrets) };
+}
+
+type Tree = Readonly<Record<string, unknown>>;
+
+const isTree = (value: unknown): value is Tree => typeof value === "object" && value !== null;
+const isSecure = (value: unknown) => isTree(value) && typeof value.secure === "string";
+
+function securePaths(value: unknown, path: string[]): string[][] {
+  if (isSecure(value)) return [path];
+  if (!isTree(value) || Array.isArray(value)) return [];
+  return Object.entries(value).flatMap(([key, child]) => securePaths(child, [...path, key]));
+}
+
+function withoutSecure(value: unknown): unknown {
+  if (!isTree(value) || Array.isArray(value)) return value;
+  const kept = Object.entries(value).filter(([, child]) => !isSecure(child));
+  return Object.fromEntries(kept.map(([key, child]) => [key, withoutSecure(child)]));
+}
+
+/** A stack's config with its secrets in the open: key -> value, or for what has parts, the parts. */
+export async function openConfig(deps: Deps, stack: string): Promise<Tree> {
+  const text = await pulumiOutput(deps, ["config", "--json", "--show-secrets", "--stack", stack]);
+  const entries = Object.entries(JSON.parse(text) as Record<string, { value?: string; objectValue?: unknown }>);
+  return Object.fromEntries(entries.map(([key, { value, objectValue }]) => [key, objectValue ?? value]));
+}
+
+/** An error never has what was put out, which is secret. */
+async function pulumiOutput(deps: Deps, args: readonly string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await deps.$({ nothrow: true })`pulumi ${args}`;
+  if (exitCode === 0) return stdout;
+  throw new UserError(`pulumi ${args.slice(0, 2).join(" ")} failed: ${stderr.trim()}`);
+}
+
+function valueAt(tree: unknown, [key, ...rest]: readonly string[]): unknown {
+  const value = isTree(tree) && key !== undefined ? tree[key] : undefined;
+  return rest.length === 0 ? value : valueAt(value, rest);
+}
+
+/** As `pulumi config set --path` reads it: a name is quoted whatever it has in it. */
+function pathText([key = "", ...rest]: readonly string[]): string {
+  return `${key}${rest.map((name) => `[${JSON.stringify(name)}]`).join("")}`;
+}

@@ -1,0 +1,85 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { stringify } from "yaml";
+import { UserError } from "../../infra/lib/errors.ts";
+import type { Deps } from "../lib/deps.ts";
+import type { LettaStack } from "../lib/stacks.ts";
+import { writeWhole } from "../lib/whole-file.ts";
+import type { ProjectOptions } from "./add.ts";
+import { readSite, requireProject } from "./site.ts";
+
+export type EnvironmentFormat = "env" | "json" | "compose";
+
+export interface EnvironmentOptions extends ProjectOptions {
+  readonly format: EnvironmentFormat;
+  /** Who reads it: a container on the letta network, or a process on this host. */
+  readonly for: "network" | "host";
+  readonly showSecrets: boolean;
+  /** Path of a file to write it into, secrets included. */
+  readonly output?: string | undefined;
+}
+
+/** Shows what a project's application needs, or writes it into a file for its owner alone. */
+export async function showEnvironment(options: EnvironmentOptions, deps: Deps): Promise<number> {
+  const { stack, name, format, for: reader, output, showSecrets, yes } = options;
+  const site = await readSite(deps, stack);
+  requireProject(site, name);
+  const file = output === undefined ? undefined : resolve(output);
+  if (file !== undefined && existsSync(file) && !yes) {
+    throw new UserError(`${file} is there already`, "name another file, or say --yes (make: YES=1)");
+  }
+  const environment = environmentOf(site.letta, name, reader, showSecrets || file !== undefined);
+  const text = render(environment, { name, format, network: site.letta.network.name, reader });
+  if (file === undefined) {
+    deps.printSecret(text);
+    // Into a pipe it goes alone.
+    if (!showSecrets && deps.isTerminal) deps.print("with what is hidden: SHOW=1, or into a file: OUTPUT=path");
+    return 0;
+  }
+  await writeWhole(file, `${text}\n`, 0o600);
+  const place =
+    reader === "host" ? "for processes on this host" : `for containers on network ${site.letta.network.name}`;
+  deps.print(`${file}: what project ${name} needs, ${place}; readable for you alone`);
+  return 0;
+}
+
+/** Name -> value. @throws UserError when the stack did not come up with this project yet */
+export function environmentOf(
+  letta: LettaStack,
+  name: string,
+  reader: EnvironmentOptions["for"],
+  showSecrets: boolean,
+): Record<string, string> {
+  const urls = reader === "host" ? letta.hostDatabaseUrls : letta.databaseUrls;
+  const found = [urls[name], letta.tokens?.[name], letta.encryptionKeys[name]];
+  const [database, token, key] = found;
+  if (database === undefined || token === undefined || key === undefined) {
+    throw new UserError(`project ${name} is in the config, and not up yet`, "make letta-start");
+  }
+  const secret = (value: string) => (showSecrets ? value : "[hidden]");
+  return {
+    DATABASE_URL: showSecrets ? database : database.replace(/(:\/\/[^:@/]*:)[^@]*@/, "$1[hidden]@"),
+    LETTA_BASE_URL: reader === "host" ? letta.urls.sse : letta.internalUrls.sse,
+    LETTA_API_KEY: secret(token),
+    ENCRYPTION_KEY: secret(key),
+  };
+}
+
+interface Rendering {
+  readonly name: string;
+  readonly format: EnvironmentFormat;
+  readonly network: string;
+  readonly reader: EnvironmentOptions["for"];
+}
+
+function render(environment: Readonly<Record<string, string>>, { name, format, network, reader }: Rendering): string {
+  if (format === "json")
+    return JSON.stringify(reader === "host" ? environment : { ...environment, network }, undefined, 2);
+  if (format === "compose") {
+    const service = { environment, ...(reader === "host" ? { network_mode: "host" } : { networks: [network] }) };
+    const networks = reader === "host" ? {} : { networks: { [network]: { external: true } } };
+    return stringify({ services: { [name]: service }, ...networks }, { lineWidth: 0 }).trimEnd();
+  }
+  const lines = Object.entries(environment).map(([key, value]) => `${key}=${value}`);
+  return [...(reader === "host" ? [] : [`# For containers on network ${network}.`]), ...lines].join("\n");
+}

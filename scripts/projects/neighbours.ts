@@ -1,0 +1,66 @@
+import type { Deps } from "../lib/deps.ts";
+import { ownerOf } from "../lib/stacks.ts";
+import type { GatewayRequest } from "./gateway-log.ts";
+import type { Session } from "./postgres.ts";
+import type { ProjectsSite } from "./site.ts";
+
+/** A container on the letta network that is none of the stack's. */
+export interface Neighbour {
+  readonly name: string;
+  readonly address: string;
+  /** E.g. `stack thoth`. */
+  readonly owner: string;
+  readonly startedAt: string;
+}
+
+interface NetworkDetails {
+  readonly Containers?: Readonly<Record<string, { readonly Name: string; readonly IPv4Address?: string }>>;
+}
+
+/** The containers on the letta network beside the stack's own, by name. */
+export async function readNeighbours(deps: Deps, { letta }: Pick<ProjectsSite, "letta">): Promise<Neighbour[]> {
+  const [details] = JSON.parse(await deps.engine.dockerOutput(["network", "inspect", letta.network.name])) as [
+    NetworkDetails,
+  ];
+  const others = Object.values(details.Containers ?? {}).filter(({ Name }) => !letta.containers.includes(Name));
+  const neighbours = await Promise.all(
+    others.map(async ({ Name, IPv4Address = "" }) => {
+      const container = await deps.engine.inspectContainer(Name);
+      const address = IPv4Address.replace(/\/.*/, "");
+      return { name: Name, address, owner: ownerOf(container), startedAt: container?.State.StartedAt ?? "" };
+    }),
+  );
+  return neighbours.sort((first, second) => first.name.localeCompare(second.name));
+}
+
+/** The neighbours that are a project's, as far as its sessions and its requests tell. */
+export function neighboursOf(
+  neighbours: readonly Neighbour[],
+  sessions: readonly Session[],
+  requests: readonly GatewayRequest[],
+): Neighbour[] {
+  return neighbours.filter(
+    ({ address, startedAt }) =>
+      sessions.some((session) => session.address === address) ||
+      // An address is given again: a request from before the container's start was another's.
+      requests.some((request) => request.address === address && Date.parse(request.at) >= Date.parse(startedAt)),
+  );
+}
+
+/** Whose a session is, e.g. `container notes-api (compose project notes)`. */
+export function describeClient(neighbours: readonly Neighbour[], { address }: Pick<Session, "address">): string {
+  const neighbour = neighbours.find((one) => one.address === address);
+  if (neighbour !== undefined) return `container ${neighbour.name} (${neighbour.owner})`;
+  return address === null ? "a client on the socket" : `a client at ${address}`;
+}
+
+/** Sessions as lines, one for each role, client and application. */
+export function describeSessions(neighbours: readonly Neighbour[], sessions: readonly Session[]): string[] {
+  const counts = new Map<string, number>();
+  for (const session of sessions) {
+    const application = session.application === "" ? "" : `, application ${session.application}`;
+    const line = `role ${session.role}, ${describeClient(neighbours, session)}${application}`;
+    counts.set(line, (counts.get(line) ?? 0) + 1);
+  }
+  return [...counts].map(([line, count]) => `${count} Postgres ${count === 1 ? "session" : "sessions"}: ${line}`);
+}

@@ -1,0 +1,48 @@
+import type { Deps } from "../lib/deps.ts";
+import { formatDuration } from "../lib/format.ts";
+import { readLetta, readThoth } from "../lib/stacks.ts";
+import { drawTable } from "../lib/table.ts";
+import { collectLetta, collectThoth, type ServiceStatus, type StackStatus } from "./collect.ts";
+
+export interface StatusOptions {
+  readonly lettaStack: string;
+  readonly thothStack: string;
+  readonly scope: "all" | "letta" | "thoth";
+  /** One JSON object instead of tables. */
+  readonly json: boolean;
+}
+
+/** Shows what runs and how it is; exit code 0 only when all of it is healthy. */
+export async function status(options: StatusOptions, deps: Deps): Promise<number> {
+  const letta = await readLetta(deps, options.lettaStack);
+  const thoth = options.scope === "letta" ? undefined : await readThoth(deps, options.thothStack);
+  const stacks: StackStatus[] = [];
+  if (options.scope !== "thoth") stacks.push(await collectLetta(deps, options.lettaStack, letta));
+  if (options.scope !== "letta") stacks.push(await collectThoth(deps, options.thothStack, thoth, letta));
+  const isHealthy = stacks.every((stack) => stack.isHealthy);
+  if (options.json) deps.print(JSON.stringify({ healthy: isHealthy, stacks }, undefined, 2));
+  else for (const stack of stacks) for (const line of render(stack)) deps.print(line);
+  return isHealthy ? 0 : 1;
+}
+
+/** One stack as lines for a terminal. */
+export function render(stack: StackStatus): string[] {
+  const head = ["service", "state", "health", "up", "version", "address"];
+  return [
+    `stack ${stack.name}: ${stack.isHealthy ? "healthy" : "NOT healthy"}`,
+    ...drawTable(head, stack.services.map(row)),
+    ...stack.notes.map((note) => `  ${note}`),
+    "",
+  ];
+}
+
+function row(service: ServiceStatus): string[] {
+  return [
+    service.name,
+    service.state,
+    service.health,
+    service.uptimeSeconds === null ? "-" : formatDuration(service.uptimeSeconds),
+    service.version ?? "-",
+    service.url ?? "-",
+  ];
+}

@@ -1,0 +1,40 @@
+import { startLetta } from "../letta/start.ts";
+import type { Deps } from "../lib/deps.ts";
+import { up } from "../lib/pulumi.ts";
+import { repair } from "../lib/repair.ts";
+import { requireSetup } from "../lib/require-setup.ts";
+import { readLetta } from "../lib/stacks.ts";
+
+export interface StartThothOptions {
+  readonly stack: string;
+  readonly lettaStack: string;
+  /** Start Letta without asking when it is down. */
+  readonly yes: boolean;
+}
+
+/** Brings the thoth stack up, and first the letta stack it stands on when that is down. */
+export async function startThoth(options: StartThothOptions, deps: Deps): Promise<number> {
+  await requireSetup(deps, options.stack);
+  if (await isLettaDown(options, deps)) {
+    const question = `Thoth needs the letta stack "${options.lettaStack}", which is down. Start it?`;
+    if (!options.yes && !(await deps.confirm(question))) {
+      deps.print(`the letta stack "${options.lettaStack}" is down: make letta-start, or say --yes (make: YES=1)`);
+      return 1;
+    }
+    await startLetta({ stack: options.lettaStack }, deps);
+  }
+  await repair(deps, options.stack);
+  await up(deps, options.stack);
+  return 0;
+}
+
+async function isLettaDown({ lettaStack }: StartThothOptions, deps: Deps): Promise<boolean> {
+  const letta = await readLetta(deps, lettaStack);
+  if (letta === undefined) return true;
+  // Thoth needs no backups: what is wrong with them is for the status to tell.
+  const needed = letta.containers.filter(
+    (name) => name !== letta.backup?.container && name !== letta.backup?.drillContainer,
+  );
+  const states = await Promise.all(needed.map((name) => deps.engine.inspectContainer(name)));
+  return states.some((state) => !state?.State.Running || state.State.Health?.Status === "unhealthy");
+}

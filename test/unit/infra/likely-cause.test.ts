@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import type { ContainerState } from "../../../infra/lib/docker/engine.ts";
+import { likelyCause } from "../../../infra/lib/docker/likely-cause.ts";
+
+const state = (part: Partial<ContainerState["State"]>) => ({ State: part }) as ContainerState;
+
+test.each([
+  ['FATAL: could not write to file "pg_wal": No space left on device', "the disk is full"],
+  ["REFUSED: another Postgres holds /var/lib/postgresql/data/.postgres.lock", "another container uses the same data"],
+  ["REFUSED: /var/lib/postgresql/data/pgdata was left half-made by a first start", "`make letta-reinit` puts what it"],
+  ["REFUSED: /var/lib/postgresql/data has a cluster at its root, made by", "`pulumi config set postgresVolume NAME`"],
+  ["FATAL:  database files are incompatible with server", "another major version of Postgres"],
+  ['asyncpg: password authentication failed for user "letta"', "not the one in the Pulumi state"],
+  ['could not translate host name "letta-postgres" to address', "not on its network or not running"],
+  ["socket.gaierror: [Errno -2] Name or service not known", "not on its network or not running"],
+  ["socket.gaierror: [Errno -3] Temporary failure in name resolution", "not on its network or not running"],
+  ["nginx: [emerg] bind() failed (98: Address already in use)", "something else listens on its port"],
+  ['FATAL: invalid value for parameter "shared_buffers": "x"', "a setting in the stack's config"],
+  ['FATAL: unrecognized configuration parameter "sharde_buffers"', "a setting in the stack's config"],
+  ["exec /usr/bin/redis-server: exec format error", "another processor architecture"],
+  ["mkdir: cannot create directory: Permission denied", "does not belong to the user the container runs as"],
+  ["ModuleNotFoundError: No module named 'letta'", "the image is incomplete"],
+  ["Error: Cannot find module '/app/main.js'", "the image is incomplete"],
+])("%s", (line, expected) => {
+  expect(likelyCause(state({ ExitCode: 1 }), ["starting", line, "stopped"])).toContain(expected);
+});
+
+test("what the engine knows comes before what the log says", () => {
+  const log = ["No space left on device"];
+  expect(likelyCause(state({ OOMKilled: true, ExitCode: 137 }), log)).toContain("ran out of memory");
+  expect(likelyCause(state({ ExitCode: 127 }), log)).toContain("its command is not in the image");
+});
+
+test("a log without a hint gives none, also of a container that is gone", () => {
+  expect(likelyCause(state({ ExitCode: 1 }), ["ready", "bye"])).toBeUndefined();
+  expect(likelyCause(undefined, [])).toBeUndefined();
+});

@@ -1,0 +1,249 @@
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { imageSteps, lettaImageSteps } from "../../../../scripts/images/build.ts";
+import { contentHash } from "../../../../scripts/images/content-hash.ts";
+import { hostSettings, settingsFor } from "../../../../scripts/images/host-settings.ts";
+import { planImages } from "../../../../scripts/images/plan.ts";
+import type { Step } from "../../../../scripts/lib/steps.ts";
+import { fakeDocker } from "../../../support/fake-docker.ts";
+import { temporaryFolder } from "../../../support/temporary.ts";
+
+describe("the hash of an image's inputs", () => {
+  it("changes with a file's text, name and executable bit, and with a value", () => {
+    const folder = files({ Dockerfile: "FROM base", "bin/start": "exec true" });
+    const hashes = [contentHash(folder, ["1"]), contentHash(folder, ["2"])];
+    writeFileSync(join(folder, "Dockerfile"), "FROM other");
+    hashes.push(contentHash(folder, ["1"]));
+    chmodSync(join(folder, "bin/start"), 0o755);
+    hashes.push(contentHash(folder, ["1"]));
+    writeFileSync(join(folder, "bin/stop"), "exec true");
+    hashes.push(contentHash(folder, ["1"]));
+    expect(new Set(hashes).size).toBe(5);
+    expect(hashes[0]).toMatch(/^[0-9a-f]{12}$/);
+  });
+
+  it("leaves out what .dockerignore names", () => {
+    const folder = files({ Dockerfile: "FROM base", ".dockerignore": "node_modules\n" });
+    const before = contentHash(folder, []);
+    add(folder, { "node_modules/a/index.js": "1" });
+    expect(contentHash(folder, [])).toBe(before);
+  });
+
+  it("takes in only the exceptions and the Dockerfile where .dockerignore has everything", () => {
+    const folder = files({ Dockerfile: "FROM base", ".dockerignore": "*\n!src\n", "src/main.ts": "1" });
+    const before = contentHash(folder, []);
+    add(folder, { "test/main.test.ts": "1" });
+    expect(contentHash(folder, [])).toBe(before);
+    add(folder, { "src/other.ts": "1" });
+    const withSource = contentHash(folder, []);
+    expect(withSource).not.toBe(before);
+    add(folder, { Dockerfile: "FROM other" });
+    expect(contentHash(folder, [])).not.toBe(withSource);
+  });
+});
+
+describe("the plan", () => {
+  const references = (root: string, version = "1.0.0") => planImages(root, version).map(({ reference }) => reference);
+
+  it("gives every image that has a Dockerfile a new reference when the base changes", () => {
+    const root = checkout(postgresImages);
+    const before = references(root);
+    expect(before.map((reference) => reference.replace(/[0-9a-f]{12}$/, ""))).toEqual([
+      "thoth-letta/base:trixie-",
+      "thoth-letta/letta:1.0.0-",
+      "thoth-letta/postgres:17-",
+      "thoth-letta/redis:8-",
+      "thoth-letta/backup:17-",
+    ]);
+    add(root, { "offline/base/build.sh": "changed" });
+    expect(references(root).filter((reference) => before.includes(reference))).toEqual([]);
+  });
+
+  it("builds the backup on the Postgres that is built here: it is another with another one", () => {
+    const root = checkout(postgresImages);
+    const find = (name: string) => planImages(root, "1.0.0").find((plan) => plan.name === name);
+    const [base, postgres, before] = [planImages(root, "1.0.0")[0], find("postgres"), find("backup")];
+    expect(before?.buildArguments).toEqual({ BASE_IMAGE: postgres?.reference, PACKAGES_IMAGE: base.reference });
+    add(root, { "images/backup/src/main.ts": "changed" });
+    const withSource = find("backup")?.reference;
+    expect(withSource).not.toBe(before?.reference);
+    expect(find("postgres")?.reference).toBe(postgres?.reference);
+    add(root, { "images/postgres/Dockerfile": "changed" });
+    expect([before?.reference, withSource]).not.toContain(find("backup")?.reference);
+  });
+
+  it("says on the stand-in's label that it is one", () => {
+    const root = checkout({ "images/thoth/Dockerfile": "FROM base" });
+    const thoth = planImages(root, "1.0.0").find(({ name }) => name === "thoth");
+    expect(thoth?.reference).toMatch(/^thoth-letta\/thoth-standin:0\.1\.0-/);
+    expect(thoth?.labels).toMatchObject({ "thoth-letta.stand-in": "true" });
+  });
+
+  it("refuses a release of Letta without a pinned hash, and says where it belongs", () => {
+    expect(() => planImages(checkout(), "2.0.0")).toThrow(
+      /Letta 2\.0\.0 has no pinned hash.*; 1\.0\.0 have one[\s\S]*letta\/releases\/letta-2\.0\.0\.txt/,
+    );
+  });
+});
+
+describe("the host's settings", () => {
+  it("reach a build as proxies always, and as an index only where the Dockerfile asks for one", () => {
+    const settings = {
+      https_proxy: "http://proxy:3128",
+      PIP_INDEX_URL: "http://index/simple",
+      NPM_CONFIG_REGISTRY: "x",
+    };
+    expect(settingsFor("ARG BASE_IMAGE\nFROM base\nARG PIP_INDEX_URL\n", settings)).toEqual({
+      https_proxy: "http://proxy:3128",
+      PIP_INDEX_URL: "http://index/simple",
+    });
+  });
+
+  it("come from the environment before any tool is asked", async () => {
+    const env = {
+      PATH: temporaryFolder(),
+      http_proxy: "http://p",
+      UV_DEFAULT_INDEX: "http://i",
+      npm_config_registry: "n",
+    };
+    expect(await hostSettings(env)).toEqual({
+      http_proxy: "http://p",
+      PIP_INDEX_URL: "http://i",
+      NPM_CONFIG_REGISTRY: "n",
+    });
+  });
+
+  it("are left out where nothing is configured and no tool answers", async () => {
+    expect(await hostSettings({ PATH: temporaryFolder() })).toEqual({});
+  });
+});
+
+describe("the steps", () => {
+  it("find everything done with one question to the engine", async () => {
+    const root = checkout();
+    const docker = fakeDocker({ images: { stdout: referencesOf(root).join("\n") } });
+    await step(root, "image-lock").run(() => {});
+    const steps = imageSteps({ root, lettaVersion: "1.0.0" });
+    expect(await Promise.all(steps.map(({ isDone }) => isDone()))).toEqual([true, true, true, true]);
+    expect(docker.calls()).toHaveLength(1);
+  });
+
+  it("find nothing done without an engine", async () => {
+    const steps = imageSteps({ root: checkout(), env: { PATH: temporaryFolder() }, lettaVersion: "1.0.0" });
+    expect(await Promise.all(steps.map(({ isDone }) => isDone()))).toEqual([false, false, false, false]);
+  });
+
+  it("build an image on the base with the classic builder, report its steps and see it then", async () => {
+    const root = checkout();
+    const [base, , redis] = referencesOf(root);
+    const docker = fakeDocker({
+      images: [{ stdout: `${base}\n` }, { stdout: `${base}\n${redis}\n` }],
+      build: { stdout: "Step 1/2 : FROM base\n ---> 0123\nStep 2/2 : RUN true\n" },
+    });
+    const redisStep = step(root, "image-redis");
+    expect(redisStep.needs).toEqual(["image-base"]);
+    expect(await redisStep.isDone()).toBe(false);
+    const lines: string[] = [];
+    await redisStep.run((line) => lines.push(line));
+    expect(lines).toEqual(["Step 1/2 : FROM base", "Step 2/2 : RUN true"]);
+    expect(docker.calls().find((call) => call.startsWith("build"))).toContain(
+      `--network host --tag ${redis} --build-arg BASE_IMAGE=${base} --label org.opencontainers.image.title=Redis 8`,
+    );
+    expect(await redisStep.isDone()).toBe(true);
+  });
+
+  it("build the backup after Postgres, which it is built on, and after the stand-in, with which it shares a layer", () => {
+    expect(step(checkout(postgresImages), "image-backup").needs).toEqual([
+      "image-postgres",
+      "image-base",
+      "image-thoth",
+    ]);
+  });
+
+  it("fail with the last lines of the build and what to do", async () => {
+    const root = checkout();
+    const lines = Array.from({ length: 30 }, (_, index) => `line ${index}`).join("\n");
+    fakeDocker({ build: { stdout: `${lines}\n`, stderr: "no space left\n", exitCode: 1 } });
+    const failure = await step(root, "image-redis")
+      .run(() => {})
+      .catch((error: Error) => error.message);
+    expect(failure).toMatch(/^docker build failed \(1\)/);
+    expect(failure).toContain("no space left");
+    expect(failure).toContain("line 29");
+    expect(failure).not.toContain("line 9\n");
+    expect(failure).toMatch(/running the setup again goes on from there\.$/);
+  });
+
+  it("write the references for everyone to read, in a folder that is not", async () => {
+    const root = checkout();
+    const lock = step(root, "image-lock");
+    expect(lock.needs).toEqual(["image-letta", "image-redis"]);
+    await lock.run(() => {});
+    const file = join(root, ".state/images.local.json");
+    const [, letta, redis] = referencesOf(root);
+    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({ letta, redis });
+    expect(statSync(file).mode & 0o777).toBe(0o644);
+    expect(statSync(dirname(file)).mode & 0o777).toBe(0o700);
+  });
+
+  it("of another release of Letta write it down under its version, and leave the rest", async () => {
+    const root = checkout({ "images/letta/releases/letta-0.9.0.txt": "letta==0.9.0 --hash=sha256:abc" });
+    const steps = lettaImageSteps({ root, version: "0.9.0" });
+    expect(steps.map(({ id, needs = [] }) => [id, ...needs])).toEqual([
+      ["image-base"],
+      ["image-letta@0.9.0", "image-base"],
+      ["image-lock", "image-letta@0.9.0"],
+    ]);
+    add(root, { ".state/images.local.json": '{"redis": "a", "letta@0.8.0": "b"}' });
+    expect(await steps[2]?.isDone()).toBe(false);
+    await steps[2]?.run(() => {});
+    expect(await steps[2]?.isDone()).toBe(true);
+    expect(JSON.parse(readFileSync(join(root, ".state/images.local.json"), "utf8"))).toEqual({
+      redis: "a",
+      "letta@0.8.0": "b",
+      "letta@0.9.0": expect.stringMatching(/^thoth-letta\/letta:0\.9\.0-[0-9a-f]{12}$/),
+    });
+    const all = imageSteps({ root, lettaVersion: "1.0.0", alsoLetta: "0.9.0" }).map(({ id }) => id);
+    expect(all).toEqual(["image-base", "image-letta", "image-redis", "image-letta@0.9.0", "image-lock"]);
+  });
+});
+
+function step(root: string, id: string): Step {
+  const found = imageSteps({ root, lettaVersion: "1.0.0" }).find((candidate) => candidate.id === id);
+  if (!found) throw new Error(`no step ${id}`);
+  return found;
+}
+
+function referencesOf(root: string): string[] {
+  return planImages(root, "1.0.0").map(({ reference }) => reference);
+}
+
+/** A checkout that has a base, the images of Letta and Redis, and these files. */
+function checkout(further: Readonly<Record<string, string>> = {}): string {
+  return files({
+    "offline/base/build.sh": "build",
+    "images/rootfs/usr/local/sbin/install-packages": "install",
+    "images/letta/Dockerfile": "FROM base",
+    "images/letta/releases/letta-1.0.0.txt": "letta==1.0.0",
+    "images/redis/Dockerfile": "FROM base",
+    ...further,
+  });
+}
+
+const postgresImages = {
+  "images/postgres/Dockerfile": "FROM base",
+  "images/backup/Dockerfile": "FROM postgres",
+};
+
+function files(texts: Readonly<Record<string, string>>): string {
+  return add(temporaryFolder(), texts);
+}
+
+function add(folder: string, texts: Readonly<Record<string, string>>): string {
+  for (const [name, text] of Object.entries(texts)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+  return folder;
+}

@@ -1,0 +1,185 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { registryImageSteps } from "../../../../scripts/images/on-registry.ts";
+import { type OwnImage, planOnRegistry } from "../../../../scripts/images/plan.ts";
+import { fakePrograms } from "../../../support/fake-programs.ts";
+import { temporaryFiles } from "../../../support/temporary.ts";
+
+const base = "mirror.example.org/library/debian:trixie-slim@sha256:0123";
+const postgres = "mirror.example.org/pgvector/pgvector:0.8.6-pg17@sha256:4567";
+const checkout = (files: Readonly<Record<string, string>> = {}) =>
+  temporaryFiles({
+    "offline/base/build.sh": "build",
+    "images/rootfs/usr/local/sbin/install-packages": "install",
+    "images/registry-base/Dockerfile": "ARG REGISTRY_BASE\n",
+    "images/thoth/Dockerfile": "ARG BASE_IMAGE\n",
+    "images/postgres-archiving/Dockerfile": "ARG BASE_IMAGE\n",
+    "images/backup/Dockerfile": "ARG BASE_IMAGE\n",
+    ...files,
+  });
+const referencesOf = (root: string, registryBase = base) =>
+  planOnRegistry(root, { base: registryBase, postgres }, ["thoth"]).map(({ reference }) => reference);
+const stepsOf = (root: string, wanted: readonly OwnImage[] = ["thoth"]) =>
+  registryImageSteps({ root, bases: { base, postgres }, wanted, needs: ["images-pull"] });
+
+describe("the stand-in on a registry's base", () => {
+  test("is known by its base, the helpers and its own files", () => {
+    const before = referencesOf(checkout());
+    expect(before[0]).toMatch(/^thoth-letta\/base:registry-[0-9a-f]{12}$/);
+    expect(before[1]).toMatch(/^thoth-letta\/thoth-standin:0\.1\.0-[0-9a-f]{12}$/);
+    expect(referencesOf(checkout())).toEqual(before);
+    const others = [
+      referencesOf(checkout(), "other"),
+      referencesOf(checkout({ "images/registry-base/Dockerfile": "changed" })),
+      referencesOf(checkout({ "images/rootfs/usr/local/sbin/install-packages": "changed" })),
+    ];
+    for (const [otherBase, other] of others) {
+      expect(otherBase).not.toBe(before[0]);
+      expect(other).not.toBe(before[1]);
+    }
+    expect(referencesOf(checkout({ "offline/base/build.sh": "changed" }))).toEqual(before);
+  });
+
+  test("is built when its base is there: first the base with the host's settings, then the stand-in on it", async () => {
+    const root = checkout();
+    const [baseReference, reference] = referencesOf(root);
+    const programs = fakePrograms({
+      docker: { build: {} },
+      "apt-config": {
+        "dump --format %v%n Acquire::http::Proxy": {},
+        dump: { stdout: 'Acquire::Check-Date "false";\n' },
+      },
+      "apt-get": { indextargets: { stdout: "Debian|Debian|http://deb.example.org/debian\n" } },
+      npm: { "config get registry": { stdout: "http://npm.example.org/\n" } },
+      python3: { "-m pip": {} },
+    });
+    const [baseStep, imageStep, lockStep] = stepsOf(root);
+    expect([baseStep, imageStep, lockStep].map((step) => step?.needs)).toEqual([
+      ["images-pull"],
+      ["image-base"],
+      ["image-thoth"],
+    ]);
+    for (const step of [baseStep, imageStep]) await step?.run(() => {});
+    const builds = programs.calls().filter((call) => call.startsWith("docker build"));
+    expect(builds).toHaveLength(2);
+    expect(builds[0]).toContain(`--tag ${baseReference} --build-arg REGISTRY_BASE=${base} ${root}/.state/build-base`);
+    expect(builds[1]).toContain(`--tag ${reference} --build-arg BASE_IMAGE=${baseReference} --label `);
+    expect(existsSync(join(root, ".state/build-base"))).toBe(false);
+  });
+
+  test("gets what the host's apt needs, and the helpers, into its base", async () => {
+    const root = checkout();
+    fakePrograms({
+      docker: { build: { exitCode: 1 } },
+      "apt-config": {
+        "dump --format %v%n Acquire::http::Proxy": {},
+        dump: { stdout: 'Acquire::Check-Date "false";\nAcquire::http::Proxy "http://user:pw@proxy";\n' },
+      },
+      "apt-get": {
+        indextargets: {
+          stdout:
+            "Docker|Docker|https://other\nDebian|Debian|http://deb.example.org/debian\nDebian|Debian|http://second\n",
+        },
+      },
+      npm: { "config get registry": {} },
+      python3: { "-m pip": {} },
+    });
+    const [baseStep] = stepsOf(root);
+    await expect(baseStep?.run(() => {})).rejects.toThrow("docker build failed (1)");
+    const read = (path: string) => readFileSync(join(root, ".state/build-base/rootfs", path), "utf8");
+    expect(read("usr/local/sbin/install-packages")).toBe("install");
+    expect(read("etc/apt/apt.conf.d/91-host")).toBe('Acquire::Check-Date "false";\n');
+    expect(read("etc/apt/sources.list")).toBe(
+      "deb http://deb.example.org/debian trixie main\n" +
+        "deb http://deb.example.org/debian trixie-updates main\n" +
+        "deb http://deb.example.org/debian-security trixie-security main\n",
+    );
+  });
+
+  test("is written down beside what is written of others", async () => {
+    const root = checkout({ ".state/images.local.json": '{"redis": "thoth-letta/redis:8-0", "thoth": "old"}' });
+    const lockStep = stepsOf(root)[2];
+    expect(await lockStep?.isDone()).toBe(false);
+    await lockStep?.run(() => {});
+    expect(await lockStep?.isDone()).toBe(true);
+    expect(JSON.parse(readFileSync(join(root, ".state/images.local.json"), "utf8"))).toEqual({
+      redis: "thoth-letta/redis:8-0",
+      thoth: referencesOf(root)[1],
+    });
+  });
+
+  test("is written down where nothing was before", async () => {
+    const root = checkout();
+    await stepsOf(root)[2]?.run(() => {});
+    expect(JSON.parse(readFileSync(join(root, ".state/images.local.json"), "utf8"))).toEqual({
+      thoth: referencesOf(root)[1],
+    });
+  });
+});
+
+describe("the backup on a registry's Postgres", () => {
+  const plansOf = (root: string, bases = { base, postgres }) => planOnRegistry(root, bases, ["backup"]);
+
+  test("is built on that Postgres with pgBackRest, and npm runs on the registry's Debian", () => {
+    const plans = plansOf(checkout());
+    expect(plans.map(({ reference }) => reference.replace(/[0-9a-f]{12}$/, ""))).toEqual([
+      "thoth-letta/base:registry-",
+      "thoth-letta/postgres-base:registry-",
+      "thoth-letta/postgres-archiving:0.8.6-pg17-",
+      "thoth-letta/backup:0.8.6-pg17-",
+    ]);
+    const [debian, plain, archiving, backup] = plans;
+    expect(plain?.buildArguments).toEqual({ REGISTRY_BASE: postgres });
+    expect(archiving?.buildArguments).toEqual({ BASE_IMAGE: plain?.reference });
+    expect(backup?.buildArguments).toEqual({ BASE_IMAGE: archiving?.reference, PACKAGES_IMAGE: debian?.reference });
+  });
+
+  test("is another on another Postgres", () => {
+    const root = checkout();
+    const references = (bases?: { base: string; postgres: string }) =>
+      plansOf(root, bases).map(({ reference }) => reference);
+    const [debian, ...others] = references({ base, postgres: "other" });
+    expect(references()[0]).toBe(debian);
+    for (const reference of others) expect(references()).not.toContain(reference);
+  });
+
+  test("is built after what it stands on, beside the stand-in where that is wanted too", () => {
+    const needs = stepsOf(checkout(), ["thoth", "backup"]).map((step) => [step.id, step.needs]);
+    expect(needs).toEqual([
+      ["image-base", ["images-pull"]],
+      ["image-postgres-base", ["images-pull"]],
+      ["image-thoth", ["image-base"]],
+      ["image-postgres-archiving", ["image-postgres-base"]],
+      ["image-backup", ["image-postgres-archiving", "image-base", "image-thoth"]],
+      ["image-lock", ["image-thoth", "image-postgres-archiving", "image-backup"]],
+    ]);
+  });
+
+  test("is written down where the caller says", async () => {
+    const root = checkout();
+    const stateRoot = temporaryFiles({});
+    const options = { root, stateRoot, bases: { base, postgres }, wanted: ["backup"] as const, needs: [] };
+    await registryImageSteps(options)
+      .at(-1)
+      ?.run(() => {});
+    const [, , archiving, backup] = plansOf(root);
+    expect(JSON.parse(readFileSync(join(stateRoot, ".state/images.local.json"), "utf8"))).toEqual({
+      "postgres-archiving": archiving?.reference,
+      backup: backup?.reference,
+    });
+    expect(existsSync(join(root, ".state"))).toBe(false);
+  });
+
+  test("of another version than the default one is written down under it, and the stand-in is not", async () => {
+    const root = checkout({ ".state/images.local.json": '{"backup": "usual"}' });
+    const wanted = ["thoth", "backup"] as const;
+    const options = { root, bases: { base, postgres }, postgresVersion: "17.1", wanted, needs: [] };
+    await registryImageSteps(options)
+      .at(-1)
+      ?.run(() => {});
+    const known = JSON.parse(readFileSync(join(root, ".state/images.local.json"), "utf8")) as Record<string, string>;
+    expect(Object.keys(known)).toEqual(["backup", "thoth", "postgres-archiving@17.1", "backup@17.1"]);
+    expect(known.backup).toBe("usual");
+  });
+});

@@ -1,0 +1,123 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { lettaImages } from "../../../../infra/lib/images.ts";
+import { lockImages, lockStep, mirrorOf, pinnedReferences, pullStep } from "../../../../scripts/images/registry.ts";
+import { fakeDeps } from "../../../support/fake-deps.ts";
+import { fakePrograms } from "../../../support/fake-programs.ts";
+import { temporaryFiles, withEnvironment } from "../../../support/temporary.ts";
+
+const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
+const pulled = (letter: string) => ({ stdout: `1: Pulling from library/x\nDigest: ${digest(letter)}\nStatus: done\n` });
+const lock = {
+  redis: { name: "library/redis", tag: "8" },
+  nginx: { name: "library/nginx", tag: "1", digest: digest("b") },
+};
+const folder = (content: object = lock) => temporaryFiles({ "images.lock.json": JSON.stringify(content) });
+const readBack = (directory: string) => JSON.parse(readFileSync(join(directory, "images.lock.json"), "utf8"));
+
+describe("images-lock", () => {
+  test("writes the digest each tag has in the registry, and tells which changed", async () => {
+    const programs = fakePrograms({
+      docker: { "pull library/redis:8": pulled("a"), "pull library/nginx:1": pulled("b") },
+    });
+    const deps = fakeDeps({ projectDirectory: folder() });
+    expect(await lockImages({}, deps)).toBe(0);
+    expect(readBack(deps.projectDirectory)).toEqual({ ...lock, redis: { ...lock.redis, digest: digest("a") } });
+    expect(programs.calls()).toEqual(["docker pull library/redis:8", "docker pull library/nginx:1"]);
+    expect(deps.printed).toEqual([
+      `redis: library/redis:8 is ${digest("a")} (changed)`,
+      `nginx: library/nginx:1 is ${digest("b")}`,
+    ]);
+  });
+
+  test("asks a mirror under its own prefix, which is not written down", async () => {
+    const programs = fakePrograms({ docker: { pull: pulled("a") } });
+    const deps = fakeDeps({ projectDirectory: folder() });
+    await lockImages({ mirror: "mirror.example.org/hub/" }, deps);
+    expect(programs.calls()[0]).toBe("docker pull mirror.example.org/hub/library/redis:8");
+    expect(readBack(deps.projectDirectory).redis).toEqual({ ...lock.redis, digest: digest("a") });
+  });
+
+  test("that cannot pull one image changes nothing, and says which", async () => {
+    fakePrograms({
+      docker: { "pull library/redis": pulled("a"), "pull library/nginx": { exitCode: 1, stderr: "no such host\n" } },
+    });
+    const deps = fakeDeps({ projectDirectory: folder() });
+    await expect(lockImages({}, deps)).rejects.toThrow(
+      "library/nginx:1 cannot be pulled: no such host\n  mend: check the network, or set thoth-letta:images to local: then they are built here",
+    );
+    expect(readBack(deps.projectDirectory)).toEqual(lock);
+  });
+});
+
+describe("the step of the digests", () => {
+  test("is done when every image has one", async () => {
+    const { redis: _, ...complete } = lock;
+    expect(await lockStep(fakeDeps({ projectDirectory: folder() }), undefined).isDone()).toBe(false);
+    expect(await lockStep(fakeDeps({ projectDirectory: folder(complete) }), undefined).isDone()).toBe(true);
+  });
+});
+
+describe("the step that pulls", () => {
+  const pinned = { ...lock, redis: { ...lock.redis, digest: digest("a") } };
+  const reference = (key: "redis" | "nginx") => `${pinned[key].name}:${pinned[key].tag}@${pinned[key].digest}`;
+
+  test("pulls what is missing, by its digest, and only that", async () => {
+    const programs = fakePrograms({
+      docker: { "image inspect library/redis": {}, "image inspect": { exitCode: 1 }, pull: pulled("b") },
+    });
+    const step = pullStep(fakeDeps(), [reference("redis"), reference("nginx")]);
+    expect(await step.isDone()).toBe(false);
+    const lines: string[] = [];
+    await step.run((line) => lines.push(line));
+    expect(lines).toEqual([`pulling ${reference("nginx")}`]);
+    expect(programs.calls().filter((call) => call.startsWith("docker pull"))).toEqual([
+      `docker pull ${reference("nginx")}`,
+    ]);
+  });
+
+  test("is done when all are there", async () => {
+    fakePrograms({ docker: { "image inspect": {} } });
+    const step = pullStep(fakeDeps(), [reference("redis"), reference("nginx")]);
+    expect(await step.isDone()).toBe(true);
+  });
+});
+
+test("the images of a stack are of the versions in its config, and from its mirror", () => {
+  const image = (name: string, tag = "1") => ({ name, tag, digest: digest("a") });
+  const lock = Object.fromEntries(
+    [...lettaImages, "base"]
+      .map((key) => [key, image(key)])
+      .concat([
+        ["letta@0.9", image("letta", "0.9")],
+        ["postgres@17", image("postgres", "17")],
+      ]),
+  );
+  const config = ["imageMirror: m", "lettaVersion: 0.9", "postgresVersion: 17"];
+  const projectDirectory = temporaryFiles({
+    "images.lock.json": JSON.stringify(lock),
+    "Pulumi.letta.yaml": `config:\n${config.map((line) => `  thoth-letta:${line}\n`).join("")}`,
+  });
+  expect(pinnedReferences({ projectDirectory }, "letta")).toEqual({
+    postgres: `m/postgres:17@${digest("a")}`,
+    redis: `m/redis:1@${digest("a")}`,
+    nginx: `m/nginx:1@${digest("a")}`,
+    letta: `m/letta:0.9@${digest("a")}`,
+    base: `m/base:1@${digest("a")}`,
+  });
+});
+
+test("a stack's mirror is what its config says, else the environment's", () => {
+  withEnvironment({ THOTH_LETTA_MIRROR: "of-environment" });
+  const projectDirectory = temporaryFiles({ "Pulumi.letta.yaml": "config:\n  thoth-letta:imageMirror: of-config\n" });
+  expect(mirrorOf({ projectDirectory }, "letta")).toBe("of-config");
+  expect(mirrorOf({ projectDirectory }, "other")).toBe("of-environment");
+  withEnvironment({ THOTH_LETTA_MIRROR: undefined });
+  expect(mirrorOf({ projectDirectory }, "other")).toBeUndefined();
+});
+
+test("the checkout's lock file has every image of the letta stack, and the stand-in's base", () => {
+  const keys = Object.keys(JSON.parse(readFileSync(new URL("../../../../images.lock.json", import.meta.url), "utf8")));
+  expect(keys.sort()).toEqual([...lettaImages, "base"].sort());
+});

@@ -1,0 +1,70 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { requireImage, runningImage } from "../../../../scripts/images/version.ts";
+import { inspected, notThere } from "../../../support/container-state.ts";
+import { fakeDeps } from "../../../support/fake-deps.ts";
+import { fakePrograms } from "../../../support/fake-programs.ts";
+import { temporaryFiles } from "../../../support/temporary.ts";
+
+const digest = `sha256:${"a".repeat(64)}`;
+const newDigest = `sha256:${"b".repeat(64)}`;
+
+describe("from a registry", () => {
+  const require = async (wanted: string, config = "") => {
+    const projectDirectory = temporaryFiles({
+      "Pulumi.letta.yaml": `config:\n  thoth-letta:images: registry\n${config}`,
+      "images.lock.json": JSON.stringify({ letta: { name: "letta/letta", tag: "0.16.8", digest } }),
+    });
+    const programs = fakePrograms({
+      docker: { pull: { stdout: `Digest: ${newDigest}\n` }, "image inspect": { stdout: "sha256:1\n" } },
+    });
+    const choice = await requireImage(fakeDeps({ projectDirectory }), "letta", "letta", wanted);
+    const lock = JSON.parse(readFileSync(join(projectDirectory, "images.lock.json"), "utf8")) as object;
+    return { choice, lock, pulls: programs.calls().filter((call) => call.startsWith("docker pull")) };
+  };
+
+  test("a version is pulled and pinned beside the default one", async () => {
+    expect(await require("0.16.7")).toEqual({
+      choice: { version: "0.16.7", reference: `letta/letta:0.16.7@${newDigest}` },
+      lock: {
+        letta: { name: "letta/letta", tag: "0.16.8", digest },
+        "letta@0.16.7": { name: "letta/letta", tag: "0.16.7", digest: newDigest },
+      },
+      pulls: ["docker pull letta/letta:0.16.7"],
+    });
+  });
+
+  test("the pinned one is not pulled again", async () => {
+    const { choice, pulls } = await require("0.16.8");
+    expect(choice).toEqual({ version: "0.16.8", reference: `letta/letta:0.16.8@${digest}` });
+    expect(pulls).toEqual([]);
+  });
+
+  test("a reference is taken as it is, and through the mirror where there is one", async () => {
+    expect((await require("ghcr.io/me/letta:0.16.8-mine")).choice.reference).toBe(
+      `ghcr.io/me/letta:0.16.8-mine@${newDigest}`,
+    );
+    const { choice, pulls } = await require("0.16.7", "  thoth-letta:imageMirror: mirror.example.org/hub\n");
+    expect(choice.reference).toBe(`mirror.example.org/hub/letta/letta:0.16.7@${newDigest}`);
+    expect(pulls).toEqual(["docker pull mirror.example.org/hub/letta/letta:0.16.7"]);
+  });
+});
+
+describe("what a container runs", () => {
+  test.each([
+    ["thoth-letta/letta:0.16.5-0123456789ab", "0.16.5"],
+    [`letta/letta:0.16.8@${digest}`, "0.16.8"],
+    ["thoth-letta/letta:0.16.8-own", "0.16.8-own"],
+  ])("%s is %s", async (reference, version) => {
+    fakePrograms({ docker: { "container inspect letta-server": inspected({}, { image: reference }) } });
+    expect(await runningImage(fakeDeps(), "letta-server")).toEqual({ version, reference });
+  });
+
+  test("that is not there is the operator's to mend", async () => {
+    fakePrograms({ docker: { "container inspect letta-server": notThere } });
+    await expect(runningImage(fakeDeps(), "letta-server")).rejects.toThrow(
+      "letta-server is not there\n  mend: make letta-start",
+    );
+  });
+});

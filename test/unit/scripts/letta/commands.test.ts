@@ -1,0 +1,167 @@
+import { describe, expect, test } from "vitest";
+import { UserError } from "../../../../infra/lib/errors.ts";
+import { restartLetta } from "../../../../scripts/letta/restart.ts";
+import { startLetta } from "../../../../scripts/letta/start.ts";
+import { stopLetta } from "../../../../scripts/letta/stop.ts";
+import { engineDown, inspected, notThere } from "../../../support/container-state.ts";
+import { fakeDeps } from "../../../support/fake-deps.ts";
+import { fakePrograms } from "../../../support/fake-programs.ts";
+import {
+  dockerAnswers,
+  keepsState,
+  networkOf,
+  noStack,
+  pulumiAnswers,
+  temporaryBackend,
+} from "../../../support/fake-stacks.ts";
+
+const checks = ["docker version --format {{.Server.Version}}", "pulumi stack ls --json"];
+const repairs = [
+  "pulumi stack export --stack letta",
+  "docker ps --all --no-trunc --filter label=thoth-letta.prefix=letta --format {{.ID}}\t{{.Names}}",
+];
+const plain = "--non-interactive --color never --suppress-progress";
+const up = `pulumi up --stack letta --yes --skip-preview --suppress-outputs ${plain}`;
+/** Clients first, and Postgres last: what makes its backups sees all that is written. */
+const stopOrder = ["letta-nginx", "letta-server", "letta-redis", "letta-drill", "letta-backup", "letta-postgres"];
+const stopsInOrder = stopOrder.map((name) => `docker stop ${name}`);
+const stopsOf = (calls: readonly string[]) => calls.filter((call) => call.startsWith("docker stop"));
+
+describe("letta start", () => {
+  test("checks the setup, repairs, and brings the stack up, in this order", async () => {
+    temporaryBackend();
+    const programs = fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers() });
+    expect(await startLetta({ stack: "letta" }, fakeDeps())).toBe(0);
+    expect(programs.calls()).toEqual([...checks, ...repairs, up, ...keepsState]);
+  });
+
+  test("lets Pulumi draw on a terminal", async () => {
+    temporaryBackend();
+    const programs = fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers() });
+    await startLetta({ stack: "letta" }, fakeDeps({ isTerminal: true }));
+    expect(programs.calls()).toContain("pulumi up --stack letta --yes --skip-preview --suppress-outputs");
+  });
+
+  test("of a stack that is not set up names the command that does it", async () => {
+    temporaryBackend();
+    fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers({ "stack ls": { stdout: "[]" } }) });
+    await expect(startLetta({ stack: "letta" }, fakeDeps())).rejects.toThrow(
+      new UserError("stack letta is not set up", "make setup"),
+    );
+  });
+
+  test("without an engine changes nothing", async () => {
+    temporaryBackend();
+    const programs = fakePrograms({ docker: { version: engineDown }, pulumi: pulumiAnswers() });
+    await expect(startLetta({ stack: "letta" }, fakeDeps())).rejects.toThrow("the Docker engine does not answer");
+    expect(programs.calls()).toEqual(checks.slice(0, 1));
+  });
+
+  test("that Pulumi fails is the operator's to see above", async () => {
+    temporaryBackend();
+    fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers({ "up ": { exitCode: 255 } }) });
+    await expect(startLetta({ stack: "letta" }, fakeDeps())).rejects.toThrow(
+      new UserError("stack letta did not come up (pulumi ended with exit code 255, see above)"),
+    );
+  });
+});
+
+describe("letta stop", () => {
+  const busy = dockerAnswers({
+    "network inspect": networkOf("letta-server", "thoth-api", "a-script", "web"),
+    "container inspect thoth-api": inspected({}, { labels: { "thoth-letta.prefix": "thoth" } }),
+    "container inspect web": inspected({}, { labels: { "com.docker.compose.project": "shop" } }),
+  });
+
+  const sessionsOf = (...roles: string[]) => ({ "exec -i letta-postgres psql": { stdout: `${roles.join("\n")}\n` } });
+
+  test("stops the containers one after the other, clients first", async () => {
+    const programs = fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers() });
+    const deps = fakeDeps();
+    expect(await stopLetta({ stack: "letta", yes: false }, deps)).toBe(0);
+    expect(stopsOf(programs.calls())).toEqual(stopsInOrder);
+    expect(deps.questions).toEqual([]);
+    expect(deps.printed.at(-1)).toBe("stack letta is stopped; its data is kept: make letta-start");
+  });
+
+  test("passes over what is stopped or gone", async () => {
+    const programs = fakePrograms({
+      docker: dockerAnswers({
+        "container inspect letta-nginx": inspected({ Status: "exited" }),
+        "container inspect letta-redis": notThere,
+        "container inspect letta-backup": notThere,
+      }),
+      pulumi: pulumiAnswers(),
+    });
+    expect(await stopLetta({ stack: "letta", yes: false }, fakeDeps())).toBe(0);
+    expect(stopsOf(programs.calls())).toEqual(stopsInOrder.filter((call) => !/nginx|redis|backup/.test(call)));
+  });
+
+  test("refuses while others are connected, and names each of them", async () => {
+    // Either of the project's roles counts; Letta's own and others' do not.
+    const programs = fakePrograms({
+      docker: { ...busy, ...sessionsOf("thoth", "letta", "thoth-b", "postgres") },
+      pulumi: pulumiAnswers(),
+    });
+    const deps = fakeDeps();
+    expect(await stopLetta({ stack: "letta", yes: false }, deps)).toBe(1);
+    expect(deps.printed).toEqual([
+      'these use the letta stack "letta" and would lose it:',
+      "  container a-script (started by hand)",
+      "  container thoth-api (stack thoth)",
+      "  container web (compose project shop)",
+      "  project thoth: 2 Postgres sessions",
+      "nothing was stopped; stop them first, or say --yes (make: YES=1)",
+    ]);
+    expect(stopsOf(programs.calls())).toEqual([]);
+  });
+
+  test("refuses for one session without a container on the network", async () => {
+    fakePrograms({ docker: dockerAnswers(sessionsOf("thoth")), pulumi: pulumiAnswers() });
+    const deps = fakeDeps();
+    expect(await stopLetta({ stack: "letta", yes: false }, deps)).toBe(1);
+    expect(deps.printed[1]).toBe("  project thoth: 1 Postgres session");
+  });
+
+  test.each([
+    { how: "told so", yes: true, answer: false, questions: [] },
+    { how: "answered so", yes: false, answer: true, questions: ["stop it all the same?"] },
+  ])("stops all the same when $how", async ({ yes, answer, questions }) => {
+    const programs = fakePrograms({ docker: busy, pulumi: pulumiAnswers() });
+    const deps = fakeDeps({ answer });
+    expect(await stopLetta({ stack: "letta", yes }, deps)).toBe(0);
+    expect(deps.questions).toEqual(questions);
+    expect(stopsOf(programs.calls())).toEqual(stopsInOrder);
+  });
+
+  test("of a stack that never came up says so", async () => {
+    fakePrograms({ docker: {}, pulumi: pulumiAnswers({ "stack output": noStack }) });
+    await expect(stopLetta({ stack: "letta", yes: true }, fakeDeps())).rejects.toThrow(
+      new UserError("stack letta was never brought up", "make letta-start"),
+    );
+  });
+});
+
+describe("letta restart", () => {
+  test("stops, then starts", async () => {
+    temporaryBackend();
+    const programs = fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers() });
+    expect(await restartLetta({ stack: "letta", yes: false }, fakeDeps())).toBe(0);
+    const calls = programs.calls();
+    expect(calls.slice(calls.indexOf("docker stop letta-postgres") + 1)).toEqual([
+      ...checks,
+      ...repairs,
+      up,
+      ...keepsState,
+    ]);
+  });
+
+  test("leaves it running when it may not stop it", async () => {
+    const programs = fakePrograms({
+      docker: dockerAnswers({ "network inspect": networkOf("a-script") }),
+      pulumi: pulumiAnswers(),
+    });
+    expect(await restartLetta({ stack: "letta", yes: false }, fakeDeps())).toBe(1);
+    expect(programs.calls()).not.toContain(up);
+  });
+});

@@ -1,0 +1,99 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { recoverLetta } from "../../../../scripts/letta/recover.ts";
+import { readConfigFile } from "../../../../scripts/lib/stack-file.ts";
+import { notThere } from "../../../support/container-state.ts";
+import { backedUpStack } from "../../../support/fake-backups.ts";
+import type { FakeAnswers } from "../../../support/fake-programs.ts";
+import { agentResult, agentRun } from "../../../support/fake-stacks.ts";
+import { temporaryFiles } from "../../../support/temporary.ts";
+
+const key = "recovery0key0of0the0old0stack0recovery0key0x";
+const resources = [{ urn: "urn:pulumi:letta::thoth-letta::docker:index/volume:Volume::postgres-volume" }];
+const state = { version: 3, deployment: { secrets_providers: { state: { salt: "the old one" } }, resources } };
+const config = { "thoth-letta:images": "registry", "thoth-letta:postgresVolume": "letta-postgres-2" };
+const empty = { "stack export": { stdout: '{"deployment": {}}' } };
+
+/** A letta stack whose state is lost, with what its backups have. */
+function lostStack({ of = "letta", docker = {}, pulumi = {} }: { of?: string; docker?: object; pulumi?: object } = {}) {
+  const stored = { stack: of, config, secrets: { 'thoth-letta:secretEnv["KEY"]': "value" } };
+  const files: FakeAnswers[string] = [
+    { stdout: JSON.stringify(stored), stderr: agentResult({}).stdout ?? "" },
+    { stdout: JSON.stringify(state), stderr: agentResult({}).stdout ?? "" },
+  ];
+  const stack = backedUpStack({
+    docker: {
+      ...docker,
+      "volume inspect": {},
+      "exec letta-backup backup get": files,
+      [`${agentRun} --network none --log-driver none --name letta-files`]: files,
+      ...docker,
+    },
+    pulumi: { ...empty, "config set": {}, "stack import": {}, ...pulumi },
+  });
+  writeFileSync(
+    join(stack.deps.projectDirectory, "Pulumi.letta.yaml"),
+    "config:\n  thoth-letta:images: local\nencryptionsalt: v1:new\n",
+  );
+  return stack;
+}
+
+describe("letta recover", () => {
+  test("sets the secrets anew, since those in the file may be of a passphrase that is lost", async () => {
+    const { programs, deps } = lostStack();
+    const unreadable = "config:\n  thoth-letta:secretEnv:\n    KEY:\n      secure: old\nencryptionsalt: v1:new\n";
+    writeFileSync(join(deps.projectDirectory, "Pulumi.letta.yaml"), unreadable);
+    await recoverLetta({ stack: "letta" }, deps);
+    expect(programs.calls().filter((call) => call.startsWith("pulumi config set"))).toEqual([
+      'pulumi config set --secret --raw --path --stack letta thoth-letta:secretEnv["KEY"]',
+    ]);
+  });
+
+  test("asks the container of the backups while it runs, and takes the whole state and the config that is not there", async () => {
+    const { programs, deps } = lostStack();
+    expect(await recoverLetta({ stack: "letta" }, deps)).toBe(0);
+    const calls = programs.calls();
+    expect(calls.filter((call) => / get /.test(call))).toEqual([
+      "docker exec letta-backup backup get stack-config.json",
+      "docker exec letta-backup backup get pulumi-state.json",
+    ]);
+    expect(calls.at(-1)).toBe("pulumi stack import --stack letta");
+    expect(readConfigFile(deps, "letta")).toEqual({ images: "local", postgresVolume: "letta-postgres-2" });
+  });
+
+  test("needs the recovery key when that container does not run", async () => {
+    const { deps } = lostStack({ docker: { "container inspect letta-backup": notThere } });
+    await expect(recoverLetta({ stack: "letta" }, deps)).rejects.toThrow("backups open with the recovery key alone");
+  });
+
+  test("reads with the recovery key", async () => {
+    const { programs, deps } = lostStack();
+    const keyFile = join(temporaryFiles({ key: `${key}\n` }), "key");
+    expect(await recoverLetta({ stack: "letta", keyFile }, deps)).toBe(0);
+    const calls = programs.calls().join("\n");
+    expect(calls).toMatch(/letta-files .* get pulumi-state.json/);
+    expect(calls).not.toContain(key);
+  });
+
+  test("refuses another stack's backups, and changes nothing", async () => {
+    const { programs, deps } = lostStack({ of: "letta-staging" });
+    await expect(recoverLetta({ stack: "letta" }, deps)).rejects.toThrow(
+      "these are backups of stack letta-staging, not of letta\n  mend: LETTA_STACK=letta-staging",
+    );
+    expect(programs.calls().join("\n")).not.toContain("stack import");
+    expect(readConfigFile(deps, "letta")).toEqual({ images: "local" });
+  });
+
+  test("refuses a stack that has a state", async () => {
+    const { deps } = lostStack({ pulumi: { "stack export": { stdout: JSON.stringify(state) } } });
+    await expect(recoverLetta({ stack: "letta" }, deps)).rejects.toThrow("stack letta has a state");
+  });
+
+  test("says that there are no backups", async () => {
+    const { deps } = lostStack({ docker: { "volume inspect": { exitCode: 1 } } });
+    await expect(recoverLetta({ stack: "letta" }, deps)).rejects.toThrow(
+      "there is no volume letta-backup, with the backups of stack letta",
+    );
+  });
+});

@@ -1,0 +1,45 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { paths, projectEnvironment, root } from "../../../../scripts/lib/checkout.ts";
+
+test("the checkout is the folder of Pulumi.yaml", () => {
+  expect(readFileSync(join(root, "Pulumi.yaml"), "utf8")).toMatch(/^name: thoth-letta$/m);
+});
+
+describe("the environment", () => {
+  test("has this checkout's state and tools", () => {
+    const env = projectEnvironment({ PATH: "/usr/bin:/bin" });
+    expect(env).toMatchObject({
+      PULUMI_BACKEND_URL: `file://${paths.backend}`,
+      PULUMI_CONFIG_PASSPHRASE_FILE: paths.passphrase,
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+      PATH: `${paths.tools}:${paths.nodeBinaries}:/usr/bin:/bin`,
+    });
+    expect(env).not.toHaveProperty("PULUMI_CONFIG_PASSPHRASE");
+  });
+
+  test("leaves alone what the operator has set", () => {
+    const own = {
+      PATH: "/usr/bin",
+      HOME: "/home/a",
+      PULUMI_BACKEND_URL: "s3://bucket",
+      PULUMI_CONFIG_PASSPHRASE_FILE: "/home/a/passphrase",
+      PULUMI_SKIP_UPDATE_CHECK: "false",
+      NODE_COMPILE_CACHE: "/tmp/cache",
+      PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "false",
+    };
+    expect(projectEnvironment(own)).toMatchObject({ ...own, PATH: expect.stringMatching(/:\/usr\/bin$/) });
+  });
+
+  test.each(["a passphrase", ""])("names no passphrase file beside the operator's passphrase %j", (passphrase) => {
+    const env = projectEnvironment({ PULUMI_CONFIG_PASSPHRASE: passphrase });
+    expect(env.PULUMI_CONFIG_PASSPHRASE).toBe(passphrase);
+    expect(env).not.toHaveProperty("PULUMI_CONFIG_PASSPHRASE_FILE");
+  });
+
+  test("of the environment is the same again", () => {
+    const once = projectEnvironment({ PATH: "/usr/bin" });
+    expect(projectEnvironment(once)).toEqual(once);
+  });
+});

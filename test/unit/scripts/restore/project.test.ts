@@ -1,0 +1,177 @@
+import { spawnSync } from "node:child_process";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { UserError } from "../../../../infra/lib/errors.ts";
+import { startLetta } from "../../../../scripts/letta/start.ts";
+import { readOperation } from "../../../../scripts/lib/operation.ts";
+import { writeWholeJson } from "../../../../scripts/lib/whole-file.ts";
+import { type ProjectRestore, restoreProject } from "../../../../scripts/restore/project.ts";
+import { undoProjectRestore } from "../../../../scripts/restore/undo-project.ts";
+import { backedUpStack, restored } from "../../../support/fake-backups.ts";
+import type { FakeAnswers } from "../../../support/fake-programs.ts";
+import { agentResult, agentRun } from "../../../support/fake-stacks.ts";
+
+const options = { stack: "letta", yes: true, dryRun: false, project: "thoth", name: "good" };
+const psql = "exec -i letta-postgres psql";
+const restoring = `${agentRun} --network none --log-driver none --name letta-restore`;
+const extracting = `${agentRun} --network none --log-driver none --name letta-extract`;
+
+/** A stack on whose Postgres every query has these rows. */
+function stackWith(rows: string, docker: FakeAnswers = {}) {
+  return backedUpStack({
+    docker: {
+      ...docker,
+      [psql]: { stdout: rows },
+      [restoring]: agentResult(restored),
+      [extracting]: { stderr: agentResult({ database: "thoth" }).stdout ?? "" },
+      "exec -i letta-postgres pg_restore": {},
+      "exec letta-postgres pg_dump": {},
+      ...docker,
+    },
+  });
+}
+const databases = (id = "") => `thoth\nthoth_restored_${id}\n`;
+/** Command lines without the moments in their names. */
+const shown = (calls: readonly string[]) => calls.map((call) => call.replaceAll(/\d{14}/g, "ID"));
+
+describe("restore of one project", () => {
+  test("restores beside the server, loads under another name, and leaves nothing behind", async () => {
+    const { programs, deps } = stackWith("1\n");
+    expect(await restoreProject(options, deps)).toBe(0);
+    const calls = shown(programs.calls());
+    expect(calls.find((call) => call.includes("letta-restore "))).toContain("restore --target name:good --only thoth");
+    expect(calls.find((call) => call.includes("letta-extract "))).toContain("extract --database thoth");
+    expect(calls).toContain(
+      "docker exec -i letta-postgres pg_restore --username postgres --no-password --dbname thoth_restored_ID --exit-on-error",
+    );
+    expect(calls.filter((call) => call.startsWith("docker volume")).at(-1)).toBe(
+      "docker volume rm --force letta-restore-ID",
+    );
+    expect(calls.filter((call) => call.startsWith("docker stop"))).toEqual([]);
+    expect(await readOperation(deps, "letta")).toBeUndefined();
+    expect(shown(deps.printed)).toContain(
+      "database thoth of stack letta is restored; the one before is kept as thoth_before_ID",
+    );
+  });
+
+  test("of Letta's own database stops Letta for the swap, and starts it again", async () => {
+    const { programs, deps } = stackWith("1\n");
+    expect(await restoreProject({ ...options, project: "letta" }, deps)).toBe(0);
+    const calls = programs.calls();
+    expect(calls.filter((call) => call.startsWith("docker stop"))).toEqual(["docker stop letta-server"]);
+    expect(calls.findIndex((call) => call.startsWith("pulumi up"))).toBeGreaterThan(
+      calls.indexOf("docker stop letta-server"),
+    );
+  });
+
+  test("of tables swaps nothing and asks nothing", async () => {
+    const { programs, deps } = stackWith("1\n");
+    expect(await restoreProject({ ...options, yes: false, tables: "a,b" }, deps)).toBe(0);
+    const calls = shown(programs.calls());
+    expect(calls.find((call) => call.includes("letta-extract "))).toContain("extract --database thoth --tables a,b");
+    expect(calls.join("\n")).toMatch(/pg_restore .*--section=pre-data --section=data/);
+    expect(calls.join("\n")).toMatch(/pg_dump .*--schema=restored_\d{8}_\d{6} .*--dbname thoth_restored_ID/);
+    expect(calls.join("\n")).not.toContain("rename");
+    expect(deps.questions).toEqual([]);
+  });
+
+  test("that loads fewer rows than there were is given up", async () => {
+    const rows = { "public.notes": 2 };
+    const { deps } = stackWith("public.notes|1\n", {
+      [extracting]: { stderr: agentResult({ rows }).stdout ?? "" },
+    });
+    await expect(restoreProject(options, deps)).rejects.toThrow(
+      new UserError("not every row was loaded: public.notes: 2 -> 1"),
+    );
+    expect(deps.printed.at(-1)).toBe("nothing was restored; database thoth is as it was");
+    expect(await readOperation(deps, "letta")).toBeUndefined();
+  });
+
+  test("shows its plan and does nothing when it is only asked for that", async () => {
+    const { programs, deps } = stackWith("1\n");
+    expect(await restoreProject({ ...options, dryRun: true }, deps)).toBe(0);
+    expect(programs.calls().filter((call) => / run | volume /.test(call))).toEqual([]);
+    expect(shown(deps.printed)).toEqual([
+      "restore of database thoth of stack letta:",
+      '  back to    the point "good"',
+      "  down       thoth's connections, for the swap at the end",
+      "  lost       what was written to this database after that; other databases stay as they are",
+      "  kept       the present database, as thoth_before_ID",
+    ]);
+  });
+
+  test("does nothing where nobody can answer", async () => {
+    const { programs, deps } = stackWith("1\n");
+    expect(await restoreProject({ ...options, yes: false }, deps)).toBe(1);
+    expect(programs.calls().join("\n")).not.toContain("docker run");
+  });
+
+  test("of an unknown project names the known ones", async () => {
+    const { deps } = stackWith("");
+    await expect(restoreProject({ ...options, project: "thot" }, deps)).rejects.toThrow(
+      new UserError('there is no project "thot"', "there are letta, thoth"),
+    );
+  });
+
+  test("needs a Postgres that answers", async () => {
+    const { deps } = backedUpStack({ docker: { [psql]: { exitCode: 2 } } });
+    await expect(restoreProject(options, deps)).rejects.toThrow(
+      new UserError("Postgres (letta-postgres) does not answer", "make letta-start"),
+    );
+  });
+});
+
+/** A restore that was killed in this phase. */
+async function killedIn(folder: string, phase: ProjectRestore["phase"]): Promise<void> {
+  const id = "20261122223503";
+  await writeWholeJson(join(folder, ".state/operations/letta.json"), {
+    ...{ kind: "project-restore", phase, stack: "letta", id, project: "thoth", tables: [] },
+    ...{ loaded: `thoth_restored_${id}`, kept: `thoth_before_${id}`, target: { agent: "name:good", text: "good" } },
+    process: { pid: spawnSync("true").pid, hostname: hostname() },
+  });
+}
+
+describe("a restore of one project that was killed", () => {
+  const end = "with allow_connections false";
+
+  test("before the swap is given up by a start, once Postgres is up", async () => {
+    const { programs, deps } = stackWith(databases());
+    await killedIn(deps.projectDirectory, "loading");
+    expect(await startLetta({ stack: "letta" }, deps)).toBe(0);
+    const calls = programs.calls();
+    expect(calls.indexOf("docker volume rm --force letta-restore-20261122223503")).toBeGreaterThan(
+      calls.findIndex((call) => call.startsWith("pulumi up")),
+    );
+    expect(calls.join("\n")).not.toContain(end);
+    expect(deps.printed.at(-1)).toBe("nothing was restored; database thoth is as it was");
+  });
+
+  test("in the swap is finished by a start", async () => {
+    const { programs, deps } = stackWith(databases("20261122223503"));
+    await killedIn(deps.projectDirectory, "swapping");
+    expect(await startLetta({ stack: "letta" }, deps)).toBe(0);
+    const swap = programs.calls().find((call) => call.includes(end)) ?? "";
+    const rename = (from: string, to: string) => `alter database "${from}" rename to "${to}"`;
+    expect(swap).toContain(
+      `--command ${rename("thoth", "thoth_before_20261122223503")}; ${rename("thoth_restored_20261122223503", "thoth")}; `,
+    );
+    expect(swap).toContain("pg_terminate_backend");
+  });
+});
+
+describe("undo of the restore of one project", () => {
+  test("swaps the newest kept database in, and keeps the present one", async () => {
+    const { programs, deps } = stackWith("thoth\nthoth_before_20261122223503\n");
+    expect(await undoProjectRestore(options, deps)).toBe(0);
+    const swap = programs.calls().find((call) => call.includes("rename to")) ?? "";
+    expect(swap).toContain('alter database "thoth_before_20261122223503" rename to "thoth"');
+    expect(swap).toMatch(/alter database "thoth" rename to "thoth_before_\d{14}"/);
+    expect(programs.calls().join("\n")).not.toContain("docker volume rm");
+  });
+
+  test("refuses when there is none", async () => {
+    const { deps } = stackWith("", { [psql]: [{ stdout: "1\n" }, { stdout: "1\n" }, {}] });
+    await expect(undoProjectRestore(options, deps)).rejects.toThrow("there is no restore of project thoth to undo");
+  });
+});
