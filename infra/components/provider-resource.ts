@@ -30,7 +30,7 @@ type Args<Inputs> = { [Key in keyof Inputs]: pulumi.Input<Inputs[Key]> };
  * A resource whose provider is a module of infra/providers, run by Pulumi's dynamic provider process.
  *
  * `pulumi.dynamic.Resource` serialises its provider, with all it captures, into the state, and a delete runs that copy: the
- * code as it was when the resource last changed, whatever has been mended since. Here the state holds one constant text
+ * code as it was when the resource last changed, whatever has been fixed since. Here the state holds one constant text
  * that loads the module from the checkout. It also spares every run the closure serialiser with its TypeScript compiler.
  * The protocol is the same: see getProvider in @pulumi/pulumi/cmd/dynamic-provider.
  */

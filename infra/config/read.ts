@@ -13,10 +13,13 @@ export function readStackConfig(): RawConfig {
   return Object.fromEntries(entries.map(([key, value]) => [key.slice(prefix.length), parseValue(value)]));
 }
 
+/** Keys of the version before -> their name now, or why there is none: they are refused with that. */
+const formerKeys: Readonly<Record<string, string>> = {};
+
 /**
  * Checks raw config against a schema.
  *
- * @throws UserError with every mistake in one message: the key, what is wrong, and the command that mends it
+ * @throws UserError with every mistake in one message: the key, what is wrong, and the command that fixes it
  */
 export function parseConfig<Schema extends z.ZodType>(schema: Schema, raw: RawConfig, stack: string): z.output<Schema> {
   const result = schema.safeParse(raw);
@@ -30,14 +33,16 @@ function describeIssue(issue: z.core.$ZodIssue, stack: string): string[] {
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => {
       const path = formatKey([...issue.path, key]);
-      return `${path}: no such key\n    mend: pulumi config rm --path '${path}' -s ${stack}`;
+      const now = formerKeys[path.slice(`${projectName}:`.length)];
+      if (now !== undefined) return `${path}: ${now}\n    fix: pulumi config rm --path '${path}' -s ${stack}`;
+      return `${path}: no such key\n    fix: pulumi config rm --path '${path}' -s ${stack}`;
     });
   }
   const path = formatKey(issue.path);
   if (issue.code === "invalid_key") {
-    return [`${path}: ${issue.issues[0]?.message}\n    mend: pulumi config rm --path '${path}' -s ${stack}`];
+    return [`${path}: ${issue.issues[0]?.message}\n    fix: pulumi config rm --path '${path}' -s ${stack}`];
   }
-  return [`${path}: ${issue.message}\n    mend: pulumi config set --path '${path}' VALUE -s ${stack}`];
+  return [`${path}: ${issue.message}\n    fix: pulumi config set --path '${path}' VALUE -s ${stack}`];
 }
 
 function formatKey(path: readonly PropertyKey[]): string {

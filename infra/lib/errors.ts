@@ -1,7 +1,7 @@
 import { RunError } from "@pulumi/pulumi/errors.js";
 
 /**
- * Something the operator can mend: Pulumi and the scripts print its message alone, without a stack.
+ * Something the operator can fix: Pulumi and the scripts print its message alone, without a stack.
  * Any other error is a bug and keeps its stack.
  */
 export class UserError extends RunError {
@@ -9,9 +9,9 @@ export class UserError extends RunError {
 
   /**
    * @param problem what is wrong, where, and the value found
-   * @param mend the command or the change that mends it
+   * @param fix the command or the change that fixes it
    */
-  constructor(problem: string, mend?: string) {
-    super(mend === undefined ? problem : `${problem}\n  mend: ${mend}`);
+  constructor(problem: string, fix?: string) {
+    super(fix === undefined ? problem : `${problem}\n  fix: ${fix}`);
   }
 }

@@ -81,8 +81,8 @@ async function ensure(inputs: DatabaseInputs): Promise<void> {
     }
     if (inputs.others !== undefined) await closeOthers(client, [...names, ...inputs.others]);
     if (failures.length === 0) return;
-    const mend = `docker exec -it ${container} psql -U postgres, then \`make letta-start\``;
-    throw new UserError(`not every database could be made as it should be:\n    ${failures.join("\n    ")}`, mend);
+    const fix = `docker exec -it ${container} psql -U postgres, then \`make letta-start\``;
+    throw new UserError(`not every database could be made as it should be:\n    ${failures.join("\n    ")}`, fix);
   });
 }
 

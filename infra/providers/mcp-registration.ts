@@ -26,7 +26,7 @@ interface RegisteredServer {
 }
 
 /**
- * Thoth's MCP server in Letta: registered once, mended when its URL or token changed or when Letta has lost it.
+ * Thoth's MCP server in Letta: registered once, fixed when its URL or token changed or when Letta has lost it.
  *
  * Deleting the resource leaves the registration: Letta would delete the server's tools with it and take them from every
  * agent that has them, and a thoth stack is destroyed and made again as a matter of course.
@@ -82,13 +82,13 @@ async function readTools(inputs: McpRegistrationInputs, { id }: RegisteredServer
   const endpoint = endpointOf(inputs);
   const { hostname } = new URL(inputs.mcpUrl);
   const problem = `Letta reads no tools from the MCP server ${inputs.serverName} at ${inputs.mcpUrl}`;
-  const mend = `is ${hostname} in thoth-letta:mcpHosts of the letta stack? Else look at the mcp container: make thoth-logs`;
+  const fix = `is ${hostname} in thoth-letta:mcpHosts of the letta stack? Else look at the mcp container: make thoth-logs`;
   try {
     await lettaJson(endpoint, "PATCH", `/v1/mcp-servers/${id}/refresh`);
   } catch (error) {
-    if (error instanceof LettaApiError) throw new UserError(`${problem}: ${error.message}`, mend);
+    if (error instanceof LettaApiError) throw new UserError(`${problem}: ${error.message}`, fix);
     throw error;
   }
   const tools = await lettaJson<unknown[]>(endpoint, "GET", `/v1/mcp-servers/${id}/tools`);
-  if (tools.length === 0) throw new UserError(problem, mend);
+  if (tools.length === 0) throw new UserError(problem, fix);
 }

@@ -112,14 +112,14 @@ function goEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 
 async function requireGo(env: NodeJS.ProcessEnv): Promise<void> {
   const needed = /^go (\S+)$/m.exec(await readFile(path.join(sources, "go.mod"), "utf8"))?.[1] ?? "";
-  const mend =
+  const fix =
     "apt-get install golang-go && go env -w GOTOOLCHAIN=auto" +
     "  (from Go 1.21 on, the latter fetches a newer Go as a module; Debian 12 has it with -t bookworm-backports)";
   const found = await goVersion(env).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") throw new UserError(`Go ${needed} or newer is needed, and there is no go`, mend);
+    if (error.code === "ENOENT") throw new UserError(`Go ${needed} or newer is needed, and there is no go`, fix);
     throw error;
   });
-  if (isOlder(found, needed)) throw new UserError(`Go ${needed} or newer is needed, and go is ${found}`, mend);
+  if (isOlder(found, needed)) throw new UserError(`Go ${needed} or newer is needed, and go is ${found}`, fix);
 }
 
 /** The version that builds here, e.g. `1.26.8`: Go may switch to the one that go.mod asks for. */

@@ -11,7 +11,7 @@ import { requireNothingThere } from "./require-empty-engine.ts";
 import { prefixOf } from "./stack-file.ts";
 
 /**
- * Mends what a killed run left, so that the next one works: a lock whose process is gone, containers and networks that the
+ * Repairs what a killed run left, so that the next one works: a lock whose process is gone, containers and networks that the
  * state does not know, and containers that the engine has lost. Data is never touched: it is in volumes.
  *
  * @throws UserError when another run is at work, or the state is empty and the stack is there all the same

@@ -1,7 +1,7 @@
 import { Listr, type ListrTask, PRESET_TIMER } from "listr2";
 import type { Deps } from "./deps.ts";
 
-/** One resumable unit of setup: it can tell that it is done, and doing it again mends what an interrupted run left. */
+/** One resumable unit of setup: it can tell that it is done, and doing it again fixes what an interrupted run left. */
 export interface Step {
   /** Unique within one setup run, e.g. `image-letta`. */
   readonly id: string;

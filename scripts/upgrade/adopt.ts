@@ -9,7 +9,7 @@ import { type AdoptionOperation, adoptDatabase } from "./adoption.ts";
 import { chooseDatabases, inspectOld, requireMajor } from "./adoption-choice.ts";
 import { abandonAdoption, enterAdoption, finishAdoption, keptLines } from "./adoption-steps.ts";
 import { copyCluster, findCluster, startOldCluster } from "./old-cluster.ts";
-import { mend } from "./resume.ts";
+import { fix } from "./resume.ts";
 import { readSite } from "./site.ts";
 import type { Run } from "./steps.ts";
 
@@ -82,7 +82,7 @@ export async function resumeAdoption({ stack }: { stack: string }, deps: Deps): 
   requireEnded(found);
   const operation = await saveOperation<AdoptionOperation>(deps, found);
   deps.print(`an adoption of volume ${operation.volume} was interrupted (${operation.phase})`);
-  await mend(deps, stack);
+  await fix(deps, stack);
   const run: Run = { deps, site: await readSite(deps, stack) };
   if (operation.phase !== "copy") return conclude(run, operation);
   await abandonAdoption(run, operation);

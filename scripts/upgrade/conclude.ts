@@ -41,7 +41,7 @@ export async function conclude(run: Run, begun: UpgradeOperation): Promise<Upgra
   } catch (error) {
     throw new UserError(
       `the upgrade of stack ${begun.stack} has not come to its end: ${(error as Error).message}`,
-      "make letta-upgrade RESUME=1, once what it names is mended; clients are told to wait until then",
+      "make letta-upgrade RESUME=1, once what it names is fixed; clients are told to wait until then",
     );
   }
 }

@@ -4,7 +4,7 @@ import { readOperation, requireEnded, saveOperation } from "../lib/operation.ts"
 import { conclude, report, type UpgradeResult } from "./conclude.ts";
 import type { UpgradeOperation } from "./operation.ts";
 import { removeRehearsal } from "./rehearsal-containers.ts";
-import { abandon, mend } from "./resume.ts";
+import { abandon, fix } from "./resume.ts";
 import { readSite } from "./site.ts";
 
 /** What `letta start` does with an upgrade or an adoption that was interrupted: the same as its `--resume`. */
@@ -34,7 +34,7 @@ export async function resumeUpgrade({ stack }: { stack: string }, deps: Deps): P
   const operation = await saveOperation<UpgradeOperation>(deps, found);
   deps.print(`an upgrade ${operation.from.version} -> ${operation.to.version} was interrupted (${operation.phase})`);
   const run = { deps, site: await readSite(deps, stack) };
-  await mend(deps, stack);
+  await fix(deps, stack);
   if (["rehearse", "drain", "save"].includes(operation.phase)) {
     await abandon(run, operation);
     return report(deps, operation, { result: "not begun", problem: `it was interrupted (${operation.phase})` });

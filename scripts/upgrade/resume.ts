@@ -18,7 +18,7 @@ const otherRunSeconds = 600;
 export async function abandon({ deps, site }: Run, operation: UpgradeOperation): Promise<void> {
   await removeRehearsal(deps, site.prefix);
   if (operation.phase !== "rehearse") {
-    await mend(deps, site.stack);
+    await fix(deps, site.stack);
     await upPatiently(deps, site.stack);
     await endSessions({ deps, site }, operation);
     await dropDatabase(deps, site.names.postgres, databaseNames(operation).copy);
@@ -38,8 +38,8 @@ async function endSessions({ deps, site }: Run, operation: UpgradeOperation): Pr
   );
 }
 
-/** Mends what a killed run left, once the Pulumi that it may have left at work has ended. */
-export async function mend(deps: Deps, stack: string): Promise<void> {
+/** Repairs what a killed run left, once the Pulumi that it may have left at work has ended. */
+export async function fix(deps: Deps, stack: string): Promise<void> {
   const deadline = Date.now() + otherRunSeconds * 1000;
   for (;;) {
     try {

@@ -137,7 +137,7 @@ test("the backup reaches Postgres through a volume that it cannot write, without
   expect(await dockerOutput(["run", "--rm", "--network", "none", ...readOnly, image, ...query])).toBe("reached\n");
 });
 
-test("a stack whose first start was interrupted says what mends it, and then it does", async () => {
+test("a stack whose first start was interrupted says what fixes it, and then it does", async () => {
   const project = await ownProject({ letta: { backup: { engine: "off" } } });
   const volume = `${project.letta}-postgres`;
   await inVolume(volume, "touch .initialising; mkdir pgdata; echo 17 >pgdata/PG_VERSION");

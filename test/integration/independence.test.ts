@@ -76,7 +76,7 @@ test("Thoth's tools are in Letta once, not once a round", () => {
   expect(afterRound.map(({ tools: names }) => names)).toEqual(Array(rounds).fill(tools));
 });
 
-test("the next up mends an MCP registration that was changed by hand", async () => {
+test("the next up fixes an MCP registration that was changed by hand", async () => {
   const [server] = await mcpServers(endpoint, stacks.thoth);
   const wrong = server?.server_url.replace(/\/mcp$/, "/elsewhere");
   const config = { mcp_server_type: "streamable_http", server_url: wrong };

@@ -33,7 +33,7 @@ async function refusal(stack: "letta" | "thoth", config: StackConfig = {}, env: 
 }
 
 describe("config", () => {
-  test("is refused with all its mistakes at once, each with the command that mends it", async () => {
+  test("is refused with all its mistakes at once, each with the command that fixes it", async () => {
     const output = await refusal("letta", {
       imges: "local",
       subnet: "10.1.2.3/24",
@@ -57,7 +57,7 @@ describe("Thoth", () => {
   test("does not start without a letta stack, and says how to start one", async () => {
     const output = await refusal("thoth");
     expect(output).toContain(`the letta stack "${project.letta}" is not there or was never brought up`);
-    expect(output).toContain(`mend: pulumi up -s ${project.letta}`);
+    expect(output).toContain(`fix: pulumi up -s ${project.letta}`);
   });
 });
 

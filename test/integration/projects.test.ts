@@ -193,7 +193,7 @@ describe("what was changed by hand", () => {
     ["no schema public", "second", "drop schema public cascade"],
     ["the owner of a database", "second", "alter database second owner to postgres"],
     ["another password of provisioning", "second", "alter role letta_admin password 'changed by hand'"],
-  ])("is mended by the next up: %s", async (_name, database, sql) => {
+  ])("is fixed by the next up: %s", async (_name, database, sql) => {
     await stacks.psql(sql, database);
     await stacks.up(stacks.letta);
     expect(await rows(url("second"), "select uuid_generate_v4()")).toHaveLength(1);

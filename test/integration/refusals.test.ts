@@ -162,7 +162,7 @@ describe("without clients", () => {
     await up.kill();
   });
 
-  test("and the next start mends it, with the same agents and the same passwords", async () => {
+  test("and the next start fixes it, with the same agents and the same passwords", async () => {
     succeeded(await stacks.command(["letta", "start"]));
     expect(Object.keys(await stacks.containers(stacks.letta))).toEqual(Object.keys(before.containers));
     expect(await generatedPasswords(stacks, stacks.letta)).toEqual(passwords);

@@ -51,7 +51,7 @@ async function answer(
 
 /** The event that tells of an error; one that nobody foresaw keeps its stack. */
 export function errorEvent(error: unknown): BackupEvent {
-  if (error instanceof BackupError) return { event: "error", problem: error.message, mend: error.mend };
+  if (error instanceof BackupError) return { event: "error", problem: error.message, fix: error.fix };
   return { event: "error", problem: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }
 

@@ -1,14 +1,14 @@
-/** Something the operator can mend; it reaches the host's command as its message, without a stack. */
+/** Something the operator can fix; it reaches the host's command as its message, without a stack. */
 export class BackupError extends Error {
   override readonly name = "BackupError";
-  readonly mend: string | undefined;
+  readonly fix: string | undefined;
 
   /**
    * @param problem what is wrong, where, and the value found
-   * @param mend the command or the change that mends it
+   * @param fix the command or the change that fixes it
    */
-  constructor(problem: string, mend?: string) {
+  constructor(problem: string, fix?: string) {
     super(problem);
-    this.mend = mend;
+    this.fix = fix;
   }
 }

@@ -11,7 +11,7 @@ export type BackupEvent =
     }
   | { readonly event: "log"; readonly line: string }
   | { readonly event: "result"; readonly value: unknown }
-  | { readonly event: "error"; readonly problem: string; readonly mend?: string | undefined };
+  | { readonly event: "error"; readonly problem: string; readonly fix?: string | undefined };
 
 /** Where a command's events go. */
 export type Report = (event: BackupEvent) => void;

@@ -4,7 +4,7 @@ interface Known {
   readonly pattern: RegExp;
   /** What is wrong with the other host, after its name. */
   readonly problem: string;
-  readonly mend: string;
+  readonly fix: string;
 }
 
 /** What rclone says, and what that means. */
@@ -12,44 +12,44 @@ const known: readonly Known[] = [
   {
     pattern: /knownhosts: key (mismatch|is unknown)/,
     problem: "shows a host key that knownHosts does not have",
-    mend: "compare `ssh-keyscan -p PORT HOST` with the host's own keys, and put all of its lines into offsite.knownHosts",
+    fix: "compare `ssh-keyscan -p PORT HOST` with the host's own keys, and put all of its lines into offsite.knownHosts",
   },
   {
     pattern: /known_hosts_file/,
     problem: "cannot be told from others: knownHosts is no known_hosts file",
-    mend: "put the lines of `ssh-keyscan -p PORT HOST` into offsite.knownHosts",
+    fix: "put the lines of `ssh-keyscan -p PORT HOST` into offsite.knownHosts",
   },
   {
     pattern: /failed to parse private key|key_pem/i,
     problem: "was not asked: privateKey cannot be read",
-    mend: "put the whole file of a key without a passphrase into offsite.privateKey",
+    fix: "put the whole file of a key without a passphrase into offsite.privateKey",
   },
   {
     pattern: /unable to authenticate|handshake failed: EOF/,
     problem: "refuses user or privateKey",
-    mend: "put the public key into the authorized_keys of offsite.user",
+    fix: "put the public key into the authorized_keys of offsite.user",
   },
   {
     pattern: /certificate signed by unknown authority|x509:/,
     problem: "has a certificate that is not trusted here",
-    mend: "put its authority's certificate into offsite.caCertificate",
+    fix: "put its authority's certificate into offsite.caCertificate",
   },
   {
     pattern: /NoSuchBucket/,
     problem: "has no such bucket",
-    mend: "make the bucket; the agent makes none",
+    fix: "make the bucket; the agent makes none",
   },
   {
     pattern: /AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|Forbidden|permission denied/i,
     problem: "refuses access",
-    mend: "check what offsite's user or keys may do there: list, read, write, delete",
+    fix: "check what offsite's user or keys may do there: list, read, write, delete",
   },
   {
     pattern: /no such host|connection refused|i\/o timeout|no route to host|network is unreachable|timed out|deadline/i,
     problem: "does not answer",
-    mend: "nothing is lost and it goes on by itself when the host is back; is offsite's address the right one?",
+    fix: "nothing is lost and it goes on by itself when the host is back; is offsite's address the right one?",
   },
-  { pattern: /no space left|QuotaExceeded|disk quota/i, problem: "is full", mend: "make room there" },
+  { pattern: /no space left|QuotaExceeded|disk quota/i, problem: "is full", fix: "make room there" },
 ];
 
 /** The error for what rclone printed before it failed with the folder of this name. */
@@ -58,7 +58,7 @@ export function offsiteError(name: string, lines: readonly string[]): BackupErro
   const text = reasons.at(-1) ?? "rclone failed and did not say why";
   const found = known.find(({ pattern }) => reasons.some((reason) => pattern.test(reason)));
   if (found === undefined) return new BackupError(`${name}: ${text}`);
-  return new BackupError(`${name} ${found.problem} (${text})`, found.mend);
+  return new BackupError(`${name} ${found.problem} (${text})`, found.fix);
 }
 
 /** Puts together the lines of each message: its log is JSON, but what ends it is text of several lines with a date. */

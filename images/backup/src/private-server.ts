@@ -93,8 +93,8 @@ async function failed(socket: string, lines: readonly string[], exitCode: number
   const why = isGap
     ? "the WAL in the repository ends, or is damaged, before the target"
     : `it ended with exit code ${exitCode}`;
-  const mend = isGap ? "make backup-verify; if nothing was written after the target, restore latest" : undefined;
-  return new BackupError(`the restored Postgres gave up: ${why}\n${said}`, mend);
+  const fix = isGap ? "make backup-verify; if nothing was written after the target, restore latest" : undefined;
+  return new BackupError(`the restored Postgres gave up: ${why}\n${said}`, fix);
 }
 
 function tail(lines: readonly string[]): string {

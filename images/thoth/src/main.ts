@@ -62,7 +62,7 @@ async function main(role: string | undefined): Promise<number> {
     await run(role as Role, parseConfig(role as Role, process.env), stop);
     return 0;
   } catch (error) {
-    // A bug keeps its stack; what the operator can mend is told in words alone.
+    // A bug keeps its stack; what the operator can fix is told in words alone.
     console.error(error instanceof ConfigError ? error.message : error);
     return error instanceof ConfigError ? EXIT.configuration : EXIT.software;
   }

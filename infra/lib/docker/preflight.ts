@@ -20,7 +20,7 @@ export interface HostClaims {
 /**
  * Checks that the engine answers and that nobody else has what the stack is going to take.
  *
- * @throws UserError naming everything that is in the way, and the command that mends each
+ * @throws UserError naming everything that is in the way, and the command that fixes each
  */
 export async function checkHost(claims: HostClaims): Promise<void> {
   await dockerOutput(["version", "--format", "{{.Server.Version}}"], { timeoutSeconds: 20 });
@@ -37,18 +37,18 @@ export async function checkHost(claims: HostClaims): Promise<void> {
 async function portProblem(key: string, port: number, claims: HostClaims): Promise<string | undefined> {
   const code = await listenError(claims.bindAddress, port);
   if (code === undefined) return undefined;
-  const mend = `\n  mend: pulumi config set --path 'thoth-letta:${key}' PORT -s ${claims.stack}`;
+  const fix = `\n  fix: pulumi config set --path 'thoth-letta:${key}' PORT -s ${claims.stack}`;
   if (code === "EADDRNOTAVAIL") {
-    return `${claims.bindAddress} is not an address of this host\n  mend: pulumi config set bindAddress 127.0.0.1 -s ${claims.stack}`;
+    return `${claims.bindAddress} is not an address of this host\n  fix: pulumi config set bindAddress 127.0.0.1 -s ${claims.stack}`;
   }
-  if (code === "EACCES") return `port ${port} (${key}) needs root${mend}`;
+  if (code === "EACCES") return `port ${port} (${key}) needs root${fix}`;
   const format = `{{.Names}}\t{{.Label "${labels.prefix}"}}`;
   const output = await dockerOutput(["ps", "--filter", `publish=${port}`, "--format", format]);
   // More than one when the port is published on more than one address.
   const holders = output.split("\n").map((line) => line.split("\t"));
   if (holders.some(([, prefix]) => prefix === claims.prefix)) return undefined;
   const who = holders[0]?.[0] ? `container ${holders[0][0]}` : "another process on this host";
-  return `port ${port} (${key}) is taken by ${who}: stop it, or choose another port${mend}`;
+  return `port ${port} (${key}) is taken by ${who}: stop it, or choose another port${fix}`;
 }
 
 /** The error code of listening on an address, or undefined when the port is free. */
@@ -76,7 +76,7 @@ async function subnetProblem(
   if (other === undefined) return undefined;
   return (
     `${network.key} ${network.subnet} overlaps with Docker network ${other.Name}` +
-    `\n  mend: pulumi config set ${network.key} 172.30.0.0/16 -s ${stack} (or any free subnet)`
+    `\n  fix: pulumi config set ${network.key} 172.30.0.0/16 -s ${stack} (or any free subnet)`
   );
 }
 
@@ -86,6 +86,6 @@ async function nameProblem(name: string, { prefix }: HostClaims): Promise<string
   if (result.exitCode !== 0 || result.stdout.trim() === prefix) return undefined;
   return (
     `a container named ${name} is there that this stack did not make, e.g. of an older installation` +
-    `\n  mend: docker stop ${name} && docker rename ${name} ${name}-old`
+    `\n  fix: docker stop ${name} && docker rename ${name} ${name}-old`
   );
 }

@@ -54,7 +54,7 @@ export async function callAgent<Value>(deps: Deps, call: AgentCall, report: Repo
     }
   }
   const { exitCode, stderr } = await running;
-  if (last?.event === "error") throw new UserError(last.problem, last.mend);
+  if (last?.event === "error") throw new UserError(last.problem, last.fix);
   if (last?.event === "result" && exitCode === 0) return last.value as Value;
   // With a result of the agent's, it is the other program that failed.
   const failed = last?.event === "result" && call.consumer !== undefined ? call.consumer.name : `backup ${call.name}`;
@@ -68,7 +68,7 @@ export async function readAgent(deps: Deps, call: Pick<AgentCall, "name" | "dock
     .split("\n")
     .map(parseEvent)
     .findLast((event) => event !== undefined);
-  if (last?.event === "error") throw new UserError(last.problem, last.mend);
+  if (last?.event === "error") throw new UserError(last.problem, last.fix);
   if (exitCode === 0) return stdout;
   throw failure(call, `backup ${call.name}`, [...stderr.split("\n"), `exit code ${exitCode}`]);
 }

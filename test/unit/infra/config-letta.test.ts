@@ -93,11 +93,11 @@ test("numbers and booleans in the environment become the text that a container g
   expect(env).toEqual({ PORT: "80", DEBUG: "true", NAME: "x", EMPTY: "" });
 });
 
-test("one mistake names the key, what is wrong and the command that mends it", () => {
+test("one mistake names the key, what is wrong and the command that fixes it", () => {
   expect(refusal({ ports: { sse: 0 } }, "try")).toBe(
     "1 mistake in Pulumi.try.yaml:\n" +
       "  - thoth-letta:ports.sse: must be 1-65535\n" +
-      "    mend: pulumi config set --path 'thoth-letta:ports.sse' VALUE -s try",
+      "    fix: pulumi config set --path 'thoth-letta:ports.sse' VALUE -s try",
   );
 });
 
@@ -113,17 +113,17 @@ test("all mistakes come in one message", () => {
     [
       "6 mistakes in Pulumi.letta.yaml:",
       "  - thoth-letta:bindAddress: must be an IP address of this host",
-      "    mend: pulumi config set --path 'thoth-letta:bindAddress' VALUE -s letta",
+      "    fix: pulumi config set --path 'thoth-letta:bindAddress' VALUE -s letta",
       "  - thoth-letta:ports.postgres: must be a port number",
-      "    mend: pulumi config set --path 'thoth-letta:ports.postgres' VALUE -s letta",
+      "    fix: pulumi config set --path 'thoth-letta:ports.postgres' VALUE -s letta",
       "  - thoth-letta:ports.server: must be 1-65535",
-      "    mend: pulumi config set --path 'thoth-letta:ports.server' VALUE -s letta",
+      "    fix: pulumi config set --path 'thoth-letta:ports.server' VALUE -s letta",
       "  - thoth-letta:ports.smtp: no such key",
-      "    mend: pulumi config rm --path 'thoth-letta:ports.smtp' -s letta",
+      "    fix: pulumi config rm --path 'thoth-letta:ports.smtp' -s letta",
       "  - thoth-letta:projects[0]: must be 1-31 of a-z, 0-9 and _, starting with a letter",
-      "    mend: pulumi config set --path 'thoth-letta:projects[0]' VALUE -s letta",
+      "    fix: pulumi config set --path 'thoth-letta:projects[0]' VALUE -s letta",
       "  - thoth-letta:bogus: no such key",
-      "    mend: pulumi config rm --path 'thoth-letta:bogus' -s letta",
+      "    fix: pulumi config rm --path 'thoth-letta:bogus' -s letta",
     ].join("\n"),
   );
 });
@@ -203,10 +203,10 @@ describe("refuses", () => {
   );
 });
 
-describe("the mending command", () => {
+describe("the fixing command", () => {
   test("removes a variable whose name is wrong, rather than setting it again", () => {
     expect(refusal({ env: { "MY-VAR": "x" } })).toContain(
-      "mend: pulumi config rm --path 'thoth-letta:env.MY-VAR' -s letta",
+      "fix: pulumi config rm --path 'thoth-letta:env.MY-VAR' -s letta",
     );
   });
 

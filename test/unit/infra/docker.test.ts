@@ -57,7 +57,7 @@ describe("dockerOutput", () => {
     await expect(dockerOutput(["start", "a"])).rejects.toThrow(new Error("docker start: exit code 3"));
   });
 
-  test("throws what the operator can mend when there is no engine", async () => {
+  test("throws what the operator can fix when there is no engine", async () => {
     fakeDocker({ start: engineDown });
     await expect(dockerOutput(["start", "a"])).rejects.toThrow(UserError);
   });

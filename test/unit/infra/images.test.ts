@@ -34,7 +34,7 @@ describe("from a registry", () => {
 
   test("a missing lock file pins nothing", () => {
     expect(() => imageReference("redis", { root: temporaryFolder(), images: "registry" })).toThrow(
-      "image redis is not pinned: images.lock.json has no digest for it\n  mend: make images-lock",
+      "image redis is not pinned: images.lock.json has no digest for it\n  fix: make images-lock",
     );
   });
 });
@@ -58,7 +58,7 @@ describe("built here", () => {
 
   test("nothing is built before setup", () => {
     expect(() => imageReference("redis", { root: temporaryFolder(), images: "local" })).toThrow(
-      "image redis is not built: .state/images.local.json does not name it\n  mend: make setup",
+      "image redis is not built: .state/images.local.json does not name it\n  fix: make setup",
     );
   });
 });
@@ -102,6 +102,6 @@ test.each([
   const root = temporaryFiles({ [file]: '{"redis": ' });
   expect(() => imageReference("redis", { root, images })).toThrow(UserError);
   expect(() => imageReference("redis", { root, images })).toThrow(
-    new RegExp(`^${root}/${file} is not JSON: .*\n  mend: restore the file from git, or run make setup$`),
+    new RegExp(`^${root}/${file} is not JSON: .*\n  fix: restore the file from git, or run make setup$`),
   );
 });

@@ -76,10 +76,10 @@ describe("says what is wrong with", () => {
       'output encryptionKeys.thoth of stack "letta" cannot be decrypted',
       "set PULUMI_CONFIG_PASSPHRASE_FILE",
     ],
-  ])("%s", (_, changes, problem, mend) => {
+  ])("%s", (_, changes, problem, fix) => {
     expect(() => interpret(changes)).toThrow(UserError);
     expect(() => interpret(changes)).toThrow(problem);
-    expect(() => interpret(changes)).toThrow(`\n  mend: ${mend}`);
+    expect(() => interpret(changes)).toThrow(`\n  fix: ${fix}`);
   });
 
   test("a project that the letta stack does not know, naming those it knows", () => {

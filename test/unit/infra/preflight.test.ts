@@ -76,7 +76,7 @@ describe("a taken port", () => {
     await expect(checkHost(claims({ ports: { "ports.postgres": port } }))).rejects.toThrow(
       new UserError(
         `port ${port} (ports.postgres) is taken by container other-postgres: stop it, or choose another port\n` +
-          "  mend: pulumi config set --path 'thoth-letta:ports.postgres' PORT -s letta",
+          "  fix: pulumi config set --path 'thoth-letta:ports.postgres' PORT -s letta",
       ),
     );
     expect(docker.calls()).toContain(
@@ -116,7 +116,7 @@ test("an address that is none of this host's is told once, however many ports th
   const ports = { "ports.postgres": await freePort(), "ports.sse": await freePort() };
   // Of a range for documentation, which no host has.
   await expect(checkHost(claims({ bindAddress: "192.0.2.1", ports }))).rejects.toThrow(
-    new UserError("192.0.2.1 is not an address of this host\n  mend: pulumi config set bindAddress 127.0.0.1 -s letta"),
+    new UserError("192.0.2.1 is not an address of this host\n  fix: pulumi config set bindAddress 127.0.0.1 -s letta"),
   );
 });
 
@@ -126,7 +126,7 @@ describe("a subnet", () => {
     await expect(checkHost(claims())).rejects.toThrow(
       new UserError(
         "subnet 172.22.0.0/16 overlaps with Docker network compose_default\n" +
-          "  mend: pulumi config set subnet 172.30.0.0/16 -s letta (or any free subnet)",
+          "  fix: pulumi config set subnet 172.30.0.0/16 -s letta (or any free subnet)",
       ),
     );
   });
@@ -153,7 +153,7 @@ describe("a container of the name", () => {
     await expect(checkHost(claims())).rejects.toThrow(
       new UserError(
         "a container named letta-postgres is there that this stack did not make, e.g. of an older installation\n" +
-          "  mend: docker stop letta-postgres && docker rename letta-postgres letta-postgres-old",
+          "  fix: docker stop letta-postgres && docker rename letta-postgres letta-postgres-old",
       ),
     );
   });

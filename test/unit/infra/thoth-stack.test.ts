@@ -146,13 +146,13 @@ describe("the operator's own variables", () => {
   test("in the env file must have names that a shell takes, or it would run them", async () => {
     const folder = temporaryFiles({ ".env": "GOOD=1\nMY-KEY=plain-key\n$(touch x)=1\n" });
     const failure = thothGraph({ envFile: `${folder}/.env` });
-    await expect(failure).rejects.toThrow(/\/\.env: not a variable name: \$\(touch x\), MY-KEY\n {2}mend: rename/);
+    await expect(failure).rejects.toThrow(/\/\.env: not a variable name: \$\(touch x\), MY-KEY\n {2}fix: rename/);
     await expect(failure).rejects.not.toThrow("plain-key");
   });
 
-  test("in a missing env file are an error that says how to mend it", async () => {
+  test("in a missing env file are an error that says how to fix it", async () => {
     await expect(thothGraph({ envFile: "/nowhere/.env" })).rejects.toThrow(
-      /envFile \/nowhere\/\.env cannot be read: ENOENT.*\n {2}mend: pulumi config set envFile PATH/,
+      /envFile \/nowhere\/\.env cannot be read: ENOENT.*\n {2}fix: pulumi config set envFile PATH/,
     );
   });
 });

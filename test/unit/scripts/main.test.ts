@@ -17,13 +17,13 @@ describe("the command line", () => {
     },
   );
 
-  test("what the operator can mend is told without a stack", () => {
+  test("what the operator can fix is told without a stack", () => {
     fakePrograms({ docker: { version: engineDown } });
     expect(runMain(["letta", "start"])).toEqual({
       exitCode: 1,
       stdout: "",
       stderr:
-        "error: the Docker engine does not answer\n  mend: start Docker, or let `make setup` install and start one\n",
+        "error: the Docker engine does not answer\n  fix: start Docker, or let `make setup` install and start one\n",
     });
   });
 

@@ -8,7 +8,7 @@ export async function missingAfter(store: EncryptedStore, record: CoreRecord): P
   return missingOf([record], await readWal(store, record));
 }
 
-/** Remembers whether WAL is missing after the newest backup, which only another full one mends. */
+/** Remembers whether WAL is missing after the newest backup, which only another full one fixes. */
 export class Gap {
   readonly #store: EncryptedStore;
   readonly #records: () => Promise<readonly CoreRecord[]>;

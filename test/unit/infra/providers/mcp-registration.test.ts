@@ -34,7 +34,7 @@ async function letta(servers: Server[], tools: unknown[] = [{ name: "search" }])
 }
 
 const mcpUrl = "http://thoth-mcp:8001/mcp";
-const mend =
+const fix =
   `is ${new URL(mcpUrl).hostname} in thoth-letta:mcpHosts of the letta stack? ` +
   "Else look at the mcp container: make thoth-logs";
 const inputsFor = ({ url, password }: ImitatedLetta) => ({
@@ -78,7 +78,7 @@ describe("create", () => {
   test("is an error when Letta reads no tools", async () => {
     const imitation = await letta([], []);
     await expect(provider.create(inputsFor(imitation))).rejects.toThrow(
-      new UserError(`Letta reads no tools from the MCP server thoth at ${mcpUrl}`, mend),
+      new UserError(`Letta reads no tools from the MCP server thoth at ${mcpUrl}`, fix),
     );
   });
 
@@ -92,7 +92,7 @@ describe("create", () => {
       new UserError(
         `Letta reads no tools from the MCP server thoth at ${mcpUrl}: ` +
           `PATCH /v1/mcp-servers/new/refresh: HTTP 404 non-public IP`,
-        mend,
+        fix,
       ),
     );
   });

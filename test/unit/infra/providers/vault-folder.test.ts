@@ -57,14 +57,14 @@ describe("diff shows a change", () => {
   });
 });
 
-test("a place where nothing can be made is an error that says how to mend it", async () => {
+test("a place where nothing can be made is an error that says how to fix it", async () => {
   // A file in the way stops root as well, whom no permission stops.
   const file = join(temporaryFolder(), "file");
   writeFileSync(file, "");
   const path = join(file, "vault");
   await expect(provider.create({ path, owner })).rejects.toThrow(UserError);
   await expect(provider.create({ path, owner })).rejects.toThrow(
-    /^the vault's folders cannot be made in .*\/file\/vault: ENOTDIR.*\n {2}mend: choose a folder you may write to: /,
+    /^the vault's folders cannot be made in .*\/file\/vault: ENOTDIR.*\n {2}fix: choose a folder you may write to: /,
   );
 });
 

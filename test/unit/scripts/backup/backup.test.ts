@@ -71,7 +71,7 @@ test("backup verify shows each check", async () => {
 
 test("backup verify of a damaged repository fails with what is damaged", async () => {
   const failed = {
-    stdout: '{"event":"error","problem":"the repository is damaged","mend":"make backup"}',
+    stdout: '{"event":"error","problem":"the repository is damaged","fix":"make backup"}',
     exitCode: 1,
   };
   const { deps } = backedUpStack({ docker: { "exec letta-backup backup verify": failed } });

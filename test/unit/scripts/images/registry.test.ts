@@ -45,7 +45,7 @@ describe("images-lock", () => {
     });
     const deps = fakeDeps({ projectDirectory: folder() });
     await expect(lockImages({}, deps)).rejects.toThrow(
-      "library/nginx:1 cannot be pulled: no such host\n  mend: check the network, or set thoth-letta:images to local: then they are built here",
+      "library/nginx:1 cannot be pulled: no such host\n  fix: check the network, or set thoth-letta:images to local: then they are built here",
     );
     expect(readBack(deps.projectDirectory)).toEqual(lock);
   });

@@ -61,10 +61,10 @@ describe("what a container runs", () => {
     expect(await runningImage(fakeDeps(), "letta-server")).toEqual({ version, reference });
   });
 
-  test("that is not there is the operator's to mend", async () => {
+  test("that is not there is the operator's to fix", async () => {
     fakePrograms({ docker: { "container inspect letta-server": notThere } });
     await expect(runningImage(fakeDeps(), "letta-server")).rejects.toThrow(
-      "letta-server is not there\n  mend: make letta-start",
+      "letta-server is not there\n  fix: make letta-start",
     );
   });
 });

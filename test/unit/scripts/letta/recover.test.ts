@@ -79,7 +79,7 @@ describe("letta recover", () => {
   test("refuses another stack's backups, and changes nothing", async () => {
     const { programs, deps } = lostStack({ of: "letta-staging" });
     await expect(recoverLetta({ stack: "letta" }, deps)).rejects.toThrow(
-      "these are backups of stack letta-staging, not of letta\n  mend: LETTA_STACK=letta-staging",
+      "these are backups of stack letta-staging, not of letta\n  fix: LETTA_STACK=letta-staging",
     );
     expect(programs.calls().join("\n")).not.toContain("stack import");
     expect(readConfigFile(deps, "letta")).toEqual({ images: "local" });

@@ -44,11 +44,11 @@ test("one of another stack is in nobody's way", async () => {
 test.each([
   [{}, "make restore-resume goes on with it"],
   [{ resume: "make letta-upgrade" }, "make letta-upgrade goes on with it"],
-])("a killed one keeps the next one away, and names what goes on with it", async (more, mend) => {
+])("a killed one keeps the next one away, and names what goes on with it", async (more, fix) => {
   const deps = fakeDeps();
   await leave(deps.projectDirectory, { pid: endedProcess(), hostname: hostname() }, more);
   await expect(requireNoOperation(deps, "letta")).rejects.toThrow(
-    new UserError("server restore of stack letta was interrupted (restoring)", mend),
+    new UserError("server restore of stack letta was interrupted (restoring)", fix),
   );
 });
 

@@ -198,7 +198,7 @@ describe("an empty state, of a checkout that is new or has lost its own,", () =>
     expect(programs.calls().filter((call) => call.startsWith("docker rm"))).toEqual([]);
   });
 
-  test("of Thoth, which has no data, is mended by removing what is there", async () => {
+  test("of Thoth, which has no data, is fixed by removing what is there", async () => {
     temporaryBackend();
     fakePrograms({
       docker: dockerAnswers(engineHas("1\tthoth-api", "2\tthoth-mcp")),

@@ -76,11 +76,11 @@ describe("steps", () => {
   test("that were not reached run the next time, without those that were done", async () => {
     const { all, events } = steps({ id: "a" }, { id: "b", needs: ["a"], fails: true }, { id: "c", needs: ["b"] });
     await expect(runSteps(all, fakeDeps())).rejects.toThrow("b is broken");
-    const mended = all.map((step) =>
+    const fixed = all.map((step) =>
       step.id === "b" ? { ...step, run: async () => void events.push("b ends") } : step,
     );
     events.length = 0;
-    expect(await runSteps(mended, fakeDeps())).toBe(2);
+    expect(await runSteps(fixed, fakeDeps())).toBe(2);
     expect(events).toEqual(["b ends", "c begins", "c ends"]);
   });
 });

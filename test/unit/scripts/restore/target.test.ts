@@ -21,7 +21,7 @@ describe("the moment to go back to", () => {
   );
 
   test("a time that is none says how to write it", () => {
-    expect(() => parseTarget({ to: "last tuesday" })).toThrow('"last tuesday" is no time\n  mend: write it as');
+    expect(() => parseTarget({ to: "last tuesday" })).toThrow('"last tuesday" is no time\n  fix: write it as');
   });
 
   const at = (options: Parameters<typeof parseTarget>[0]) => () => requireReachable(parseTarget(options), repository);
@@ -34,7 +34,7 @@ describe("the moment to go back to", () => {
   });
 
   test.each([
-    [{ name: "bad" }, 'there is no restore point "bad"\n  mend: there are good'],
+    [{ name: "bad" }, 'there is no restore point "bad"\n  fix: there are good'],
     [{ to: "2026-11-22T03:00:00Z" }, "is before the first moment that can be restored, 2026-11-22 03:18:01 UTC"],
     [{ to: "2999-01-01" }, "2999-01-01 00:00:00 UTC is in the future"],
   ])("%j is not", (options, problem) => {
@@ -44,7 +44,7 @@ describe("the moment to go back to", () => {
   test("is none without a backup", () => {
     const empty = { ...repository, backups: [] };
     expect(() => requireReachable(parseTarget({ what: "latest" }), empty)).toThrow(
-      "has no backup yet\n  mend: make backup",
+      "has no backup yet\n  fix: make backup",
     );
   });
 });

@@ -91,7 +91,7 @@ describe("the step of a stack", () => {
     const stderr = "error: could not create secrets manager for new stack: incorrect passphrase\n";
     fakePrograms({ pulumi: { ...known(), "stack init": { exitCode: 1, stderr } } });
     await expect(stepOf(complete).run(() => {})).rejects.toThrow(
-      /^Pulumi.letta.yaml is encrypted with another passphrase than the one here\n {2}mend: bring that one back/,
+      /^Pulumi.letta.yaml is encrypted with another passphrase than the one here\n {2}fix: bring that one back/,
     );
   });
 

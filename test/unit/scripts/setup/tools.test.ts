@@ -50,8 +50,8 @@ describe("the Docker engine", () => {
       "no Docker engine answers here, and only root can start or install one",
       "start Docker, or run sudo make setup once",
     ],
-  ])("is not installed %s", (_, host, problem, mend) => {
-    expect(() => requireInstallable(host)).toThrow(new UserError(problem, mend));
+  ])("is not installed %s", (_, host, problem, fix) => {
+    expect(() => requireInstallable(host)).toThrow(new UserError(problem, fix));
   });
 });
 

@@ -26,8 +26,8 @@ describe("a command of the agent", () => {
     expect(lines).toEqual(["reading", "hello", "reading: 1.0 KiB of 4.0 KiB, 25 %, 1 min 1 s left"]);
   });
 
-  test("that ends in an error says what the agent says, and what mends it", async () => {
-    fakeDocker({ exec: { stdout: events({ event: "error", problem: "no room", mend: "make room" }), exitCode: 1 } });
+  test("that ends in an error says what the agent says, and what fixes it", async () => {
+    fakeDocker({ exec: { stdout: events({ event: "error", problem: "no room", fix: "make room" }), exitCode: 1 } });
     await expect(callAgent(fakeDeps(), { name, docker: exec })).rejects.toThrow(new UserError("no room", "make room"));
   });
 
