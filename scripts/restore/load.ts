@@ -5,7 +5,7 @@ import { withProgress } from "../lib/backup-agent/progress.ts";
 import { type AgentSite, type BackupStack, oneOff } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 import { stamp } from "../lib/operation.ts";
-import { createDatabase, inPostgres } from "../lib/psql.ts";
+import { copySettings, createDatabase, inPostgres } from "../lib/psql.ts";
 import { countDatabase, differences } from "../lib/rows.ts";
 import type { ProjectRestore } from "./project.ts";
 import { prepareForTables } from "./tables.ts";
@@ -41,6 +41,7 @@ export async function loadDatabase(deps: Deps, site: BackupStack, operation: Pro
     callAgent<Extract>(deps, { ...oneOff(site, { name: "extract", args: extracting, cluster }), consumer }, report),
   );
   if (rows !== undefined) await requireAllRows(deps, postgres, operation, rows);
+  await copySettings(deps, postgres, project, loaded);
 }
 
 /** @throws UserError when a table has not the rows that it had in the restored cluster */

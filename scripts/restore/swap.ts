@@ -30,21 +30,12 @@ function exchange({ project, loaded, kept }: Names): string[] {
     // Applications come back at once, and a database that is in use takes no other name.
     `alter database ${identifier(project)} with allow_connections false`,
     `select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = ${literal(project)}`,
-    [rename(project, kept), rename(loaded, project), copySettings(kept, project)].join("; "),
+    [rename(project, kept), rename(loaded, project)].join("; "),
   ];
 }
 
 function rename(from: string, to: string): string {
   return `alter database ${identifier(from)} rename to ${identifier(to)}`;
-}
-
-/** `alter database … set` belongs to the database and is in no dump of it. */
-function copySettings(from: string, to: string): string {
-  const oid = (name: string) => `(select oid from pg_database where datname = ${literal(name)})`;
-  return (
-    `insert into pg_db_role_setting select ${oid(to)}, setrole, setconfig from pg_db_role_setting ` +
-    `where setdatabase = ${oid(from)} and not exists (select from pg_db_role_setting where setdatabase = ${oid(to)})`
-  );
 }
 
 async function databases(deps: Deps, postgres: string): Promise<string[]> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Deps } from "../lib/deps.ts";
-import { identifier, literal, psql } from "../lib/psql.ts";
+import { copySettings, identifier, literal, psql } from "../lib/psql.ts";
 
 /** Others may connect again in between. */
 const attempts = 10;
@@ -29,7 +29,8 @@ export async function copyDatabase(deps: Deps, container: string, from: string, 
        create database ${identifier(to)} template ${identifier(from)} owner ${identifier(owner)} strategy file_copy;`,
     ),
   );
-  await psql(deps, container, `revoke all on database ${identifier(to)} from public; ${copySettings(from, to)}`);
+  await psql(deps, container, `revoke all on database ${identifier(to)} from public`);
+  await copySettings(deps, container, from, to);
 }
 
 /** Removes a database that was made as a copy; fine when it is not there. */
@@ -67,17 +68,3 @@ async function untilFree(work: () => Promise<unknown>): Promise<void> {
     }
   }
 }
-
-/** Settings that are lists are stored as they are written; others are texts. */
-const listSettings = "'search_path', 'session_preload_libraries', 'local_preload_libraries', 'temp_tablespaces'";
-
-/** What `alter database … set` and `alter role … in database … set` have set, which a template does not hand on. */
-const copySettings = (from: string, to: string) => `
-select format(
-  'alter %s %s set %I = %s',
-  case when setrole = 0 then 'database' else format('role %s in database', setrole::regrole::text) end, ${literal(identifier(to))},
-  name, case when name in (${listSettings}) then value else quote_literal(value) end)
-from pg_db_role_setting, unnest(setconfig) as setting,
-  lateral (select split_part(setting, '=', 1) as name, substr(setting, strpos(setting, '=') + 1) as value) as parts
-where setdatabase = (select oid from pg_database where datname = ${literal(from)}) \\gexec
-`;

@@ -154,7 +154,7 @@ describe("a restore of one project that was killed", () => {
     const swap = programs.calls().find((call) => call.includes(end)) ?? "";
     const rename = (from: string, to: string) => `alter database "${from}" rename to "${to}"`;
     expect(swap).toContain(
-      `--command ${rename("thoth", "thoth_before_20261122223503")}; ${rename("thoth_restored_20261122223503", "thoth")}; `,
+      `--command ${rename("thoth", "thoth_before_20261122223503")}; ${rename("thoth_restored_20261122223503", "thoth")}`,
     );
     expect(swap).toContain("pg_terminate_backend");
   });
