@@ -1,6 +1,6 @@
 import { UserError } from "../../infra/lib/errors.ts";
 import { runningImage } from "../images/version.ts";
-import { startLetta } from "../letta/start.ts";
+import { bringUp } from "../lib/bring-up.ts";
 import type { Deps } from "../lib/deps.ts";
 import { readOperation, requireEnded, requireNoOperation, saveOperation, stamp } from "../lib/operation.ts";
 import { psql } from "../lib/psql.ts";
@@ -42,7 +42,7 @@ export async function adopt(options: AdoptOptions, deps: Deps): Promise<number> 
   const { stack, fromVolume, without, dryRun } = options;
   await requireSetup(deps, stack);
   await requireNoOperation(deps, stack);
-  await startLetta({ stack }, deps);
+  await bringUp(deps, stack);
   const run: Run = { deps, site: await readSite(deps, stack) };
   const image = (await runningImage(deps, run.site.names.postgres)).reference;
   const cluster = await findCluster(deps, fromVolume, image);

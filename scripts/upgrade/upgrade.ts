@@ -1,5 +1,5 @@
 import { defaultVersion, requireImage, runningImage } from "../images/version.ts";
-import { startLetta } from "../letta/start.ts";
+import { bringUp } from "../lib/bring-up.ts";
 import { findClients } from "../lib/clients.ts";
 import type { Deps } from "../lib/deps.ts";
 import { requireNoOperation, saveOperation, stamp } from "../lib/operation.ts";
@@ -31,7 +31,7 @@ export async function upgrade(options: UpgradeOptions, deps: Deps): Promise<Upgr
   const { stack, dryRun, drainSeconds } = options;
   await requireNoOperation(deps, stack);
   // The version alone is to change: all else is brought to what the config says first.
-  await startLetta({ stack }, deps);
+  await bringUp(deps, stack);
   const run: Run = { deps, site: await readSite(deps, stack) };
   const choice = await choose(options, run);
   if (choice.from.reference === choice.to.reference) {

@@ -1,4 +1,3 @@
-import { setTimeout } from "node:timers/promises";
 import type { SettingsInput } from "../../../images/backup/src/settings.ts";
 import { agentCapabilities, runOnce } from "../../../infra/lib/docker/engine.ts";
 import { UserError } from "../../../infra/lib/errors.ts";
@@ -8,6 +7,7 @@ import { root } from "../checkout.ts";
 import type { Deps } from "../deps.ts";
 import { prefixOf, readConfigFile } from "../stack-file.ts";
 import { type LettaStack, readLetta, required } from "../stacks.ts";
+import { until } from "../until.ts";
 import { type AgentCall, inContainer } from "./call.ts";
 
 /** Where the volumes are in the agent's containers; the same as in images/backup/src/paths.ts. */
@@ -101,13 +101,13 @@ const serveSeconds = 120;
 
 /** Waits until the agent serves in a container that may have just been started. @throws UserError with what keeps it */
 export async function waitForAgent(deps: Deps, container: string): Promise<void> {
-  const deadline = Date.now() + serveSeconds * 1000;
-  for (;;) {
-    const problem = await deps.engine.runHealthCheck(container);
-    if (problem === undefined) return;
-    if (Date.now() > deadline) throw new UserError(`${container} does not serve: ${problem}`, "make letta-logs");
-    await setTimeout(500);
-  }
+  let problem: string | undefined;
+  const isServing = async () => {
+    problem = await deps.engine.runHealthCheck(container);
+    return problem === undefined;
+  };
+  const notServing = () => new UserError(`${container} does not serve: ${problem}`, "make letta-logs");
+  await until(isServing, { seconds: serveSeconds, problem: notServing });
 }
 
 /** A command in a container of its own. */
