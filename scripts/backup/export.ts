@@ -5,6 +5,7 @@ import { UserError } from "../../infra/lib/errors.ts";
 import { imageVersion } from "../../infra/lib/images.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
 import { withProgress } from "../lib/backup-agent/progress.ts";
+import type { Repository } from "../lib/backup-agent/results.ts";
 import { type BackupStack, readBackupStack } from "../lib/backup-agent/stack.ts";
 import { storeState } from "../lib/backup-agent/state.ts";
 import { root } from "../lib/checkout.ts";
@@ -12,7 +13,6 @@ import type { Deps } from "../lib/deps.ts";
 import { formatBytes } from "../lib/format.ts";
 import { stamp } from "../lib/operation.ts";
 import { writeWhole } from "../lib/whole-file.ts";
-import type { Repository } from "./list.ts";
 import { type Manifest, manifestFile, readme, sha256 } from "./manifest.ts";
 import type { BackupOptions } from "./now.ts";
 

@@ -1,12 +1,12 @@
 import { UserError } from "../../infra/lib/errors.ts";
 import { lettaNames } from "../../infra/lib/names.ts";
+import { backUpFully } from "../lib/backup-agent/results.ts";
 import { siteWithKey } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 import { endOperation, type Operation, readOperation, requireEnded, saveOperation, stamp } from "../lib/operation.ts";
 import { stateSummary, up } from "../lib/pulumi.ts";
 import { requireSetup } from "../lib/require-setup.ts";
 import { prefixOf } from "../lib/stack-file.ts";
-import { backUpFully } from "../restore/full-backup.ts";
 import { importSource } from "./import-source.ts";
 import { storedOf, takeOverSecrets } from "./import-state.ts";
 import { fillVolumes } from "./import-volumes.ts";

@@ -1,20 +1,10 @@
-import type { BackupRecord } from "../../images/backup/src/engines/engine.ts";
 import { callAgent } from "../lib/backup-agent/call.ts";
+import type { Repository } from "../lib/backup-agent/results.ts";
 import { readBackupStack, reading } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 import { formatBytes, formatDuration, formatTime } from "../lib/format.ts";
 import { drawTable } from "../lib/table.ts";
 import type { BackupOptions } from "./now.ts";
-
-/** What the repository has. */
-export interface Repository {
-  readonly engine: string;
-  /** Oldest first. */
-  readonly backups: readonly BackupRecord[];
-  /** The moments between which every one can be restored; null without a backup. */
-  readonly pointInTime: { readonly from: string; readonly to: string } | null;
-  readonly points: readonly { readonly name: string; readonly at: string }[];
-}
 
 /** Shows the backups, the moments and the named points that can be restored. */
 export async function listBackups({ stack, json }: BackupOptions, deps: Deps): Promise<number> {

@@ -1,11 +1,11 @@
 import type { BackupRecord } from "../../images/backup/src/engines/engine.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
 import { withProgress } from "../lib/backup-agent/progress.ts";
+import { describeBackup } from "../lib/backup-agent/results.ts";
 import { readBackupStack } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
-import { formatBytes, formatDuration } from "../lib/format.ts";
 
-export type { BackupRecord, BackupType } from "../../images/backup/src/engines/engine.ts";
+export type { BackupType } from "../../images/backup/src/engines/engine.ts";
 
 /** Options that every backup command has. */
 export interface BackupOptions {
@@ -27,12 +27,4 @@ export async function backupNow(
   );
   deps.print(json ? JSON.stringify(record) : describeBackup(record));
   return 0;
-}
-
-/** One backup in one line. */
-export function describeBackup(record: BackupRecord): string {
-  const { label, type, bytes, databaseBytes, startedAt, stoppedAt } = record;
-  const seconds = (Date.parse(stoppedAt) - Date.parse(startedAt)) / 1000;
-  const size = `${formatBytes(bytes)} read of ${formatBytes(databaseBytes)}`;
-  return `${type} backup ${label}: ${size}, in ${formatDuration(seconds)}`;
 }

@@ -1,6 +1,7 @@
 import type { Check } from "../../images/backup/src/engines/engine.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
 import { withProgress } from "../lib/backup-agent/progress.ts";
+import { renderChecks } from "../lib/backup-agent/results.ts";
 import { readBackupStack } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 import type { BackupOptions } from "./now.ts";
@@ -15,10 +16,4 @@ export async function verifyBackups({ stack, json }: BackupOptions, deps: Deps):
   if (json) deps.print(JSON.stringify(result));
   else for (const line of renderChecks(result.checks)) deps.print(line);
   return 0;
-}
-
-/** One line for each thing that was looked at. */
-export function renderChecks(checks: readonly Check[]): string[] {
-  const width = Math.max(...checks.map(({ name }) => name.length));
-  return checks.map(({ name, ok, detail }) => `  ${ok ? "ok    " : "WRONG "} ${name.padEnd(width)}  ${detail}`);
 }

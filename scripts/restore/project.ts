@@ -1,6 +1,6 @@
 import { UserError } from "../../infra/lib/errors.ts";
-import type { Repository } from "../backup/list.ts";
 import { callAgent } from "../lib/backup-agent/call.ts";
+import type { Repository } from "../lib/backup-agent/results.ts";
 import { type BackupStack, readBackupStack, reading } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 import { type Operation, requireNoOperation, saveOperation, stamp } from "../lib/operation.ts";

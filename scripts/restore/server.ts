@@ -1,5 +1,5 @@
-import type { Repository } from "../backup/list.ts";
 import { callAgent } from "../lib/backup-agent/call.ts";
+import type { Repository } from "../lib/backup-agent/results.ts";
 import { type BackupStack, readBackupStack, reading } from "../lib/backup-agent/stack.ts";
 import { findClients } from "../lib/clients.ts";
 import type { Deps } from "../lib/deps.ts";

@@ -1,5 +1,5 @@
 import { UserError } from "../../infra/lib/errors.ts";
-import type { Repository } from "../backup/list.ts";
+import type { Repository } from "../lib/backup-agent/results.ts";
 import { formatTime } from "../lib/format.ts";
 
 /** The moment to go back to. */

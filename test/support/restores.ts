@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { expect, vi } from "vitest";
 import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { lettaJson } from "../../infra/lib/letta/api.ts";
-import type { Repository } from "../../scripts/backup/list.ts";
+import type { Repository } from "../../scripts/lib/backup-agent/results.ts";
 import { root } from "../../scripts/lib/checkout.ts";
 import { startKillable } from "./kill.ts";
 import { succeeded, type TestProject } from "./stacks.ts";

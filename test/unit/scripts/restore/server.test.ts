@@ -120,7 +120,7 @@ describe("restore of the whole server", () => {
     [
       "a check",
       agentResult({ ...restored, checks: [{ name: "amcheck", ok: false, detail: "bad page" }] }),
-      "what was restored is not sound: amcheck",
+      "the restored data is damaged: amcheck",
     ],
   ])("that %s fails leaves all as it was", async (_what, answer, problem) => {
     const { programs, deps } = backedUpStack({ docker: { [agentRun]: answer } });
@@ -141,7 +141,7 @@ describe("restore of the whole server", () => {
     const failed = { exitCode: 1, stdout: '{"event":"error","problem":"no room"}\n' };
     const { deps } = backedUpStack({ docker: { [full]: failed } });
     expect(await restoreServer(toGood, deps)).toBe(0);
-    expect(deps.printed).toContain("warning: there is no full backup of this state yet: no room");
+    expect(deps.printed).toContain("warning: there is no full backup of the restored data yet: no room");
   });
 });
 
