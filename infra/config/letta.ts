@@ -16,6 +16,8 @@ import {
 } from "./common.ts";
 import { parseConfig, type RawConfig } from "./read.ts";
 
+const usualDefaultProject = "thoth";
+
 /** A name that is both a Postgres database and its role. */
 export const projectNameSchema = z
   .string()
@@ -163,8 +165,8 @@ const lettaSchema = z.strictObject({
     .array(projectNameSchema)
     .default(["thoth"])
     .refine((names) => new Set(names).size === names.length, "names a project twice"),
-  /** The project that acts as Letta's default user, who has the agents of every older installation. */
-  defaultProject: z.string().default("thoth"),
+  /** The project that acts as Letta's default user, who has the agents of every older installation; default: `thoth`. */
+  defaultProject: z.string().optional(),
   /** Project, or `letta` for what Letta itself logs in with -> which credentials count; set by `letta projects rotate`. */
   credentials: z.record(z.string(), credentialStateSchema).default({}),
   projectLimits: projectLimitsSchema.prefault({}),
@@ -190,18 +192,46 @@ const lettaSchema = z.strictObject({
   postgresVolume: volumeSchema.optional(),
 });
 
-export type LettaConfig = Readonly<z.output<typeof lettaSchema> & { postgresVolume: string }>;
+export type LettaConfig = Readonly<z.output<typeof lettaSchema> & { postgresVolume: string; defaultProject: string }>;
 
 const { projects, defaultProject, credentials } = lettaSchema.shape;
 
-/** The keys about projects alone, for commands that change them; those beside them may be anything. */
-export const projectsSchema = z.object({ projects, defaultProject, credentials });
+/** The keys about projects alone, for commands that change them; the file's other keys may be anything. */
+export const projectsSchema = z
+  .object({ projects, defaultProject, credentials })
+  .superRefine(refuseUnknownDefault)
+  .transform((config) => ({ ...config, defaultProject: config.defaultProject ?? usualDefaultProject }));
 
 /** Completes and checks the letta stack's config. @throws UserError naming every mistake */
 export function parseLettaConfig(raw: RawConfig, stack: string): LettaConfig {
-  const schema = lettaSchema.superRefine(refuseOtherVolumes).superRefine(refuseSharedAddresses);
+  const schema = lettaSchema
+    .superRefine(refuseOtherVolumes)
+    .superRefine(refuseSharedAddresses)
+    .superRefine(refuseUnknownDefault, whereProjectsAreValid);
   const config = parseConfig(schema, { prefix: stack, ...raw }, stack);
-  return { ...config, postgresVolume: config.postgresVolume ?? lettaNames(config.prefix).volumes.postgres };
+  return {
+    ...config,
+    defaultProject: config.defaultProject ?? usualDefaultProject,
+    postgresVolume: config.postgresVolume ?? lettaNames(config.prefix).volumes.postgres,
+  };
+}
+
+/** So that it is reported together with mistakes in other keys. */
+const whereProjectsAreValid = {
+  when: ({ value }: z.core.ParsePayload) => z.object({ projects, defaultProject }).safeParse(value).success,
+};
+
+/** A typo here would hide the agents of an older installation from every project. */
+function refuseUnknownDefault(
+  { projects: names, defaultProject: name }: { projects: string[]; defaultProject?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  if (name === undefined || names.includes(name)) return;
+  context.addIssue({
+    code: "custom",
+    path: ["defaultProject"],
+    message: `"${name}" is not one of the projects (${names.join(", ")})`,
+  });
 }
 
 function refuseOtherVolumes({ prefix, postgresVolume }: z.output<typeof lettaSchema>, context: z.RefinementCtx): void {

@@ -12,7 +12,17 @@ export function readConfigFile(deps: Pick<Deps, "projectDirectory">, stack: stri
   const { config } = (parse(readFileSync(file, "utf8")) ?? {}) as { config?: Record<string, unknown> | null };
   const prefix = `${projectName}:`;
   const own = Object.entries(config ?? {}).filter(([key]) => key.startsWith(prefix));
-  return Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value]));
+  return Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), structureOf(value)]));
+}
+
+/** `pulumi config set` without `--path` writes a list or an object as JSON text. */
+function structureOf(value: unknown): unknown {
+  if (typeof value !== "string" || !/^\s*[[{]/.test(value)) return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
 }
 
 /**
@@ -53,6 +63,9 @@ export async function changeConfigPaths(
     value,
   } of changes) {
     const place = ["config", `${projectName}:${key}`, ...inside];
+    const whole = document.getIn(place.slice(0, 2));
+    if (inside.length > 0 && typeof whole === "string")
+      document.setIn(place.slice(0, 2), document.createNode(structureOf(whole)));
     if (value !== undefined) document.setIn(place, value);
     else if (document.hasIn(place)) document.deleteIn(place);
   }

@@ -1,3 +1,4 @@
+import { UserError } from "../../infra/lib/errors.ts";
 import { rolesOf } from "../../infra/lib/postgres/provision.ts";
 import { backupNow } from "../backup/now.ts";
 import { makePoint } from "../backup/point.ts";
@@ -7,6 +8,7 @@ import type { Deps } from "../lib/deps.ts";
 import { formatBytes } from "../lib/format.ts";
 import { requireNoOperation, stamp } from "../lib/operation.ts";
 import { identifier, psql } from "../lib/psql.ts";
+import { readConfigFile } from "../lib/stack-file.ts";
 import type { ProjectOptions } from "./add.ts";
 import { describeSessions, readNeighbours } from "./neighbours.ts";
 import { deleteOrganization } from "./organization.ts";
@@ -23,6 +25,12 @@ export async function removeProject(
   const postgres = await readPostgres(deps, site);
   const retired = retiredProjects(postgres, site.config.projects);
   requireProject(site, name, retired);
+  if (readConfigFile(deps, stack).defaultProject === name && !retired.includes(name)) {
+    throw new UserError(
+      `project ${name} is the defaultProject of Pulumi.${stack}.yaml`,
+      `pulumi config set defaultProject OTHER -s ${stack}`,
+    );
+  }
   await requireNoOperation(deps, stack);
   // Without backups nothing is purged: this refuses then.
   if (purge) await readBackupStack(deps, stack);

@@ -23,7 +23,7 @@ export interface ProjectsSite {
 /** @throws UserError when the engine is off, setup was not run, or the stack never came up */
 export async function readSite(deps: Deps, stack: string): Promise<ProjectsSite> {
   await requireSetup(deps, stack);
-  const config = parseConfig(projectsSchema, rawConfig(deps, stack), stack);
+  const config = parseConfig(projectsSchema, readConfigFile(deps, stack), stack);
   const letta = required(await readLetta(deps, stack), stack, "make letta-start");
   return { stack, config, letta, containers: lettaNames(prefixOf(deps, stack)) };
 }
@@ -34,14 +34,6 @@ export async function readRunningSite(deps: Deps, stack: string): Promise<Projec
   const { postgres } = site.containers;
   if (await isPostgresUp(deps, postgres)) return site;
   throw new UserError(`Postgres (${postgres}) does not answer`, "make letta-start");
-}
-
-/** `pulumi config set` without `--path` writes a list or an object as JSON text. */
-function rawConfig(deps: Deps, stack: string): Record<string, unknown> {
-  const entries = Object.entries(readConfigFile(deps, stack)).filter(([key]) => key in projectsSchema.shape);
-  const parsed = (key: string, value: unknown) =>
-    typeof value === "string" && key !== "defaultProject" ? JSON.parse(value) : value;
-  return Object.fromEntries(entries.map(([key, value]) => [key, parsed(key, value)]));
 }
 
 /** @throws UserError that names the projects there are */
@@ -73,7 +65,7 @@ export async function changeProjects(
 ): Promise<void> {
   const { projects } = config;
   // By its place, as comments beside the others would be lost with a list written anew.
-  const isList = Array.isArray(readConfigFile(deps, stack).projects);
+  const isList = readConfigFile(deps, stack).projects !== undefined;
   const index = add === undefined ? projects.indexOf(remove ?? "") : projects.length;
   const wanted = add === undefined ? projects.filter((name) => name !== remove) : [...projects, add];
   const change: ConfigChange = isList

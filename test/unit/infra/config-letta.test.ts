@@ -128,6 +128,12 @@ test("all mistakes come in one message", () => {
   );
 });
 
+test("a wrong default project is reported together with other mistakes", () => {
+  const message = refusal({ bindAddress: "localhost", defaultProject: "thot" });
+  expect(message).toContain("2 mistakes in Pulumi.letta.yaml:");
+  expect(message).toContain(`thoth-letta:defaultProject: "thot" is not one of the projects (thoth)`);
+});
+
 describe("refuses", () => {
   test.each<[string, RawConfig, string]>([
     ["a kind that is another's", { kind: "thoth" }, "thoth-letta:kind: "],
@@ -150,6 +156,11 @@ describe("refuses", () => {
     ["a project that is no text", { projects: [1] }, "thoth-letta:projects[0]: Invalid input: expected string"],
     ["projects that are no list", { projects: "thoth" }, "thoth-letta:projects: Invalid input: expected array"],
     ["a project twice", { projects: ["a", "b", "a"] }, "thoth-letta:projects: names a project twice"],
+    [
+      "a default project that is not one of the projects",
+      { projects: ["thoth", "notes"], defaultProject: "thot" },
+      'thoth-letta:defaultProject: "thot" is not one of the projects (thoth, notes)',
+    ],
     [
       "an origin with a path",
       { allowedOrigins: ["https://a.org/"] },

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { changeConfigFile, readConfigFile } from "../../../../scripts/lib/stack-file.ts";
+import { changeConfigFile, changeConfigPaths, readConfigFile } from "../../../../scripts/lib/stack-file.ts";
 import { temporaryFiles, temporaryFolder } from "../../../support/temporary.ts";
 
 const read = (text: string) =>
@@ -48,5 +48,13 @@ describe("changing keys", () => {
   test("takes out what is undefined, also when it is not there", async () => {
     const text = "config:\n  thoth-letta:a: x\n  thoth-letta:b: y\n";
     expect(await change(text, { a: undefined, c: undefined })).toBe("config:\n  thoth-letta:b: y\n");
+  });
+
+  test("reads and changes a list that pulumi config set wrote as JSON text", async () => {
+    const text = "config:\n  thoth-letta:projects: '[\"thoth\"]'\n";
+    expect(read(text)).toEqual({ projects: ["thoth"] });
+    const projectDirectory = temporaryFiles({ "Pulumi.letta.yaml": text });
+    await changeConfigPaths({ projectDirectory }, "letta", [{ path: ["projects", 1], value: "notes" }]);
+    expect(readConfigFile({ projectDirectory }, "letta")).toEqual({ projects: ["thoth", "notes"] });
   });
 });

@@ -191,6 +191,14 @@ describe("remove", () => {
     expect(configOf(deps).projects).toEqual(["thoth", "notes"]);
   });
 
+  test("refuses the default project that the config names, which no project would be then", async () => {
+    const { deps } = stackWith({
+      config: "  thoth-letta:projects: [thoth, notes]\n  thoth-letta:defaultProject: notes\n",
+    });
+    await expect(removeProject({ ...named, purge: false }, deps)).rejects.toThrow(/is the defaultProject/);
+    expect(configOf(deps).projects).toEqual(["thoth", "notes"]);
+  });
+
   test.each([undefined, "thoth"])("purges nothing when the word is %j", async (word) => {
     const { programs, deps } = stackWith({ databases: [database("notes")], ...(word === undefined ? {} : { word }) });
     expect(await removeProject({ ...named, purge: true }, deps)).toBe(1);
