@@ -5,8 +5,8 @@ import type { LettaConfig } from "../config/letta.ts";
 import { UserError } from "../lib/errors.ts";
 import { ProviderResource } from "./provider-resource.ts";
 
-/** What the SSE proxy shows and proves itself by, in PEM. */
-export interface SseCertificate {
+/** What the gateway shows and proves itself by, in PEM. */
+export interface GatewayCertificate {
   readonly certificate: pulumi.Output<string>;
   /** Secret. */
   readonly key: pulumi.Output<string>;
@@ -18,7 +18,7 @@ class SelfSigned extends ProviderResource<"self-signed-certificate"> {
 }
 
 /** The certificate that the config asks for; undefined where it asks for no TLS. @throws UserError for files that cannot be read */
-export function sseCertificate({ tls, bindAddress }: LettaConfig, image: string): SseCertificate | undefined {
+export function gatewayCertificate({ tls, bindAddress }: LettaConfig, image: string): GatewayCertificate | undefined {
   if (tls === undefined) return undefined;
   if (tls === "self-signed") return selfSigned(image, bindAddress);
   return {
@@ -27,13 +27,13 @@ export function sseCertificate({ tls, bindAddress }: LettaConfig, image: string)
   };
 }
 
-function selfSigned(image: string, bindAddress: string): SseCertificate {
+function selfSigned(image: string, bindAddress: string): GatewayCertificate {
   const isAny = ["127.0.0.1", "0.0.0.0", "::", "::1"].includes(bindAddress);
   return new SelfSigned(
     "self-signed-certificate",
-    "nginx-certificate",
+    "gateway-certificate",
     { image, addresses: isAny ? [] : [bindAddress] },
-    { additionalSecretOutputs: ["key"] },
+    { additionalSecretOutputs: ["key"], aliases: [{ name: "nginx-certificate" }] },
     ["certificate", "key"],
   );
 }

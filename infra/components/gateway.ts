@@ -7,13 +7,13 @@ import { type GatewayProject, gatewayProjectsPath, renderGatewayProjects } from 
 import { aliases, lettaNames, probeOwner } from "../lib/names.ts";
 import type { StackCredentials } from "./credentials.ts";
 import { credentialsVolume } from "./data-volume.ts";
-import type { SseCertificate } from "./gateway-certificate.ts";
+import type { GatewayCertificate } from "./gateway-certificate.ts";
 import { ProviderResource } from "./provider-resource.ts";
 import { readImageFile } from "./service/files.ts";
 import { Service } from "./service/service.ts";
 
 /** Port nginx listens on inside its container. */
-export const ssePort = 8284;
+export const gatewayPort = 8284;
 /** Port with TLS, of the same nginx; containers beside it go on with the other one. */
 const tlsPort = 8443;
 const certificatePath = "/run/credentials/tls.pem";
@@ -23,7 +23,7 @@ const reloadPath = "/run/thoth-letta/nginx-reload.sh";
 /** The ids in the published image, and in the one that is built here. */
 const user = "101:101";
 
-export interface SseProxyArgs {
+export interface GatewayArgs {
   readonly config: LettaConfig;
   readonly image: string;
   readonly networkId: pulumi.Input<string>;
@@ -35,21 +35,21 @@ export interface SseProxyArgs {
   /** Project -> the Letta user that it acts as. */
   readonly users: pulumi.Output<Record<string, string>>;
   /** Default: no TLS. */
-  readonly certificate?: SseCertificate;
+  readonly certificate?: GatewayCertificate;
   /** nginx is ready when Letta is, so it is asked after it. */
   readonly readyAfter: pulumi.Resource[];
 }
 
 /** nginx in front of Letta, for everything but the operator: it decides who is asking, and for how much. */
-export class SseProxy extends pulumi.ComponentResource {
-  static readonly type = "thoth-letta:letta:SseProxy";
+export class Gateway extends pulumi.ComponentResource {
+  static readonly type = "thoth-letta:letta:Gateway";
   readonly service: Service;
 
-  constructor(name: string, args: SseProxyArgs, options?: pulumi.ComponentResourceOptions) {
-    super(SseProxy.type, name, {}, options);
+  constructor(name: string, args: GatewayArgs, options?: pulumi.ComponentResourceOptions) {
+    super(Gateway.type, name, {}, { ...options, aliases: [{ name: "nginx", type: "thoth-letta:letta:SseProxy" }] });
     const { config } = args;
     const names = lettaNames(config.prefix);
-    const volume = credentialsVolume(`${name}-credentials`, names.volumes.nginxCredentials, { parent: this });
+    const volume = credentialsVolume(`${name}-credentials`, names.volumes.gatewayCredentials, { parent: this });
     const file = (resource: string, path: string, content: pulumi.Output<string>) =>
       new ProviderResource(
         "volume-file",
@@ -60,8 +60,8 @@ export class SseProxy extends pulumi.ComponentResource {
           content,
           owner: user,
           image: args.image,
-          container: names.nginx,
-          reload: ["sh", reloadPath, gatewayProjectsPath, `http://127.0.0.1:${ssePort}`],
+          container: names.gateway,
+          reload: ["sh", reloadPath, gatewayProjectsPath, `http://127.0.0.1:${gatewayPort}`],
         },
         { parent: this },
       );
@@ -74,17 +74,17 @@ export class SseProxy extends pulumi.ComponentResource {
     this.service = new Service(
       name,
       {
-        containerName: names.nginx,
+        containerName: names.gateway,
         prefix: config.prefix,
         service: "nginx",
         image: args.image,
         command: ["sh", startPath, ...paths],
         user,
-        networks: [{ id: args.networkId, aliases: [aliases.nginx] }],
+        networks: [{ id: args.networkId, aliases: [aliases.gateway] }],
         ports: [
           {
-            internal: certificate === undefined ? ssePort : tlsPort,
-            external: config.ports.sse,
+            internal: certificate === undefined ? gatewayPort : tlsPort,
+            external: config.ports.gateway,
             bindAddress: config.bindAddress,
           },
         ],
@@ -93,7 +93,7 @@ export class SseProxy extends pulumi.ComponentResource {
             path: "/etc/nginx/nginx.conf",
             content: renderNginxConfig({
               serverAddress: args.serverAddress,
-              listenPort: ssePort,
+              listenPort: gatewayPort,
               allowedOrigins: config.allowedOrigins,
               maxRequestMiB: config.maxRequestMiB,
               limits: config.projectLimits,
@@ -105,11 +105,11 @@ export class SseProxy extends pulumi.ComponentResource {
         ],
         mounts: [{ type: "volume", source: volume.name, target: dirname(gatewayProjectsPath), readOnly: true }],
         health: {
-          test: ["CMD", "curl", "-fsS", "-m", "4", "-o", "/dev/null", `http://127.0.0.1:${ssePort}/nginx-health`],
+          test: ["CMD", "curl", "-fsS", "-m", "4", "-o", "/dev/null", `http://127.0.0.1:${gatewayPort}/nginx-health`],
           intervalSeconds: 15,
           readyTimeoutSeconds: 30,
         },
-        limits: config.sizes.nginx,
+        limits: config.sizes.gateway,
         // Quit gracefully: streams may end by themselves.
         stopSignal: "SIGQUIT",
         stopGraceSeconds: 15,
@@ -121,7 +121,7 @@ export class SseProxy extends pulumi.ComponentResource {
 }
 
 /** Who may ask, as a file; secret. */
-function gatewayProjects({ config, credentials, users, serverPassword }: SseProxyArgs): pulumi.Output<string> {
+function gatewayProjects({ config, credentials, users, serverPassword }: GatewayArgs): pulumi.Output<string> {
   const owners = [...config.projects, probeOwner];
   const all = pulumi.all([pulumi.all(owners.map(credentials.of)), users, serverPassword]);
   const content = all.apply(([working, userOf, password]) => {

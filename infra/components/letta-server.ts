@@ -185,7 +185,7 @@ export function serverEnvironment(config: LettaConfig): Record<string, string> {
     // Read by serve.py and server_tools.py, not by Letta.
     RUNS_PORT: String(serverPorts.runs),
     RUN_WORKERS: String(server.workers),
-    TOOL_LETTA_URL: `http://${aliases.nginx}:8284`,
+    TOOL_LETTA_URL: `http://${aliases.gateway}:8284`,
     MCP_ALLOWED_HOSTS: config.mcpHosts.join(","),
   };
 }

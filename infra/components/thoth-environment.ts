@@ -7,7 +7,7 @@ export const lettaDataPath = "/letta-data";
 
 /** The secrets that the letta stack hands over. */
 export interface LettaCredentials {
-  /** What the SSE proxy knows this project by; Thoth calls it Letta's password. */
+  /** What the gateway knows this project by; Thoth calls it Letta's password. */
   readonly token: pulumi.Input<string>;
   readonly databaseUrl: pulumi.Input<string>;
   readonly encryptionKey: pulumi.Input<string>;

@@ -36,7 +36,7 @@ const credentialStateSchema = z.strictObject({
   overlap: z.boolean().default(false),
 });
 
-/** What one project may take of the SSE proxy; beyond it a request is answered 429. */
+/** What one project may take of the gateway; beyond it a request is answered 429. */
 const projectLimitsSchema = z.strictObject({
   /** Requests, on average over seconds. */
   requestsPerSecond: z.int().min(1).max(10_000).default(50),
@@ -48,7 +48,7 @@ const projectLimitsSchema = z.strictObject({
   runs: z.int().min(1).max(1000).default(8),
 });
 
-/** TLS on the SSE proxy's port. */
+/** TLS on the gateway's port. */
 const tlsSchema = z.union(
   [z.literal("self-signed"), z.strictObject({ certificateFile: z.string().min(1), keyFile: z.string().min(1) })],
   'must be "self-signed", or certificateFile and keyFile: paths of PEM files on this host',
@@ -91,7 +91,7 @@ const sizesSchema = z
         maxOverflow: z.int().min(0).max(500).default(10),
       })
       .prefault({}),
-    nginx: z.strictObject(limits({ least: 32, usual: 128 }, 256)).prefault({}),
+    gateway: z.strictObject(limits({ least: 32, usual: 128 }, 256)).prefault({}),
     backup: z.strictObject(limits({ least: 256, usual: 512 }, 256)).prefault({}),
     /** The rehearsals run a Postgres of their own. */
     drill: z.strictObject(limits({ least: 512, usual: 768 }, 256)).prefault({}),
@@ -156,7 +156,7 @@ const lettaSchema = z.strictObject({
   ports: portsSchema({
     postgres: portSchema.default(5432),
     server: portSchema.default(8283),
-    sse: portSchema.default(8284),
+    gateway: portSchema.default(8284),
   }).prefault({}),
   subnet: subnetSchema.default("172.22.0.0/16"),
   /** Subnet of the network that Redis and Letta are on, without a way out. */
@@ -170,15 +170,15 @@ const lettaSchema = z.strictObject({
   /** Project, or `letta` for what Letta itself logs in with -> which credentials count; set by `letta projects rotate`. */
   credentials: z.record(z.string(), credentialStateSchema).default({}),
   projectLimits: projectLimitsSchema.prefault({}),
-  /** TLS on the SSE proxy's port; default: none, which is enough on 127.0.0.1. */
+  /** TLS on the gateway's port; default: none, which is enough on 127.0.0.1. */
   tls: tlsSchema.optional(),
-  /** Browser origins that may call Letta through the SSE proxy and directly. */
+  /** Browser origins that may call Letta through the gateway and directly. */
   allowedOrigins: z
     .array(originSchema)
     .default(["app://obsidian.md", "capacitor://localhost", "http://localhost", "https://app.letta.com"]),
   /** Host names on private addresses that may be MCP servers of Letta's agents; Letta refuses all others. */
   mcpHosts: z.array(z.string().regex(/^[A-Za-z0-9.-]+$/, "must be a host name")).default(["thoth-mcp"]),
-  /** Largest request body the SSE proxy accepts, in MiB. */
+  /** Largest request body the gateway accepts, in MiB. */
   maxRequestMiB: mebibytes(1).default(100),
   /** Largest context window Letta gives an agent, in tokens. Letta 0.16.7 raised its own default from 32000 to 128000. */
   contextWindowLimit: z.int().min(4000).default(128_000),

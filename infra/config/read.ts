@@ -14,7 +14,10 @@ export function readStackConfig(): RawConfig {
 }
 
 /** Keys of the version before -> their name now, or why there is none: they are refused with that. */
-const formerKeys: Readonly<Record<string, string>> = {};
+const formerKeys: Readonly<Record<string, string>> = {
+  "ports.sse": "is ports.gateway now",
+  "sizes.nginx": "is sizes.gateway now",
+};
 
 /**
  * Checks raw config against a schema.

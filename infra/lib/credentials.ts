@@ -13,7 +13,7 @@ export interface Credentials {
   /** The Postgres role that logs in; the first one also owns the database. */
   readonly role: string;
   readonly databasePassword: string;
-  /** Bearer token of the SSE proxy; of `letta` the server's own password. */
+  /** Bearer token of the gateway; of `letta` the server's own password. */
   readonly token: string;
   /** Of Redis; only Letta itself has one. */
   readonly redisPassword: string;

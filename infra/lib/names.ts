@@ -7,7 +7,7 @@ export const labels = {
   service: `${projectName}.service`,
 } as const;
 
-/** Whose credentials the stack's own probe has, which asks through the SSE proxy as projects do; no project can have the name. */
+/** Whose credentials the stack's own probe has, which asks through the gateway as projects do; no project can have the name. */
 export const probeOwner = "letta-probe";
 
 /** Network aliases by which containers reach each other; the same in every letta stack, whatever its prefix. */
@@ -15,7 +15,7 @@ export const aliases = {
   postgres: "letta-postgres",
   redis: "letta-redis",
   server: "letta-server",
-  nginx: "letta-nginx",
+  gateway: "letta-nginx",
   backup: "letta-backup",
 } as const;
 
@@ -31,7 +31,7 @@ export function lettaNames(prefix: string) {
     postgres: `${prefix}-postgres`,
     redis: `${prefix}-redis`,
     server: `${prefix}-server`,
-    nginx: `${prefix}-nginx`,
+    gateway: `${prefix}-nginx`,
     backup: `${prefix}-backup`,
     drill: `${prefix}-drill`,
     volumes: {
@@ -44,16 +44,16 @@ export function lettaNames(prefix: string) {
       /** What a container reads again while it runs; made anew by every update that lacks them. */
       serverCredentials: `${prefix}-server-credentials`,
       redisCredentials: `${prefix}-redis-credentials`,
-      nginxCredentials: `${prefix}-nginx-credentials`,
+      gatewayCredentials: `${prefix}-nginx-credentials`,
     },
   } as const;
 }
 
 /** Docker names of a letta stack's containers, in start order. */
 export function lettaContainers(prefix: string, hasBackup: boolean): string[] {
-  const { postgres, backup, drill, redis, server, nginx } = lettaNames(prefix);
+  const { postgres, backup, drill, redis, server, gateway } = lettaNames(prefix);
   // Stopped in the reverse order: the backup after all that writes to Postgres, and before Postgres.
-  return [postgres, ...(hasBackup ? [backup, drill] : []), redis, server, nginx];
+  return [postgres, ...(hasBackup ? [backup, drill] : []), redis, server, gateway];
 }
 
 /** Thoth's four roles, in start order. */

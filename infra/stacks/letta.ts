@@ -3,8 +3,8 @@ import { backupRepository } from "../components/backup-repository.ts";
 import { bridgeNetwork } from "../components/bridge-network.ts";
 import { lettaOwner, type StackCredentials, stackCredentials } from "../components/credentials.ts";
 import { databases, databaseUrl, type OwnDatabase } from "../components/databases.ts";
-import { SseProxy, ssePort } from "../components/gateway.ts";
-import { sseCertificate } from "../components/gateway-certificate.ts";
+import { Gateway, gatewayPort } from "../components/gateway.ts";
+import { gatewayCertificate } from "../components/gateway-certificate.ts";
 import { lettaIdentities } from "../components/letta-identities.ts";
 import { LettaServer } from "../components/letta-server.ts";
 import { Postgres } from "../components/postgres.ts";
@@ -22,14 +22,14 @@ import { contractVersion, type LettaExports } from "./outputs.ts";
 /** Fixed place of the Letta server in its network. */
 const serverHostIndex = 10;
 
-/** The shared infrastructure: Postgres, Redis, Letta and its SSE proxy, a database for each project, and their backups. */
+/** The shared infrastructure: Postgres, Redis, Letta and its gateway, a database for each project, and their backups. */
 export function lettaStack(config: LettaConfig, root: string): LettaExports {
   const names = lettaNames(config.prefix);
   const plan = planNetwork(config.subnet);
   // All at once and first: an image that is not pinned or built, or a file that is not there, is to be known before anything
   // is made.
   const images = lettaStackImages(config, root);
-  const certificate = sseCertificate(config, images.nginx);
+  const certificate = gatewayCertificate(config, images.nginx);
   const serverAddress = plan.host(serverHostIndex);
 
   const network = bridgeNetwork("network", names.network, plan, {});
@@ -75,9 +75,9 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
   const users = lettaIdentities(config, { url: url(config.ports.server), password: server.password }, [
     server.service.ready,
   ]);
-  const sseUrl = hostUrl(config.bindAddress, config.ports.sse, certificate === undefined ? "http" : "https");
+  const gatewayUrl = hostUrl(config.bindAddress, config.ports.gateway, certificate === undefined ? "http" : "https");
   const shown = certificate === undefined ? {} : { certificate: certificate.certificate };
-  const proxy = new SseProxy("nginx", {
+  const gateway = new Gateway("gateway", {
     ...common,
     image: images.nginx,
     serverAddress,
@@ -94,13 +94,13 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
   });
 
   const postgresOnHost = urlAuthority(postgres.endpoint.host, postgres.endpoint.port);
-  const services = [postgres.service, redis.service, server.service, proxy.service];
+  const services = [postgres.service, redis.service, server.service, gateway.service];
   const sidecars = backup === undefined ? [] : [backup.agent, backup.drill];
   const probe = new ProviderResource(
     "letta-probe",
     "probe",
     {
-      url: sseUrl,
+      url: gatewayUrl,
       ...shown,
       password: credentials.of(probeOwner).apply(({ current }) => current.token),
       trigger: pulumi.all(services.map((service) => service.container.id)).apply((ids) => ids.join(" ")),
@@ -122,11 +122,11 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
 
   return {
     contractVersion,
-    healthUrls: { server: `${url(config.ports.server)}/v1/health/`, sse: `${sseUrl}/nginx-health` },
-    urls: { server: url(config.ports.server), sse: sseUrl },
+    healthUrls: { server: `${url(config.ports.server)}/v1/health/`, gateway: `${gatewayUrl}/nginx-health` },
+    urls: { server: url(config.ports.server), gateway: gatewayUrl },
     internalUrls: {
       server: `http://${aliases.server}:${serverPorts.requests}`,
-      sse: `http://${aliases.nginx}:${ssePort}`,
+      gateway: `http://${aliases.gateway}:${gatewayPort}`,
     },
     ...shown,
     network: { id: network.id, name: network.name, subnet: config.subnet },
@@ -153,7 +153,7 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
   };
 }
 
-/** What each project sends to the SSE proxy; secret. */
+/** What each project sends to the gateway; secret. */
 function projectTokens(
   projects: readonly string[],
   credentials: StackCredentials,

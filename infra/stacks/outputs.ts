@@ -4,18 +4,18 @@ import type { BackupEngine } from "../config/backup.ts";
 import { UserError } from "../lib/errors.ts";
 
 /** Raised when a consumer of an older contract would misread the outputs. */
-export const contractVersion = 2;
+export const contractVersion = 3;
 
 /** What the letta stack tells in the open. */
 const lettaOutputsSchema = z.object({
   contractVersion: z.literal(contractVersion),
   /** Answered with 200 while the service works; on the host. */
-  healthUrls: z.object({ server: z.string(), sse: z.string() }),
+  healthUrls: z.object({ server: z.string(), gateway: z.string() }),
   /** On the host. */
-  urls: z.object({ server: z.string(), sse: z.string() }),
+  urls: z.object({ server: z.string(), gateway: z.string() }),
   /** For containers on the letta network. */
-  internalUrls: z.object({ server: z.string(), sse: z.string() }),
-  /** PEM of the SSE proxy's certificate; absent where its port has no TLS. */
+  internalUrls: z.object({ server: z.string(), gateway: z.string() }),
+  /** PEM of the gateway's certificate; absent where its port has no TLS. */
   certificate: z.string().optional(),
   network: z.object({ id: z.string(), name: z.string(), subnet: z.string() }),
   /** `postgres` is the one that Postgres runs on now. */
@@ -34,9 +34,9 @@ export type LettaOutputs = z.output<typeof lettaOutputsSchema>;
 
 /** What the letta stack tells as secrets. */
 export interface LettaSecrets {
-  /** For the operator, on the server's own port: with it one acts as whom one likes. The SSE proxy does not take it. */
+  /** For the operator, on the server's own port: with it one acts as whom one likes. The gateway does not take it. */
   readonly serverPassword: string;
-  /** Project -> what it sends to the SSE proxy as bearer token. */
+  /** Project -> what it sends to the gateway as bearer token. */
   readonly tokens: Readonly<Record<string, string>>;
   /** Project -> database URL for containers on the letta network. */
   readonly databaseUrls: Readonly<Record<string, string>>;

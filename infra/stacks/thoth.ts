@@ -28,7 +28,7 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
   const vault = new ProviderResource("vault-folder", "vault", { path: config.vault, owner: config.user });
   const mcpToken = new random.RandomPassword("mcp-token", { length: 40, special: false });
   const mcpUrl = `http://${names.role("mcp")}:${programs.mcp.port}`;
-  const env = { ...thothEnvironment(letta.outputs.internalUrls.sse, mcpUrl), ...config.env };
+  const env = { ...thothEnvironment(letta.outputs.internalUrls.gateway, mcpUrl), ...config.env };
   const secretEnv = thothSecrets(letta, mcpToken.result, {
     file: readEnvFile(config.envFile),
     config: config.secretEnv,
@@ -38,7 +38,7 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
   const { certificate } = letta.outputs;
   // Thoth replaces its users' agents by blank ones when Letta answers with an error, so it starts on a Letta that works.
   const gate = new ProviderResource("letta-probe", "letta-works", {
-    url: letta.outputs.urls.sse,
+    url: letta.outputs.urls.gateway,
     password: letta.token,
     ...(certificate === undefined ? {} : { certificate }),
     trigger: fingerprint({ programs, env, containers: letta.outputs.containers, network: letta.outputs.network.id }),
@@ -77,7 +77,7 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
     "mcp-registration",
     "mcp-registration",
     {
-      lettaUrl: letta.outputs.urls.sse,
+      lettaUrl: letta.outputs.urls.gateway,
       lettaPassword: letta.token,
       ...(certificate === undefined ? {} : { lettaCertificate: certificate }),
       serverName: config.prefix,

@@ -14,7 +14,7 @@ export type LettaStack = LettaOutputs &
     readonly volumes: Partial<LettaOperation["volumes"]>;
     readonly recoveryKey?: string;
     readonly backupSettings?: string;
-    /** Project -> bearer token of the SSE proxy. */
+    /** Project -> bearer token of the gateway. */
     readonly tokens?: Readonly<Record<string, string>>;
     /** Project -> id of the user that it is in Letta. */
     readonly users?: Readonly<Record<string, string>>;

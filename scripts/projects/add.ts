@@ -32,7 +32,7 @@ export async function addProject({ stack, name, yes }: ProjectOptions, deps: Dep
   await bringUp(deps, site, name);
   deps.print(`project ${name} of stack ${stack} is there:`);
   deps.print(`  database    ${name}${found === undefined ? "" : ", with what it had"}, on ${site.containers.postgres}`);
-  deps.print(`  in Letta    a user of its own, at ${site.letta.urls.sse} with its token`);
+  deps.print(`  in Letta    a user of its own, at ${site.letta.urls.gateway} with its token`);
   deps.print(`next, for its application:  ${envCommand(name)}`);
   return 0;
 }

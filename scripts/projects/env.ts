@@ -59,7 +59,7 @@ export function environmentOf(
   const secret = (value: string) => (showSecrets ? value : "[hidden]");
   return {
     DATABASE_URL: showSecrets ? database : database.replace(/(:\/\/[^:@/]*:)[^@]*@/, "$1[hidden]@"),
-    LETTA_BASE_URL: reader === "host" ? letta.urls.sse : letta.internalUrls.sse,
+    LETTA_BASE_URL: reader === "host" ? letta.urls.gateway : letta.internalUrls.gateway,
     LETTA_API_KEY: secret(token),
     ENCRYPTION_KEY: secret(key),
   };

@@ -1,7 +1,7 @@
 import type { Deps } from "../lib/deps.ts";
 import type { ProjectsSite } from "./site.ts";
 
-/** One request in the SSE proxy's log. */
+/** One request in the gateway's log. */
 export interface GatewayRequest {
   readonly at: string;
   readonly project: string;
@@ -21,7 +21,7 @@ export async function readGatewayLog(
   deps: Deps,
   { containers }: Pick<ProjectsSite, "containers">,
 ): Promise<GatewayRequest[]> {
-  const args = ["logs", "--since", `${logHours}h`, "--tail", String(logLines), containers.nginx];
+  const args = ["logs", "--since", `${logHours}h`, "--tail", String(logLines), containers.gateway];
   const { exitCode, stdout } = await deps.engine.docker(args);
   return exitCode === 0 ? stdout.split("\n").flatMap(parseRequest) : [];
 }

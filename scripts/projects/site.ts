@@ -17,7 +17,7 @@ export interface ProjectsSite {
   readonly config: z.output<typeof projectsSchema>;
   readonly letta: LettaStack;
   /** Docker names. */
-  readonly containers: { readonly postgres: string; readonly nginx: string; readonly backup: string };
+  readonly containers: { readonly postgres: string; readonly gateway: string; readonly backup: string };
 }
 
 /** @throws UserError when the engine is off, setup was not run, or the stack never came up */

@@ -98,6 +98,6 @@ async function archiveAll(deps: Deps, { containers }: BackupStack, start: string
 
 /** Whoever writes, in the order in which nothing is lost; Postgres archives its last segment when it stops. */
 async function stopServices(deps: Deps, { prefix }: BackupStack): Promise<void> {
-  const { nginx, server, postgres } = lettaNames(prefix);
-  await stopContainers(deps, [nginx, server, postgres]);
+  const { gateway, server, postgres } = lettaNames(prefix);
+  await stopContainers(deps, [gateway, server, postgres]);
 }

@@ -37,7 +37,7 @@ export async function collectLetta(deps: Deps, name: string, letta: LettaStack |
   const known: Readonly<Record<string, KnownOfService>> = {
     postgres: { url: new URL(Object.values(letta.hostDatabaseUrls)[0] ?? "").host },
     server: { url: letta.urls.server, version: lettaVersion?.version ?? null },
-    nginx: { url: letta.urls.sse },
+    nginx: { url: letta.urls.gateway },
   };
   const roleOf = (container: string) => container.slice(container.lastIndexOf("-") + 1);
   const services = await Promise.all(

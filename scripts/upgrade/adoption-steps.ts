@@ -36,7 +36,7 @@ export async function finishAdoption(run: Run, begun: AdoptionOperation): Promis
     }
   }
   if (operation.phase === "return") await giveBack(run, operation);
-  await letIn(run.deps, run.site.names.nginx);
+  await letIn(run.deps, run.site.names.gateway);
   await removeOldCluster(run.deps, run.site.prefix);
   if (operation.problem !== undefined) await dropAdopted(run, operation);
   await endOperation(run.deps, operation);
@@ -44,7 +44,7 @@ export async function finishAdoption(run: Run, begun: AdoptionOperation): Promis
 }
 
 async function takePlaces({ deps, site }: Run, operation: AdoptionOperation): Promise<void> {
-  await keepOut(deps, site.names.nginx, "all");
+  await keepOut(deps, site.names.gateway, "all");
   await stopContainers(deps, [site.names.server]);
   const there = await listDatabases(deps, site.names.postgres);
   const renames = operation.databases.flatMap((database) => {

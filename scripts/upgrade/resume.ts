@@ -22,7 +22,7 @@ export async function abandon({ deps, site }: Run, operation: UpgradeOperation):
     await upPatiently(deps, site.stack);
     await endSessions({ deps, site }, operation);
     await dropDatabase(deps, site.names.postgres, databaseNames(operation).copy);
-    await letIn(deps, site.names.nginx);
+    await letIn(deps, site.names.gateway);
   }
   await endOperation(deps, operation);
 }

@@ -48,7 +48,7 @@ export async function drain(run: Run, begun: UpgradeOperation, timeoutSeconds: n
   const operation = await enter(run, begun, "drain");
   deps.print("draining: new runs are answered 503 with Retry-After, reads go on");
   return timed(operation, "drain", async () => {
-    await keepOut(deps, site.names.nginx, "runs");
+    await keepOut(deps, site.names.gateway, "runs");
     const count = await awaitRuns(deps, { place: site.place, server: site.names.server, timeoutSeconds });
     deps.print(count === 0 ? "no run was at work" : `${count} ${count === 1 ? "run has" : "runs have"} ended`);
     return operation;
@@ -60,7 +60,7 @@ export async function save(run: Run, begun: UpgradeOperation): Promise<UpgradeOp
   const { deps, site } = run;
   const operation = await enter(run, begun, "save", { closedAt: new Date().toISOString() });
   return timed(operation, "save", async () => {
-    await keepOut(deps, site.names.nginx, "all");
+    await keepOut(deps, site.names.gateway, "all");
     await stopContainers(deps, [site.names.server]);
     const before = await takeInventory(deps, site.place);
     const point = await makePoint(run, `before-upgrade-${operation.id}`);
@@ -116,7 +116,7 @@ async function switchOver({ deps, site }: Run, operation: UpgradeOperation): Pro
 
 /** Lets clients in again, and removes what only an upgrade needs. */
 async function open({ deps, site }: Run, operation: UpgradeOperation): Promise<UpgradeOperation> {
-  await letIn(deps, site.names.nginx);
+  await letIn(deps, site.names.gateway);
   const { closedAt } = operation;
   const closedSeconds = closedAt === undefined ? 0 : (Date.now() - Date.parse(closedAt)) / 1000;
   await dropDatabase(deps, site.names.postgres, databaseNames(operation).copy);

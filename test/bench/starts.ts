@@ -71,7 +71,7 @@ async function measurePeer(): Promise<Figure[]> {
     REDIS_IMAGE: images.redis,
     LETTA_IMAGE: images.letta,
     NGINX_IMAGE: images.nginx,
-    SSE_PORT: String(port),
+    GATEWAY_PORT: String(port),
   };
   const compose = (...args: string[]) =>
     run("docker-compose", args, { cwd: join(import.meta.dirname, "compose"), env });

@@ -49,7 +49,7 @@ afterAll(async () => {
 const upgrade = (...args: string[]) => upgradeOf(project, args);
 const ask = async (method: string, path: string) => {
   const { urls, tokens } = await project.lettaOutputs();
-  return rawRequest(urls.sse, path, { method, headers: { authorization: `Bearer ${tokens.thoth}` } });
+  return rawRequest(urls.gateway, path, { method, headers: { authorization: `Bearer ${tokens.thoth}` } });
 };
 const columns = () =>
   project.psql("select column_name from information_schema.columns where column_name like 'test%'", "letta");

@@ -53,7 +53,7 @@ async function makeJob(user: string): Promise<string> {
   return id;
 }
 
-const as = (project: string): LettaEndpoint => ({ url: letta.urls.sse, password: letta.tokens[project] ?? "" });
+const as = (project: string): LettaEndpoint => ({ url: letta.urls.gateway, password: letta.tokens[project] ?? "" });
 
 /** Bodies that Letta asks for beyond what its schema says. */
 const fullerBody = ({ path, body }: Operation): unknown => {
@@ -71,7 +71,7 @@ async function ask(project: string, operation: Operation, things: Belongings): P
   form.append("file", new File(["x"], "x.txt", { type: "text/plain" }));
   const body = isUpload ? form : JSON.stringify(fullerBody(operation));
   const send = () =>
-    fetch(`${letta.urls.sse}${filled}?${query}`, {
+    fetch(`${letta.urls.gateway}${filled}?${query}`, {
       method,
       headers: {
         authorization: `Bearer ${letta.tokens[project]}`,
@@ -171,7 +171,7 @@ describe("what another project has", () => {
 describe("who one is", () => {
   const token = (project: string) => `Bearer ${letta.tokens[project]}`;
   const agents = async (headers: Record<string, string | string[]>, path = "/v1/agents/") =>
-    rawRequest(letta.urls.sse, path, { headers });
+    rawRequest(letta.urls.gateway, path, { headers });
 
   test("is what the token says, whatever else the request says", async () => {
     const user = letta.users.second ?? "";
@@ -232,7 +232,7 @@ describe("who one is", () => {
 
   test("is told to no page, but a page of an allowed origin may ask first without a token", async () => {
     const headers = { origin: "app://obsidian.md", "access-control-request-method": "GET" };
-    const { status, headers: answered } = await rawRequest(letta.urls.sse, "/v1/agents/", {
+    const { status, headers: answered } = await rawRequest(letta.urls.gateway, "/v1/agents/", {
       method: "OPTIONS",
       headers,
     });
@@ -261,7 +261,7 @@ describe("a project that asks for much", () => {
     const held = await startScriptedModel({ host: "0.0.0.0", beforeWord: () => gate.promise });
     const agents = await Promise.all(Array.from({ length: 9 }, () => createAgent(as("third"), held.port)));
     const run = (agent: string | undefined) =>
-      rawRequest(letta.urls.sse, `/v1/agents/${agent}/messages/stream`, {
+      rawRequest(letta.urls.gateway, `/v1/agents/${agent}/messages/stream`, {
         method: "POST",
         headers: { authorization: `Bearer ${letta.tokens.third}`, "content-type": "application/json" },
         body: JSON.stringify({ messages: [{ role: "user", content: "hello" }], stream_tokens: true }),
@@ -286,7 +286,7 @@ describe("a project that asks for much", () => {
 
   test("has its share of requests at a time, and is told when to come again", async () => {
     const headers = { authorization: `Bearer ${letta.tokens.third}` };
-    const ask = () => rawRequest(letta.urls.sse, "/v1/agents/?limit=1", { headers });
+    const ask = () => rawRequest(letta.urls.gateway, "/v1/agents/?limit=1", { headers });
     const answers = await Promise.all(Array.from({ length: 200 }, ask));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 429]));
     const refused = answers.find(({ status }) => status === 429);

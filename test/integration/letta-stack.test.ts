@@ -57,7 +57,7 @@ describe("Letta", () => {
         }),
       );
     expect(await statuses(letta.urls.server)).toEqual([401, 401, 200, 401]);
-    expect(await statuses(letta.urls.sse)).toEqual([401, 401, 401, 200]);
+    expect(await statuses(letta.urls.gateway)).toEqual([401, 401, 401, 200]);
   });
 
   test("keeps its connections to Postgres from one request to the next", async () => {

@@ -66,10 +66,10 @@ describe("what somebody else has on this host", () => {
     const [port] = (await freePorts(1)) as [number];
     const listener = createServer().listen(port, "127.0.0.1");
     const ports = project.configured<Record<string, number>>(project.letta, "ports");
-    const output = await refusal("letta", { ports: { ...ports, sse: port } });
+    const output = await refusal("letta", { ports: { ...ports, gateway: port } });
     listener.close();
-    expect(output).toContain(`port ${port} (ports.sse) is taken by another process on this host`);
-    expect(output).toContain(`pulumi config set --path 'thoth-letta:ports.sse' PORT -s ${project.letta}`);
+    expect(output).toContain(`port ${port} (ports.gateway) is taken by another process on this host`);
+    expect(output).toContain(`pulumi config set --path 'thoth-letta:ports.gateway' PORT -s ${project.letta}`);
   });
 
   test("a port of another stack: the message names its container", async () => {

@@ -31,19 +31,19 @@ const options = (headers: Record<string, string> = {}) => ({
 });
 
 test("the port has TLS, and the outputs say so", async () => {
-  expect(letta.urls.sse).toMatch(/^https:/);
-  expect((await fetchPinned(letta.healthUrls.sse, certificate(), options())).status).toBe(200);
+  expect(letta.urls.gateway).toMatch(/^https:/);
+  expect((await fetchPinned(letta.healthUrls.gateway, certificate(), options())).status).toBe(200);
   expect((await lettaFetch(await project(), "GET", "/v1/agents/")).status).toBe(200);
 });
 
 test("a client that does not know the certificate sends nothing, and one without TLS gets nothing", async () => {
-  await expect(fetch(letta.healthUrls.sse)).rejects.toThrow();
-  const { status, body } = await rawRequest(letta.urls.sse.replace("https:", "http:"), "/v1/agents/", options());
+  await expect(fetch(letta.healthUrls.gateway)).rejects.toThrow();
+  const { status, body } = await rawRequest(letta.urls.gateway.replace("https:", "http:"), "/v1/agents/", options());
   expect([status, body.includes("agent-")]).toEqual([400, false]);
 });
 
 test("it is HTTP/2 for those who speak it, and redirects stay with TLS", async () => {
-  const session = connect(letta.urls.sse, { ca: certificate() });
+  const session = connect(letta.urls.gateway, { ca: certificate() });
   const request = session.request({ ":path": "/v1/agents", authorization: `Bearer ${letta.tokens.thoth}` });
   const headers = await new Promise<IncomingHttpHeaders>((resolve, reject) => {
     request.on("response", resolve);
@@ -51,7 +51,7 @@ test("it is HTTP/2 for those who speak it, and redirects stay with TLS", async (
     session.on("error", reject);
   });
   expect([session.alpnProtocol, headers[":status"]]).toEqual(["h2", 307]);
-  expect(headers.location).toBe(`${letta.urls.sse}/v1/agents/`);
+  expect(headers.location).toBe(`${letta.urls.gateway}/v1/agents/`);
   session.close();
 });
 
@@ -72,6 +72,6 @@ test("tokens reach the client before the answer has ended", { timeout: 60_000 },
 
 test("a second update has nothing to do, and containers beside it go on without TLS", async () => {
   await stacks.up(stacks.letta, "--expect-no-changes");
-  expect(letta.internalUrls.sse).toMatch(/^http:/);
+  expect(letta.internalUrls.gateway).toMatch(/^http:/);
   await stacks.up(stacks.thoth);
 });

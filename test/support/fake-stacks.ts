@@ -8,10 +8,10 @@ import { temporaryFolder, withEnvironment } from "./temporary.ts";
 
 /** Outputs of a letta stack; nothing listens on its ports. */
 export const lettaOutputs: LettaStack = {
-  contractVersion: 2,
-  healthUrls: { server: "http://127.0.0.1:1/v1/health/", sse: "http://127.0.0.1:2/nginx-health" },
-  urls: { server: "http://127.0.0.1:1", sse: "http://127.0.0.1:2" },
-  internalUrls: { server: "http://letta-server:8283", sse: "http://letta-nginx:8284" },
+  contractVersion: 3,
+  healthUrls: { server: "http://127.0.0.1:1/v1/health/", gateway: "http://127.0.0.1:2/nginx-health" },
+  urls: { server: "http://127.0.0.1:1", gateway: "http://127.0.0.1:2" },
+  internalUrls: { server: "http://letta-server:8283", gateway: "http://letta-nginx:8284" },
   network: { id: "0123", name: "letta-network", subnet: "172.22.0.0/16" },
   volumes: {
     postgres: "letta-postgres",

@@ -28,10 +28,10 @@ const checkout = {
 
 /** What the letta stack exports, as another stack reads it. */
 export const lettaOutputs = {
-  contractVersion: 2,
-  healthUrls: { server: "http://127.0.0.1:8283/v1/health/", sse: "http://127.0.0.1:8284/nginx-health" },
-  urls: { server: "http://127.0.0.1:8283", sse: "http://127.0.0.1:8284" },
-  internalUrls: { server: "http://letta-server:8283", sse: "http://letta-nginx:8284" },
+  contractVersion: 3,
+  healthUrls: { server: "http://127.0.0.1:8283/v1/health/", gateway: "http://127.0.0.1:8284/nginx-health" },
+  urls: { server: "http://127.0.0.1:8283", gateway: "http://127.0.0.1:8284" },
+  internalUrls: { server: "http://letta-server:8283", gateway: "http://letta-nginx:8284" },
   network: { id: "letta-network-id", name: "letta-network", subnet: "172.22.0.0/16" },
   volumes: { postgres: "letta-postgres", data: "letta-data", home: "letta-home" },
   containers: ["letta-postgres", "letta-redis", "letta-server", "letta-nginx"],

@@ -125,7 +125,7 @@ export class TestProject {
   /** Letta as a project reaches it, through the proxy; by default the project of the thoth stack. */
   async projectEndpoint(project = "thoth"): Promise<LettaEndpoint> {
     const { urls, tokens } = await this.lettaOutputs();
-    return { url: urls.sse, password: tokens[project] ?? "" };
+    return { url: urls.gateway, password: tokens[project] ?? "" };
   }
 
   /** Changes a stack's config file, whatever Pulumi has put into it besides. */
@@ -214,12 +214,12 @@ export async function makeProject({ owner, letta = {}, thoth = {}, place }: Proj
   mkdirSync(project.vault);
   writeFileSync(join(project.folder, "passphrase"), randomBytes(16).toString("hex"), { mode: 0o600 });
   layOutProject(project.folder);
-  const [postgres, server, sse, api, mcp] = await freePorts(5);
+  const [postgres, server, gateway, api, mcp] = await freePorts(5);
   const [lettaSubnet, internalSubnet, thothSubnet] = await freeSubnets(3);
   await project.initialize(project.letta, {
     kind: "letta",
     images: imageSource(),
-    ports: { postgres, server, sse },
+    ports: { postgres, server, gateway },
     subnet: lettaSubnet,
     internalSubnet,
     mcpHosts: [`${project.thoth}-mcp`],

@@ -5,7 +5,7 @@ import { projectMap } from "./projects.ts";
 import { refusalAnswers, refusalRules } from "./refusals.ts";
 import { routeMaps } from "./routes.ts";
 
-/** What the SSE proxy's config depends on. */
+/** What the gateway's config depends on. */
 export interface NginxSettings {
   /** Address of the Letta server, e.g. `172.22.0.10`. */
   readonly serverAddress: string;

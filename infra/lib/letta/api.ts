@@ -4,9 +4,9 @@ import { fetchPinned } from "./https.ts";
 export interface LettaEndpoint {
   /** Without a slash at its end, e.g. `http://127.0.0.1:8284`. */
   readonly url: string;
-  /** The server's own on its own port; a project's token on the SSE proxy's. */
+  /** The server's own on its own port; a project's token on the gateway's. */
   readonly password: string;
-  /** Id of the Letta user to act as, which the SSE proxy does not listen to. Default: Letta's default user. */
+  /** Id of the Letta user to act as, which the gateway does not listen to. Default: Letta's default user. */
   readonly user?: string;
   /** PEM of the certificate that an https URL's server must have. */
   readonly certificate?: string;

@@ -20,7 +20,7 @@ test("an empty file is complete", () => {
     prefix: "letta",
     images: "registry",
     bindAddress: "127.0.0.1",
-    ports: { postgres: 5432, server: 8283, sse: 8284 },
+    ports: { postgres: 5432, server: 8283, gateway: 8284 },
     subnet: "172.22.0.0/16",
     internalSubnet: "172.23.0.0/24",
     defaultProject: "thoth",
@@ -37,7 +37,7 @@ test("an empty file is complete", () => {
       postgres: { memoryMiB: 1024, processes: 512, sharedBuffersMiB: 256, maxConnections: 200 },
       redis: { memoryMiB: 384, processes: 64, maxMemoryMiB: 256 },
       server: { memoryMiB: 2048, processes: 1024, workers: 1, poolSize: 25, maxOverflow: 10 },
-      nginx: { memoryMiB: 128, processes: 256 },
+      gateway: { memoryMiB: 128, processes: 256 },
       backup: { memoryMiB: 512, processes: 256 },
       drill: { memoryMiB: 768, processes: 256 },
       projectConnections: 30,
@@ -83,8 +83,8 @@ test("the copy of the backups elsewhere needs no more than where it is and who a
 });
 
 test("a part of an object leaves the other defaults", () => {
-  const config = parseLettaConfig({ ports: { sse: 9000 }, sizes: { server: { workers: 2 } } }, "letta");
-  expect(config.ports).toEqual({ postgres: 5432, server: 8283, sse: 9000 });
+  const config = parseLettaConfig({ ports: { gateway: 9000 }, sizes: { server: { workers: 2 } } }, "letta");
+  expect(config.ports).toEqual({ postgres: 5432, server: 8283, gateway: 9000 });
   expect(config.sizes.server).toEqual({ memoryMiB: 2048, processes: 1024, workers: 2, poolSize: 25, maxOverflow: 10 });
 });
 
@@ -94,10 +94,10 @@ test("numbers and booleans in the environment become the text that a container g
 });
 
 test("one mistake names the key, what is wrong and the command that fixes it", () => {
-  expect(refusal({ ports: { sse: 0 } }, "try")).toBe(
+  expect(refusal({ ports: { gateway: 0 } }, "try")).toBe(
     "1 mistake in Pulumi.try.yaml:\n" +
-      "  - thoth-letta:ports.sse: must be 1-65535\n" +
-      "    fix: pulumi config set --path 'thoth-letta:ports.sse' VALUE -s try",
+      "  - thoth-letta:ports.gateway: must be 1-65535\n" +
+      "    fix: pulumi config set --path 'thoth-letta:ports.gateway' VALUE -s try",
   );
 });
 
@@ -143,9 +143,9 @@ describe("refuses", () => {
     ["another source of images", { images: "hub" }, 'thoth-letta:images: must be "registry" or "local"'],
     ["a version that is no tag", { lettaVersion: "0.16.5+x" }, "thoth-letta:lettaVersion: must be a version"],
     ["a mirror that is no text", { imageMirror: 1 }, "thoth-letta:imageMirror: "],
-    ["a port with a fraction", { ports: { sse: 1.5 } }, "thoth-letta:ports.sse: must be a port number"],
-    ["a port above the range", { ports: { sse: 65_536 } }, "thoth-letta:ports.sse: must be 1-65535"],
-    ["one port for two services", { ports: { sse: 8283 } }, "thoth-letta:ports: names port 8283 twice"],
+    ["a port with a fraction", { ports: { gateway: 1.5 } }, "thoth-letta:ports.gateway: must be a port number"],
+    ["a port above the range", { ports: { gateway: 65_536 } }, "thoth-letta:ports.gateway: must be 1-65535"],
+    ["one port for two services", { ports: { gateway: 8283 } }, "thoth-letta:ports: names port 8283 twice"],
     ["a subnet that is none", { subnet: "172.22" }, "thoth-letta:subnet: must be an IPv4 subnet such as"],
     ["an IPv6 subnet", { subnet: "fd00::/64" }, "thoth-letta:subnet: must be an IPv4 subnet such as"],
     ["a subnet too small", { subnet: "10.0.0.0/27" }, "thoth-letta:subnet: must be between /12 and /26"],
@@ -181,7 +181,11 @@ describe("refuses", () => {
       { sizes: { server: { memoryMiB: 512 } } },
       "sizes.server.memoryMiB: must be at least 768 MiB",
     ],
-    ["memory with a unit", { sizes: { nginx: { memoryMiB: "1g" } } }, "nginx.memoryMiB: must be a whole number of MiB"],
+    [
+      "memory with a unit",
+      { sizes: { gateway: { memoryMiB: "1g" } } },
+      "gateway.memoryMiB: must be a whole number of MiB",
+    ],
     ["no worker", { sizes: { server: { workers: 0 } } }, "thoth-letta:sizes.server.workers: "],
     ["an engine that is none", { backup: { engine: "barman" } }, 'backup.engine: must be "auto", "pgbackrest", "core"'],
     [
@@ -199,6 +203,7 @@ describe("refuses", () => {
     ["an unknown key of the backup", { backup: { when: "now" } }, "thoth-letta:backup.when: no such key"],
     ["a volume's name with a slash", { postgresVolume: "/data" }, "thoth-letta:postgresVolume: must be the name of a"],
     ["another of its volumes", { postgresVolume: "letta-home" }, "thoth-letta:postgresVolume: is another volume of"],
+    ["the gateway's port by its former key", { ports: { sse: 1 } }, "thoth-letta:ports.sse: is ports.gateway now\n"],
     ["an unknown size", { sizes: { mysql: {} } }, "thoth-letta:sizes.mysql: no such key"],
   ])("%s", (_, raw, expected) => {
     const message = refusal(raw);

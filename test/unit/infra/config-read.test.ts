@@ -5,7 +5,7 @@ import { readStackConfig } from "../../../infra/config/read.ts";
 test("reads this project's keys alone, and what Pulumi gives as text as what it stands for", () => {
   pulumi.runtime.setAllConfig({
     "thoth-letta:projects": '["thoth","notes"]',
-    "thoth-letta:ports": '{"sse":9000}',
+    "thoth-letta:ports": '{"gateway":9000}',
     "thoth-letta:maxRequestMiB": "20",
     "thoth-letta:subnet": "172.30.0.0/16",
     "thoth-letta:vault": "~/vault",
@@ -14,7 +14,7 @@ test("reads this project's keys alone, and what Pulumi gives as text as what it 
   });
   expect(readStackConfig()).toEqual({
     projects: ["thoth", "notes"],
-    ports: { sse: 9000 },
+    ports: { gateway: 9000 },
     maxRequestMiB: 20,
     subnet: "172.30.0.0/16",
     vault: "~/vault",

@@ -89,7 +89,7 @@ test.each(containers)("%s shows no secret to docker inspect", (_, resource) => {
 test.each(containers)("%s has its secrets in one file alone", (_, resource) => {
   const { uploads, entrypoints } = inputsOf(resource);
   const withSecrets = uploads.filter(({ content }) => isPlainSecret.test(content)).map(({ file }) => file);
-  if (/redis|nginx/.test(resource.name)) expect(withSecrets).toEqual([]);
+  if (/redis|gateway/.test(resource.name)) expect(withSecrets).toEqual([]);
   else if (/backup/.test(resource.name)) expect(withSecrets).toEqual(["/run/thoth-letta/backup.json"]);
   else {
     expect(withSecrets).toEqual(["/run/thoth-letta/secrets.env"]);

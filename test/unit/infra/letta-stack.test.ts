@@ -25,7 +25,7 @@ test("is exactly these resources", () => {
   expect(graph.resources.map(({ type, name }) => `${type} ${name}`).sort()).toEqual([
     "docker:index/container:Container backup-container",
     "docker:index/container:Container backup-drill-container",
-    "docker:index/container:Container nginx-container",
+    "docker:index/container:Container gateway-container",
     "docker:index/container:Container postgres-container",
     "docker:index/container:Container redis-container",
     "docker:index/container:Container server-container",
@@ -33,7 +33,7 @@ test("is exactly these resources", () => {
     "docker:index/network:Network network",
     "docker:index/volume:Volume backup-scratch",
     "docker:index/volume:Volume backup-volume",
-    "docker:index/volume:Volume nginx-credentials",
+    "docker:index/volume:Volume gateway-credentials",
     "docker:index/volume:Volume postgres-volume",
     "docker:index/volume:Volume redis-credentials",
     "docker:index/volume:Volume redis-volume",
@@ -49,24 +49,24 @@ test("is exactly these resources", () => {
     "pulumi-nodejs:dynamic/thoth-letta:network-clients network-clients",
     "pulumi-nodejs:dynamic/thoth-letta:readiness backup-drill-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness backup-ready",
-    "pulumi-nodejs:dynamic/thoth-letta:readiness nginx-ready",
+    "pulumi-nodejs:dynamic/thoth-letta:readiness gateway-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness postgres-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness redis-ready",
     "pulumi-nodejs:dynamic/thoth-letta:readiness server-ready",
-    "pulumi-nodejs:dynamic/thoth-letta:volume-file nginx-projects",
+    "pulumi-nodejs:dynamic/thoth-letta:volume-file gateway-projects",
     "pulumi-nodejs:dynamic/thoth-letta:volume-file redis-users",
     "pulumi-nodejs:dynamic/thoth-letta:volume-file server-credentials-file",
     "random:index/randomPassword:RandomPassword backup-recovery-key",
     "random:index/randomPassword:RandomPassword credentials-seed",
     "random:index/randomPassword:RandomPassword server-encryption-key",
     "thoth-letta:letta:Backup backup",
+    "thoth-letta:letta:Gateway gateway",
     "thoth-letta:letta:Postgres postgres",
     "thoth-letta:letta:Redis redis",
     "thoth-letta:letta:Server server",
-    "thoth-letta:letta:SseProxy nginx",
     "thoth-letta:service:Service backup",
     "thoth-letta:service:Service backup-drill",
-    "thoth-letta:service:Service nginx",
+    "thoth-letta:service:Service gateway",
     "thoth-letta:service:Service postgres",
     "thoth-letta:service:Service redis",
     "thoth-letta:service:Service server",
@@ -75,7 +75,7 @@ test("is exactly these resources", () => {
 
 test("a further project changes the one resource of the projects' databases and who the proxy and Letta know, and no container", async () => {
   const withOne = await lettaGraph({ projects: ["thoth"] });
-  const isOfAll = (name: string) => ["databases-projects", "identities", "nginx-projects"].includes(name);
+  const isOfAll = (name: string) => ["databases-projects", "identities", "gateway-projects"].includes(name);
   const described = ({ resources }: Graph<LettaExports>) =>
     resources
       .filter(({ name }) => !isOfAll(name))
@@ -135,7 +135,7 @@ test("the server has a fixed address, and nginx sends requests there", () => {
     { name: "id-of-network", aliases: ["letta-server"], ipv4Address: "172.22.0.10" },
     { name: "id-of-internal-network", aliases: ["letta-server"] },
   ]);
-  const { uploads } = graph.resource("nginx-container").inputs as { uploads: { file: string; content: string }[] };
+  const { uploads } = graph.resource("gateway-container").inputs as { uploads: { file: string; content: string }[] };
   expect(uploads.find(({ file }) => file === "/etc/nginx/nginx.conf")?.content).toContain("server 172.22.0.10:8283");
 });
 
@@ -146,7 +146,7 @@ test("Redis is not published, and Postgres, Letta and the proxy each on their ow
     postgres: [{ internal: 5432, external: 5432, ip: "127.0.0.1" }],
   });
   expect(portsOf("server")).toEqual([{ internal: 8283, external: 8283, ip: "127.0.0.1" }]);
-  expect(portsOf("nginx")).toEqual([{ internal: 8284, external: 8284, ip: "127.0.0.1" }]);
+  expect(portsOf("gateway")).toEqual([{ internal: 8284, external: 8284, ip: "127.0.0.1" }]);
 });
 
 test("Postgres keeps its cluster on the volume and is asked to shut down fast", () => {
@@ -251,11 +251,11 @@ describe("order", () => {
     ["server-migration", ["database-letta"]],
     ["database-letta", ["postgres-ready"]],
     ["databases-projects", ["postgres-ready"]],
-    ["nginx-ready", ["nginx-container", "server-ready", "nginx-projects"]],
-    ["nginx-projects", ["identities"]],
+    ["gateway-ready", ["gateway-container", "server-ready", "gateway-projects"]],
+    ["gateway-projects", ["identities"]],
     ["identities", ["server-ready"]],
-    ["probe", ["postgres-ready", "redis-ready", "server-ready", "nginx-ready"]],
-    ["network-clients", ["probe", "postgres-container", "redis-container", "server-container", "nginx-container"]],
+    ["probe", ["postgres-ready", "redis-ready", "server-ready", "gateway-ready"]],
+    ["network-clients", ["probe", "postgres-container", "redis-container", "server-container", "gateway-container"]],
     ["network-clients", ["backup-container", "backup-drill-container"]],
     ["backup-container", ["postgres-ready", "database-letta", "databases-projects", "server-migration"]],
     ["backup-drill-container", ["postgres-ready", "database-letta", "databases-projects", "server-migration"]],
@@ -271,7 +271,7 @@ describe("order", () => {
   });
 
   test("nothing that serves waits for the backup", () => {
-    for (const name of ["server-ready", "nginx-ready", "probe", "postgres-ready", "databases-projects"]) {
+    for (const name of ["server-ready", "gateway-ready", "probe", "postgres-ready", "databases-projects"]) {
       expect(graph.waitsFor(name).filter((other) => /^backup.*(container|ready)$/.test(other))).toEqual([]);
     }
   });
@@ -314,10 +314,10 @@ describe("outputs", () => {
     const values = (await resolved(graph.exports)) as Record<string, unknown>;
     const { outputs, databaseUrl } = interpretLettaOutputs(values, "letta", "notes");
     expect(outputs).toEqual({
-      contractVersion: 2,
-      healthUrls: { server: "http://127.0.0.1:8283/v1/health/", sse: "http://127.0.0.1:8284/nginx-health" },
-      urls: { server: "http://127.0.0.1:8283", sse: "http://127.0.0.1:8284" },
-      internalUrls: { server: "http://letta-server:8283", sse: "http://letta-nginx:8284" },
+      contractVersion: 3,
+      healthUrls: { server: "http://127.0.0.1:8283/v1/health/", gateway: "http://127.0.0.1:8284/nginx-health" },
+      urls: { server: "http://127.0.0.1:8283", gateway: "http://127.0.0.1:8284" },
+      internalUrls: { server: "http://letta-server:8283", gateway: "http://letta-nginx:8284" },
       network: { id: "id-of-network", name: "letta-network", subnet: "172.22.0.0/16" },
       volumes: { postgres: "letta-postgres", data: "letta-data", home: "letta-home" },
       containers: [...["letta-postgres", "letta-backup", "letta-drill", "letta-redis", "letta-server", "letta-nginx"]],
@@ -345,7 +345,7 @@ describe("outputs", () => {
     const { exports } = await lettaGraph({ bindAddress: "::1" });
     const urls = await resolved(exports.hostDatabaseUrls);
     expect(new URL(urls.thoth ?? "").host).toBe("[::1]:5432");
-    expect(await resolved(exports.urls)).toEqual({ server: "http://[::1]:8283", sse: "http://[::1]:8284" });
+    expect(await resolved(exports.urls)).toEqual({ server: "http://[::1]:8283", gateway: "http://[::1]:8284" });
   });
 });
 
@@ -354,21 +354,21 @@ describe("TLS", () => {
 
   test("is on another port of the container, so that containers beside it go on without", async () => {
     const { exports, resource } = await ofTls("self-signed");
-    expect(resource("nginx-container").inputs.ports).toEqual([{ internal: 8443, external: 8284, ip: "127.0.0.1" }]);
+    expect(resource("gateway-container").inputs.ports).toEqual([{ internal: 8443, external: 8284, ip: "127.0.0.1" }]);
     const { urls, healthUrls, internalUrls, certificate } = exports;
     expect([await resolved(urls), await resolved(healthUrls), await resolved(internalUrls)]).toMatchObject([
-      { sse: "https://127.0.0.1:8284" },
-      { sse: "https://127.0.0.1:8284/nginx-health" },
-      { sse: "http://letta-nginx:8284" },
+      { gateway: "https://127.0.0.1:8284" },
+      { gateway: "https://127.0.0.1:8284/nginx-health" },
+      { gateway: "http://letta-nginx:8284" },
     ]);
     expect(await resolved(certificate)).toBe("a certificate");
   });
 
   test("has its key in the volume's file alone, as a secret", async () => {
     const { resources, resource } = await ofTls("self-signed");
-    expect(resource("nginx-tls").inputs.content).toBe("a certificateplain-tls-key");
+    expect(resource("gateway-tls").inputs.content).toBe("a certificateplain-tls-key");
     expect(JSON.stringify(resources.map(({ storedInputs }) => storedInputs))).not.toContain("plain-tls-key");
-    expect(resource("nginx-certificate").options.additionalSecretOutputs).toEqual(["key"]);
+    expect(resource("gateway-certificate").options.additionalSecretOutputs).toEqual(["key"]);
   });
 
   test("says which file of a certificate cannot be read", async () => {

@@ -59,7 +59,7 @@ const claims = (changes: Partial<HostClaims> = {}): HostClaims => ({
 
 test("a host where nothing is in the way is fine", async () => {
   const docker = engine();
-  await expect(checkHost(claims({ ports: { "ports.sse": await freePort() } }))).resolves.toBeUndefined();
+  await expect(checkHost(claims({ ports: { "ports.gateway": await freePort() } }))).resolves.toBeUndefined();
   expect(docker.calls().filter((call) => call.startsWith("container inspect"))).toHaveLength(2);
 });
 
@@ -92,13 +92,13 @@ describe("a taken port", () => {
 
   test("is refused when no container has it", async () => {
     engine();
-    const ports = { "ports.sse": await takenPort() };
+    const ports = { "ports.gateway": await takenPort() };
     await expect(checkHost(claims({ ports }))).rejects.toThrow("is taken by another process on this host");
   });
 
   test("of IPv4 is not in the way of all IPv6 addresses, on which Docker publishes apart", async () => {
     engine();
-    const ports = { "ports.sse": await takenPort() };
+    const ports = { "ports.gateway": await takenPort() };
     await expect(checkHost(claims({ bindAddress: "::", ports }))).resolves.toBeUndefined();
   });
 
@@ -113,7 +113,7 @@ describe("a taken port", () => {
 
 test("an address that is none of this host's is told once, however many ports there are", async () => {
   engine();
-  const ports = { "ports.postgres": await freePort(), "ports.sse": await freePort() };
+  const ports = { "ports.postgres": await freePort(), "ports.gateway": await freePort() };
   // Of a range for documentation, which no host has.
   await expect(checkHost(claims({ bindAddress: "192.0.2.1", ports }))).rejects.toThrow(
     new UserError("192.0.2.1 is not an address of this host\n  fix: pulumi config set bindAddress 127.0.0.1 -s letta"),
@@ -170,7 +170,7 @@ test("all that is in the way comes in one message", async () => {
     containers: { "letta-server": { stdout: "\n" } },
   });
   const port = await takenPort();
-  const message = await checkHost(claims({ ports: { "ports.sse": port } })).catch((error: Error) => error.message);
+  const message = await checkHost(claims({ ports: { "ports.gateway": port } })).catch((error: Error) => error.message);
   expect(message).toMatch(
     new RegExp(`^port ${port} .*\\n.*\\nsubnet 172.22.0.0/16 .*\\n.*\\na container named letta-server .*\\n.*$`),
   );

@@ -164,5 +164,5 @@ test("a first preview, in which no id is known yet, runs to its end", async () =
 
 test("talks to Letta through the proxy, under all five names", () => {
   const envs = graph.resource("monitor-container").inputs.envs as string[];
-  expect(envs.filter((line) => line.endsWith(`=${lettaOutputs.internalUrls.sse}`))).toHaveLength(5);
+  expect(envs.filter((line) => line.endsWith(`=${lettaOutputs.internalUrls.gateway}`))).toHaveLength(5);
 });

@@ -8,8 +8,8 @@ const read = (text: string) =>
   readConfigFile({ projectDirectory: temporaryFiles({ "Pulumi.letta.yaml": text }) }, "letta");
 
 test("reads this project's keys, without the namespace", () => {
-  const text = "config:\n  aws:region: x\n  thoth-letta:prefix: a\n  thoth-letta:ports:\n    sse: 1\n";
-  expect(read(text)).toEqual({ prefix: "a", ports: { sse: 1 } });
+  const text = "config:\n  aws:region: x\n  thoth-letta:prefix: a\n  thoth-letta:ports:\n    gateway: 1\n";
+  expect(read(text)).toEqual({ prefix: "a", ports: { gateway: 1 } });
 });
 
 test.each([

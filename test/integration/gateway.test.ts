@@ -12,11 +12,11 @@ beforeAll(async () => {
 
 const server = `${stacks.letta}-server`;
 const ask = (path: string, { headers, ...options }: RawRequest = {}) =>
-  rawRequest(letta.urls.sse, path, {
+  rawRequest(letta.urls.gateway, path, {
     ...options,
     headers: { authorization: `Bearer ${letta.tokens.thoth}`, ...headers },
   });
-const health = async () => (await rawRequest(letta.urls.sse, "/nginx-health")).status;
+const health = async () => (await rawRequest(letta.urls.gateway, "/nginx-health")).status;
 
 describe("CORS", () => {
   const allowed = [
@@ -35,7 +35,7 @@ describe("CORS", () => {
   const preflight = { method: "OPTIONS", headers: { "access-control-request-method": "POST" } };
 
   test.each(allowed)("lets %s ask first and then read", async (origin) => {
-    const before = await rawRequest(letta.urls.sse, "/v1/agents/", {
+    const before = await rawRequest(letta.urls.gateway, "/v1/agents/", {
       ...preflight,
       headers: { ...preflight.headers, origin },
     });
@@ -51,7 +51,7 @@ describe("CORS", () => {
   });
 
   test.each(refused)("gives %s nothing to read by", async (origin) => {
-    const before = await rawRequest(letta.urls.sse, "/v1/agents/", {
+    const before = await rawRequest(letta.urls.gateway, "/v1/agents/", {
       ...preflight,
       headers: { ...preflight.headers, origin },
     });
@@ -64,7 +64,7 @@ describe("CORS", () => {
 
   test("also marks an answer that is an error, so that a page can read it", async () => {
     const origin = "app://obsidian.md";
-    const answer = await rawRequest(letta.urls.sse, "/v1/agents/", { headers: { origin } });
+    const answer = await rawRequest(letta.urls.gateway, "/v1/agents/", { headers: { origin } });
     expect(answer.status).toBe(401);
     expect(headerValues(answer, "access-control-allow-origin")).toEqual([origin]);
   });
