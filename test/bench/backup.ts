@@ -1,8 +1,8 @@
 /**
- * What a backup and a restore take beside Postgres' own tools, and what a backup costs those who use the database meanwhile.
+ * How long backups and restores take compared with Postgres' own tools, and how much a backup slows pgbench down.
  *
- * Runs on a letta stack of its own. Prints tables in Markdown, which is what docs/figures.md shows. The database is 2 GB:
- * pgbench's tables, which compress well, and as much of random text, which does not.
+ * Runs on a separate letta stack and prints the Markdown tables of docs/figures.md. The database is 2 GB: half pgbench
+ * tables, which compress well, half random text, which does not.
  *
  *     node test/bench/backup.ts [backup] [restore] [cost]      # default: all of them
  */
@@ -27,7 +27,7 @@ async function main(parts: readonly string[]): Promise<void> {
     await project.up(project.letta);
     const bench = new Bench(project);
     await bench.fill();
-    console.log(`\n${machine()}; ${count} pairs, in turns: median (least to most)`);
+    console.log(`\n${machine()}; ${count} alternating pairs: median (minimum to maximum)`);
     if (isWanted("backup")) printSeconds("full backup of 2 GB", await bench.backups());
     if (isWanted("restore")) printSeconds("restore of 2 GB, without its checks", await bench.restores());
     if (isWanted("cost")) printCost(await bench.cost());
@@ -198,7 +198,7 @@ function printSeconds(what: string, { ours, peer }: Pairs): void {
 }
 
 function printCost({ ours, peer }: Pairs): void {
-  console.log("\n| | while a backup copies | without | ratio |\n|---|---|---|---|");
+  console.log("\n| | during a backup | without | ratio |\n|---|---|---|---|");
   console.log(
     `| pgbench, transactions per second | ${show(ours, 0)} | ${show(peer, 0)} | ${show(ratios(ours, peer), 2)} |`,
   );

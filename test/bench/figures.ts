@@ -33,18 +33,18 @@ export function ratios(first: readonly number[], second: readonly number[]): num
   return first.map((value, index) => value / (second[index] ?? Number.NaN));
 }
 
-/** The middle one; of an even number the upper one. */
+/** Of an even number of values, the upper of the two middle ones. */
 export function median(values: readonly number[]): number {
   return values.toSorted((first, second) => first - second)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-/** Median, least and most, as docs/figures.md has them. */
+/** Median, minimum and maximum in the format of docs/figures.md. */
 export function show(values: readonly number[], digits = 1): string {
   const [middle, least, most] = [median(values), Math.min(...values), Math.max(...values)];
   return `${middle.toFixed(digits)} (${least.toFixed(digits)} to ${most.toFixed(digits)})`;
 }
 
-/** Waits for a server's answer that is no error; throws after five minutes. */
+/** Waits for a successful response; throws after five minutes. */
 export async function untilHealthy(url: string): Promise<void> {
   for (let tries = 0; tries < 3000; tries++) {
     const isHealthy = await fetch(url).then(
@@ -57,7 +57,7 @@ export async function untilHealthy(url: string): Promise<void> {
   throw new Error(`${url} does not answer`);
 }
 
-/** What it was measured on. */
+/** The machine it was measured on. */
 export function machine(): string {
   return `${cpus().length} cores of ${cpus()[0]?.model ?? "unknown processor"}`;
 }

@@ -1,7 +1,7 @@
 /**
- * How much longer one project waits while another asks for all it can get: a bench of shares, not of speed.
+ * How much longer one project waits while another takes all it can get: a benchmark of isolation, not of speed.
  *
- * Runs on a stack of its own. Prints a table in Markdown, which is what docs/figures.md shows.
+ * Runs on a separate stack and prints the Markdown table of docs/figures.md.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -20,7 +20,7 @@ const rounds = 3;
 const requests = 40;
 const streams = 200;
 
-/** What a project is doing until it is told to stop. */
+/** A load that runs until it is stopped. */
 interface Noise {
   stop(): Promise<void>;
 }
@@ -33,12 +33,12 @@ async function main(): Promise<void> {
     await project.up(project.letta);
     const noisy = await project.projectEndpoint("noisy");
     const quiet = await project.projectEndpoint("quiet");
-    console.log(`${machine()}; 95th percentile of ${requests} requests, median of ${rounds} rounds (least to most)\n`);
+    console.log(`${machine()}; 95th percentile of ${requests} requests, median of ${rounds} rounds (minimum to maximum)\n`);
     console.log(
-      "| what the other project does | what is asked | alone, s | beside it, s | ratio |\n|---|---|---|---|---|",
+      "| load by the other project | request | alone, s | under load, s | ratio |\n|---|---|---|---|---|",
     );
-    await compare(`${streams} streams at once, again and again`, () => streamAll(noisy, model), quiet, model);
-    await compare("connections, until it is refused", () => holdConnections(noisy), quiet, model);
+    await compare(`${streams} concurrent streams, repeated`, () => streamAll(noisy, model), quiet, model);
+    await compare("connections until it is refused", () => holdConnections(noisy), quiet, model);
   } finally {
     removeProjectsOf(process.pid);
     await model.close();
@@ -49,8 +49,8 @@ async function main(): Promise<void> {
 async function compare(what: string, begin: () => Promise<Noise>, quiet: LettaEndpoint, model: ScriptedModel) {
   const agent = await createAgent(quiet, model.port);
   const work: Record<string, () => Promise<unknown>> = {
-    "its list of agents": async () => (await lettaFetch(quiet, "GET", "/v1/agents/")).text(),
-    "an answer of an agent": () => say(quiet, agent, "hello"),
+    "list of agents": async () => (await lettaFetch(quiet, "GET", "/v1/agents/")).text(),
+    "an agent's answer": () => say(quiet, agent, "hello"),
   };
   for (const [asked, ask] of Object.entries(work)) {
     await ask();

@@ -1,7 +1,7 @@
 /**
- * What projects cost an update: one of them beside a hundred.
+ * What projects add to the duration of an update: one project compared with a hundred.
  *
- * Runs on a stack of its own. Prints a table in Markdown, which is what docs/figures.md shows.
+ * Runs on a separate stack and prints the Markdown table of docs/figures.md.
  */
 import { removeProjectsOf, removeProjectsOnInterrupt } from "../support/engine-objects.ts";
 import { makeProject, succeeded } from "../support/stacks.ts";
@@ -31,12 +31,12 @@ async function main(): Promise<void> {
       succeeded(await project.command(["letta", "projects", "add", "another"])),
     );
     const same = JSON.stringify(await project.containers(project.letta)) === containers;
-    console.log(`${machine()}; median of ${rounds} (least to most)\n`);
+    console.log(`${machine()}; median of ${rounds} (minimum to maximum)\n`);
     console.log("| | seconds | with one project | ratio |\n|---|---|---|---|");
     const ratio = (median(hundred) / median(one)).toFixed(2);
     console.log(`| nothing to do, with ${many} projects | ${show(hundred)} | ${show(one)} | ${ratio} |`);
     console.log(`| ${many - 1} projects added in one update | ${added.toFixed(1)} | | |`);
-    console.log(`| another one added, the whole command | ${another.toFixed(1)} | | |`);
+    console.log(`| one more added, the whole command | ${another.toFixed(1)} | | |`);
     console.log(`\ncontainers that were restarted or replaced: ${same ? "none" : "some"}`);
   } finally {
     removeProjectsOf(process.pid);

@@ -2,7 +2,7 @@
  * What Letta's server takes for its answers, as the stack starts it and as its own command does: of the same image, with
  * the same settings, on the same database.
  *
- * Runs on a stack of its own. Prints a table in Markdown, which is what docs/figures.md shows.
+ * Runs on a separate stack and prints the Markdown table of docs/figures.md.
  */
 import { randomBytes } from "node:crypto";
 import { dockerOutput } from "../../infra/lib/docker/engine.ts";
@@ -44,8 +44,8 @@ async function main(): Promise<void> {
           for await (const _ of stream(endpoint, agent, "a b c d e f g h"));
         }),
     };
-    console.log(`${machine()}; ${count} pairs, in turns: median (least to most)\n`);
-    console.log("| | seconds | by its own command | ratio |\n|---|---|---|---|");
+    console.log(`${machine()}; ${count} alternating pairs: median (minimum to maximum)\n`);
+    console.log("| | seconds | with its own command | ratio |\n|---|---|---|---|");
     for (const [what, ask] of Object.entries(work)) {
       await ask(endpoints.ours);
       await ask(endpoints.peer);

@@ -1,7 +1,7 @@
 /**
- * How long starts take, beside a peer of the same images: docker-compose with a file as they are around.
+ * How long starts take, compared with docker-compose, the same images and a compose file of the kind in circulation.
  *
- * Runs on stacks of its own. Prints a table in Markdown, which is what docs/figures.md shows.
+ * Runs on separate stacks and prints the Markdown table of docs/figures.md.
  */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -15,7 +15,7 @@ import { makeProject, succeeded } from "../support/stacks.ts";
 import { machine, median, secondsOf, show, untilHealthy } from "./figures.ts";
 
 const rounds = 3;
-const coldStart = "letta stack, images present, no volumes: to its deep probe";
+const coldStart = "letta stack, images present, no volumes: to its probe";
 const nothingToDo = "letta stack again, nothing to do";
 const run = promisify(execFile);
 
@@ -107,7 +107,7 @@ async function requireCompose(): Promise<void> {
 }
 
 function print(ours: readonly Figure[], peer: readonly Figure[]): void {
-  console.log(`${machine()}; median of ${rounds} rounds (least to most)\n`);
+  console.log(`${machine()}; median of ${rounds} rounds (minimum to maximum)\n`);
   console.log("| | seconds | docker-compose, same images | ratio |\n|---|---|---|---|");
   for (const { what, seconds } of ours) {
     const other = peer.find((figure) => figure.what === what)?.seconds;
