@@ -15,7 +15,7 @@ export interface BackupArgs {
   readonly networkId: pulumi.Input<string>;
   readonly repository: BackupRepository;
   /** Volumes of the cluster and of Letta's files outside it. */
-  readonly volumes: { readonly postgres: pulumi.Input<string>; readonly home: pulumi.Input<string> };
+  readonly volumes: Readonly<Record<"postgres" | "home" | "data", pulumi.Input<string>>>;
   /** Another one is a reason to rehearse a restore. */
   readonly configHash: string;
   /** The stack's generated secrets, name -> value: with them lost, what they encrypt would be. */
@@ -63,6 +63,7 @@ export class Backup extends pulumi.ComponentResource {
           mount(repository.volumeName, paths.repository),
           mount(scratch, paths.scratch, { readOnly: true }),
           mount(volumes.home, paths.lettaHome, { readOnly: true }),
+          mount(volumes.data, paths.lettaData, { readOnly: true }),
         ],
         limits: config.sizes.backup,
         // With rpoZero commits wait for it.

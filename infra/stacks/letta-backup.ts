@@ -29,7 +29,7 @@ export function lettaBackup(args: LettaBackupArgs): Backup | undefined {
     image: images.backup,
     networkId,
     repository,
-    volumes: { postgres: postgres.volumeName, home: server.homeVolumeName },
+    volumes: { postgres: postgres.volumeName, home: server.homeVolumeName, data: server.dataVolumeName },
     configHash: configHash(config, images),
     // With the recovery key, which opens them, all that a restored cluster is of no use without.
     keys: { "credentials-seed": seed, "server-encryption-key": server.encryptionKey },

@@ -53,6 +53,7 @@ describe("the agent", () => {
       volume("letta-backup", "/var/lib/backup"),
       volume("letta-scratch", "/scratch", readOnly),
       volume("letta-home", "/letta-home", readOnly),
+      volume("letta-data", "/letta-data", readOnly),
     ]);
     expect(networkMode).toBe("none");
   });
