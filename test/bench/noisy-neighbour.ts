@@ -33,10 +33,10 @@ async function main(): Promise<void> {
     await project.up(project.letta);
     const noisy = await project.projectEndpoint("noisy");
     const quiet = await project.projectEndpoint("quiet");
-    console.log(`${machine()}; 95th percentile of ${requests} requests, median of ${rounds} rounds (minimum to maximum)\n`);
     console.log(
-      "| load by the other project | request | alone, s | under load, s | ratio |\n|---|---|---|---|---|",
+      `${machine()}; 95th percentile of ${requests} requests, median of ${rounds} rounds (minimum to maximum)\n`,
     );
+    console.log("| load by the other project | request | alone, s | under load, s | ratio |\n|---|---|---|---|---|");
     await compare(`${streams} concurrent streams, repeated`, () => streamAll(noisy, model), quiet, model);
     await compare("connections until it is refused", () => holdConnections(noisy), quiet, model);
   } finally {

@@ -40,7 +40,8 @@ describe("relative links and anchors lead somewhere", () => {
   });
 
   test("and one that does not is found", () => {
-    const text = "# A heading: `make up`\n[a](#a-heading-make-up) [b](#other) [c](no-such-page.md) [d](../README.md#no)";
+    const text =
+      "# A heading: `make up`\n[a](#a-heading-make-up) [b](#other) [c](no-such-page.md) [d](../README.md#no)";
     expect(brokenLinks("docs/figures.md", text)).toEqual(["#other", "no-such-page.md", "../README.md#no"]);
   });
 });
