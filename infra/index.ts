@@ -19,7 +19,7 @@ export default async function main() {
 async function letta(raw: RawConfig, stack: string) {
   const { parseLettaConfig } = await import("./config/letta.ts");
   const config = parseLettaConfig(raw, stack);
-  const containers = lettaContainers(config.prefix, config.backup.engine !== "off");
+  const containers = lettaContainers(config.prefix, config.backup.enabled);
   const names = lettaNames(config.prefix);
   const networks = [
     { key: "subnet", name: names.network, subnet: config.subnet },

@@ -66,8 +66,7 @@ export class Backup extends pulumi.ComponentResource {
           mount(volumes.data, paths.lettaData, { readOnly: true }),
         ],
         limits: config.sizes.backup,
-        // With rpoZero commits wait for it.
-        ...(config.backup.rpoZero ? {} : { cpuShares }),
+        cpuShares,
       },
       place,
     );
@@ -116,11 +115,9 @@ function common({ config, image }: BackupArgs, content: pulumi.Output<string>) {
 }
 
 function settings({ config, repository, configHash, keys }: BackupArgs): pulumi.Output<string> {
-  const { engine, ...rest } = config.backup;
-  if (engine === "off") throw new Error("there is no backup to be told its settings");
+  const { enabled: _, ...rest } = config.backup;
   const complete = pulumi.all([repository.recoveryKey, pulumi.all(keys)]).apply(([recoveryKey, ofStack]) => {
     const input: SettingsInput = {
-      engine,
       ...rest,
       recoveryKey,
       stack: pulumi.getStack(),

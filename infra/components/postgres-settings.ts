@@ -18,8 +18,7 @@ const certificate = `${paths.volume}/tls/server.pem`;
 /** What is put into Postgres' container: path -> file in images/postgres/uploads. */
 export const postgresFiles: Readonly<Record<string, string>> = {
   [postgresPaths.guard]: "guard.sh",
-  // Beside the guard, which starts them.
-  "/usr/local/bin/postgres-watchdog": "watchdog.sh",
+  // Next to the guard, which starts it.
   "/usr/local/bin/postgres-certificate": "certificate.sh",
   // The last of the scripts that the image runs at the end of a first start.
   "/docker-entrypoint-initdb.d/zz-initialised.sh": "initialised.sh",
@@ -43,42 +42,27 @@ export function postgresSettings({ sizes, backup }: Pick<LettaConfig, "sizes" | 
     ssl_min_protocol_version: "TLSv1.2",
     log_checkpoints: "off",
     wal_level: "replica",
-    ...walSettings(backup),
+    // A replication slot that nobody reads any more must not fill the disk.
+    max_slot_wal_keep_size: "4GB",
+    // A restored cluster may name a standby that does not exist here, and then every commit would wait for it.
+    synchronous_standby_names: "",
+    ...archiveSettings(backup),
   };
   return Object.entries(settings).flatMap(([key, value]) => ["-c", `${key}=${value}`]);
 }
 
-function walSettings({ engine, archiveSeconds }: LettaConfig["backup"]): Record<string, string | number> {
-  if (engine === "off") return { archive_mode: "off" };
-  const streaming = {
-    // Incremental base backups need it; with it the engine can be changed at any time.
-    summarize_wal: "on",
-    max_wal_senders: 10,
-    // A reader of the WAL that is gone must not fill the disk: it loses its place instead, and a new backup is made.
-    max_slot_wal_keep_size: "4GB",
-  };
-  if (engine === "core") return { ...streaming, archive_mode: "off" };
+function archiveSettings({ enabled, archiveSeconds }: LettaConfig["backup"]): Record<string, string | number> {
+  if (!enabled) return { archive_mode: "off" };
   return {
-    ...streaming,
     archive_mode: "on",
     archive_timeout: archiveSeconds,
     archive_command: "pgbackrest archive-push %p",
   };
 }
 
-/** What the backup needs in the environment of Postgres' container, but for the key of the repository. */
-export function backupEnvironment(backup: LettaConfig["backup"]): Record<string, string> {
-  const { engine, rpoZero, rpoZeroWaitSeconds } = backup;
-  return {
-    ...archiveEnvironment(backup),
-    // Read by the guard: commits that wait for the repository wait no longer than this.
-    ...(engine !== "off" && rpoZero ? { POSTGRES_COMMIT_WAIT_SECONDS: String(rpoZeroWaitSeconds) } : {}),
-  };
-}
-
-/** What pgBackRest is told where Postgres runs it; the agent has the rest. */
-export function archiveEnvironment({ engine }: LettaConfig["backup"]): Record<string, string> {
-  if (engine !== "pgbackrest") return {};
+/** Environment of the archive_command in Postgres' container, but for the repository's key; the agent has its own. */
+export function archiveEnvironment({ enabled }: LettaConfig["backup"]): Record<string, string> {
+  if (!enabled) return {};
   return {
     PGBACKREST_STANZA: "main",
     PGBACKREST_REPO1_PATH: paths.pgbackrest,

@@ -6,7 +6,7 @@ import { aliases, lettaNames } from "../lib/names.ts";
 import { adminRole } from "../lib/postgres/connect.ts";
 import type { BackupRepository } from "./backup-repository.ts";
 import { dataVolume } from "./data-volume.ts";
-import { backupEnvironment, postgresFiles, postgresPaths, postgresSettings } from "./postgres-settings.ts";
+import { archiveEnvironment, postgresFiles, postgresPaths, postgresSettings } from "./postgres-settings.ts";
 import { readImageFile } from "./service/files.ts";
 import { Service } from "./service/service.ts";
 
@@ -35,7 +35,6 @@ export class Postgres extends pulumi.ComponentResource {
     const { config, repository } = args;
     const names = lettaNames(config.prefix);
     const volume = dataVolume(`${name}-volume`, config.postgresVolume, { parent: this });
-    const archives = config.backup.engine === "pgbackrest";
     this.service = new Service(
       name,
       {
@@ -51,16 +50,18 @@ export class Postgres extends pulumi.ComponentResource {
           PGDATA: postgresPaths.cluster,
           // Postgres' own collation: an image with another C library cannot corrupt an index.
           POSTGRES_INITDB_ARGS: "--data-checksums --locale-provider=builtin --locale=C.UTF-8 --encoding=UTF8",
-          ...backupEnvironment(config.backup),
+          ...archiveEnvironment(config.backup),
         },
-        ...(archives ? { secretEnv: { PGBACKREST_REPO1_CIPHER_PASS: repository.recoveryKey } } : {}),
+        ...(config.backup.enabled ? { secretEnv: { PGBACKREST_REPO1_CIPHER_PASS: repository.recoveryKey } } : {}),
         files: Object.entries(postgresFiles).map(([path, file]) => ({
           path,
           content: readImageFile(`postgres/uploads/${file}`),
         })),
         mounts: [
           { type: "volume", source: volume.name, target: postgresPaths.volume },
-          ...(archives ? [{ type: "volume", source: repository.volumeName, target: backupPaths.repository }] : []),
+          ...(config.backup.enabled
+            ? [{ type: "volume", source: repository.volumeName, target: backupPaths.repository }]
+            : []),
         ],
         // Over TCP: during a first start the image runs a server on the socket alone, which is not the one to wait for.
         // As somebody who would be asked for a password: who is rejected at once leaves a line in the log each time.

@@ -1,27 +1,17 @@
 import { z } from "zod";
 import { offsiteSchema, retentionSchema, scheduleSchema, settingsSchema } from "../../images/backup/src/settings.ts";
 
-const { archiveSeconds, heartbeatSeconds, rpoZero, rpoZeroWaitSeconds, drillOnStart } = settingsSchema.shape;
+const { archiveSeconds, heartbeatSeconds, drillOnStart } = settingsSchema.shape;
 
-/** What makes the backups; `off` makes none, and keeps those that are there. */
-export type BackupEngine = "pgbackrest" | "core" | "off";
-
-/** How a letta stack is backed up; the agent's own schema says the same of the same. */
+/** How a letta stack is backed up. What the agent needs has the agent's own schema. */
 export const backupSchema = z.strictObject({
-  engine: z
-    .enum(["auto", "pgbackrest", "core", "off"], 'must be "auto", "pgbackrest", "core" or "off"')
-    .default("auto")
-    // Every Postgres image that this project runs has pgBackRest, or is given it.
-    .transform((engine): BackupEngine => (engine === "auto" ? "pgbackrest" : engine)),
+  /** False makes no backups, and keeps those that exist. */
+  enabled: z.boolean("must be true or false").default(true),
   schedule: scheduleSchema.prefault({}),
   retention: retentionSchema.prefault({}),
   archiveSeconds,
   heartbeatSeconds,
-  rpoZero,
-  rpoZeroWaitSeconds,
   drillOnStart,
   /** A copy of the repository on another host; its secrets are set with `--secret --path`. */
   offsite: offsiteSchema.optional(),
 });
-
-export type BackupConfig = Readonly<z.output<typeof backupSchema>>;

@@ -17,6 +17,9 @@ export function readStackConfig(): RawConfig {
 const formerKeys: Readonly<Record<string, string>> = {
   "ports.sse": "is ports.gateway now",
   "sizes.nginx": "is sizes.gateway now",
+  "backup.engine": "is backup.enabled now: true or false",
+  "backup.rpoZero": "is gone: nothing makes commits wait for a second copy any more; see docs/promises.md",
+  "backup.rpoZeroWaitSeconds": "is gone with backup.rpoZero",
 };
 
 /**

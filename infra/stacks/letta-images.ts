@@ -8,14 +8,14 @@ export type LettaStackImages = Readonly<Record<LettaImage, string>> & { readonly
 export function lettaStackImages(config: LettaConfig, root: string): LettaStackImages {
   const source = { root, images: config.images, mirror: config.imageMirror };
   const { postgresVersion, lettaVersion } = config;
-  const { engine } = config.backup;
-  // The Postgres of a registry cannot archive; the one that is built here can.
-  const archives = engine === "pgbackrest" && config.images === "registry";
+  const { enabled } = config.backup;
+  // A registry's Postgres has no pgBackRest; the local build has.
+  const archives = enabled && config.images === "registry";
   return {
     postgres: imageReference(archives ? "postgres-archiving" : "postgres", source, postgresVersion),
     redis: imageReference("redis", source),
     nginx: imageReference("nginx", source),
     letta: imageReference("letta", source, lettaVersion),
-    backup: engine === "off" ? undefined : imageReference("backup", source, postgresVersion),
+    backup: enabled ? imageReference("backup", source, postgresVersion) : undefined,
   };
 }

@@ -107,7 +107,7 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
     },
     { dependsOn: services.map((service) => service.ready) },
   );
-  const containers = lettaContainers(config.prefix, config.backup.engine !== "off");
+  const containers = lettaContainers(config.prefix, config.backup.enabled);
   for (const [name, clientsOf] of [
     ["network-clients", network],
     ["internal-network-clients", internalNetwork],
@@ -137,7 +137,7 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
       redis: redis.volumeName,
       backup: repository.volumeName,
     },
-    backup: { engine: config.backup.engine, container: names.backup, drillContainer: names.drill },
+    backup: { enabled: config.backup.enabled, container: names.backup, drillContainer: names.drill },
     containers,
     projects: config.projects,
     users: users.apply((all) => Object.fromEntries(config.projects.map((name) => [name, all[name]]))),

@@ -1,6 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import type { BackupEngine } from "../config/backup.ts";
 import { UserError } from "../lib/errors.ts";
 
 /** Raised when a consumer of an older contract would misread the outputs. */
@@ -46,9 +45,9 @@ export interface LettaSecrets {
 
 /** What it tells the operator's commands alone; a stack that an older version brought up last has not told it. */
 export interface LettaOperation {
-  /** The containers are not there while the engine is off. */
+  /** The containers exist only while backups are enabled. */
   readonly backup: {
-    readonly engine: BackupEngine;
+    readonly enabled: boolean;
     /** Docker names: what makes the backups, and what rehearses their restore. */
     readonly container: string;
     readonly drillContainer: string;
@@ -65,7 +64,7 @@ export type LettaExports = { [Key in keyof LettaOutputs]: pulumi.Input<unknown> 
   readonly hostDatabaseUrls: pulumi.Output<Record<string, string>>;
   /** Opens every backup: the one secret that has to be kept elsewhere too. */
   readonly recoveryKey: pulumi.Output<string>;
-  /** The settings of the backup agent, as JSON in one line, for its containers that do one job; absent while the engine is off. */
+  /** The settings of the backup agent, as JSON in one line, for its containers that do one job; absent while backups are off. */
   readonly backupSettings?: pulumi.Output<string>;
 };
 

@@ -73,7 +73,7 @@ async function describe(deps: Deps, site: BackupStack, path: string, file: strin
     format: 1,
     stack: site.stack,
     createdAt: new Date().toISOString(),
-    engine: letta.backup?.engine === "core" ? "core" : "pgbackrest",
+    engine: "pgbackrest",
     databases: ["letta", ...letta.projects],
     archive: { file, bytes: (await stat(path)).size, sha256: await sha256(path) },
     versions: {

@@ -15,7 +15,7 @@ export interface ImportSource {
   /** The agent's command that fills an empty repository with them. */
   readonly fetching: Pick<OneOff, "args" | "hasNetwork" | "inputFile">;
   /** What the agent has to know for it, the key aside. */
-  readonly settings: Pick<Partial<SettingsInput>, "engine" | "offsite">;
+  readonly settings: Pick<Partial<SettingsInput>, "offsite">;
   /** Reads all of them where that is possible beforehand. @throws UserError when they are damaged */
   check(): Promise<void>;
 }
@@ -30,12 +30,12 @@ export async function importSource(deps: Deps, stack: string, folder: string | u
 }
 
 function archiveIn(deps: Deps, folder: string): ImportSource {
-  const { archive, engine } = readManifest(folder);
+  const { archive } = readManifest(folder);
   const path = join(folder, archive.file);
   return {
     title: "Unpacking the backups",
     fetching: { args: ["import"], inputFile: path },
-    settings: { engine },
+    settings: {},
     async check() {
       const work = { id: "sha256", title: `Checksum of ${archive.file}` };
       const found = await withProgress(deps, work, () => sha256(path));

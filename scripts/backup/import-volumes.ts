@@ -1,4 +1,3 @@
-import type { Arrived } from "../../images/backup/src/archive.ts";
 import type { Restored } from "../../images/backup/src/restore.ts";
 import { agentCapabilities, runOnce } from "../../infra/lib/docker/engine.ts";
 import type { lettaNames } from "../../infra/lib/names.ts";
@@ -11,28 +10,21 @@ import type { ImportSource } from "./import-source.ts";
 
 type Volumes = ReturnType<typeof lettaNames>["volumes"];
 
-/**
- * Makes the new stack's volumes, and fills them: backups, then the cluster, then Letta's files.
- *
- * @returns the site with the engine that made the backups
- */
+/** Makes the new stack's volumes, and fills them: backups, then the cluster, then Letta's files. */
 export async function fillVolumes(
   deps: Deps,
-  newSite: AgentSite,
+  site: AgentSite,
   names: Volumes,
   { title, fetching }: Pick<ImportSource, "title" | "fetching">,
-): Promise<AgentSite> {
+): Promise<void> {
   for (const container of ["import", "restore", "files"]) {
-    await deps.engine.docker(["rm", "--force", `${newSite.prefix}-${container}`]);
+    await deps.engine.docker(["rm", "--force", `${site.prefix}-${container}`]);
   }
   for (const volume of [names.backup, names.postgres, names.home, names.data]) {
     await deps.engine.dockerOutput(["volume", "create", volume]);
   }
-  const filling = oneOff(newSite, { name: "import", writesRepository: true, ...fetching });
-  const { engine } = await withProgress(deps, { id: "import", title }, (report) =>
-    callAgent<Arrived>(deps, filling, report),
-  );
-  const site = { ...newSite, settings: JSON.stringify({ ...JSON.parse(newSite.settings), engine }) };
+  const filling = oneOff(site, { name: "import", writesRepository: true, ...fetching });
+  await withProgress(deps, { id: "import", title }, (report) => callAgent(deps, filling, report));
   const restoring = oneOff(site, { name: "restore", args: ["restore", "--target", "latest"], cluster: names.postgres });
   const restored = await withProgress(
     deps,
@@ -52,7 +44,6 @@ export async function fillVolumes(
       .at(-1);
     if (newest !== undefined) await unpackFiles(deps, site, newest, volume);
   }
-  return site;
 }
 
 async function unpackFiles(deps: Deps, site: AgentSite, name: string, volume: string): Promise<void> {

@@ -46,8 +46,8 @@ export async function importBackups({ stack, folder, keyFile }: ImportOptions, d
   await saveOperation<Import>(deps, operation);
   let oldStack: string;
   try {
-    const filled = await fillVolumes(deps, site, names, source);
-    oldStack = await takeOverSecrets(deps, stack, storedOf(deps, filled));
+    await fillVolumes(deps, site, names, source);
+    oldStack = await takeOverSecrets(deps, stack, storedOf(deps, site));
   } catch (error) {
     await removeVolumes(deps, volumes);
     await endOperation(deps, operation);

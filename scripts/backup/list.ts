@@ -16,7 +16,7 @@ export async function listBackups({ stack, json }: BackupOptions, deps: Deps): P
 }
 
 /** The repository as lines for a terminal. */
-export function renderRepository(stack: string, { engine, backups, pointInTime, points }: Repository): string[] {
+export function renderRepository(stack: string, { backups, pointInTime, points }: Repository): string[] {
   if (backups.length === 0) return [`stack ${stack} has no backup yet: make backup`];
   const rows = backups.map((backup) => [
     backup.label,
@@ -30,7 +30,7 @@ export function renderRepository(stack: string, { engine, backups, pointInTime, 
   const head = ["backup", "type", "ended", "took", "data", "stored", "state"];
   const range = pointInTime === null ? "nothing" : `${formatTime(pointInTime.from)} to ${formatTime(pointInTime.to)}`;
   return [
-    `backups of stack ${stack} (engine ${engine})`,
+    `backups of stack ${stack}`,
     ...drawTable(head, rows),
     `every second can be restored: ${range}`,
     ...(points.length === 0 ? [] : ["named points:", ...points.map(({ name, at }) => `  ${name}  ${formatTime(at)}`)]),

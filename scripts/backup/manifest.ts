@@ -11,7 +11,7 @@ const manifestSchema = z.object({
   stack: z.string(),
   /** ISO 8601. */
   createdAt: z.string(),
-  engine: z.enum(["pgbackrest", "core"]),
+  engine: z.literal("pgbackrest"),
   /** Letta's database and those of the projects. */
   databases: z.array(z.string()),
   archive: z.object({ file: z.string(), bytes: z.number(), sha256: z.string() }),

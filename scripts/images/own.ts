@@ -11,7 +11,7 @@ export function ownImages(
 ): ("thoth" | "backup")[] {
   return [
     ...(needsStandIn(deps, thothStack) ? (["thoth"] as const) : []),
-    ...(needsBackup(deps, lettaStack) ? (["backup"] as const) : []),
+    ...(makesBackups(deps, lettaStack) ? (["backup"] as const) : []),
   ];
 }
 
@@ -25,7 +25,7 @@ function needsStandIn(deps: Place, stack: string): boolean {
 }
 
 /** True unless a letta stack's config turns its backups off. */
-function needsBackup(deps: Place, stack: string): boolean {
-  const { backup } = readConfigFile(deps, stack) as { backup?: { engine?: string } | null };
-  return backup?.engine !== "off";
+export function makesBackups(deps: Place, stack: string): boolean {
+  const { backup } = readConfigFile(deps, stack) as { backup?: { enabled?: boolean } | null };
+  return backup?.enabled !== false;
 }

@@ -1,20 +1,14 @@
 import { type ImageSource, imageReference } from "../../infra/lib/images.ts";
 import { root } from "../lib/checkout.ts";
 import type { Deps } from "../lib/deps.ts";
-import { readConfigFile } from "../lib/stack-file.ts";
 import type { Step } from "../lib/steps.ts";
 import { backupImageSteps } from "./build.ts";
 import { registryImageSteps } from "./on-registry.ts";
+import { makesBackups } from "./own.ts";
 
-/** What makes a stack's backups, as its config has it. */
-function engineOf(deps: Deps, stack: string): string {
-  const { backup } = readConfigFile(deps, stack) as { backup?: { engine?: string } | null };
-  return backup?.engine ?? "auto";
-}
-
-/** The image that a stack's Postgres runs: one of a registry cannot archive, so that there it is one built on it. */
+/** The image that a stack's Postgres runs: a registry's cannot archive, so one is built on it. */
 export function postgresReference(deps: Deps, stack: string, source: ImageSource, version?: string): string {
-  const archives = source.images === "registry" && ["auto", "pgbackrest"].includes(engineOf(deps, stack));
+  const archives = source.images === "registry" && makesBackups(deps, stack);
   return imageReference(archives ? "postgres-archiving" : "postgres", source, version);
 }
 
@@ -25,7 +19,7 @@ export async function companionSteps(
   source: ImageSource,
   version: string,
 ): Promise<readonly Step[]> {
-  if (engineOf(deps, stack) === "off") return [];
+  if (!makesBackups(deps, stack)) return [];
   const reference = imageReference("postgres", source, version);
   const usual = imageReference("postgres", source);
   if (reference === usual) return [];

@@ -8,8 +8,8 @@ export type BackupState = BackupStatus | string | null;
 
 /** Asks the agent of a letta stack. */
 export async function readBackupState(deps: Deps, { backup }: Pick<LettaStack, "backup">): Promise<BackupState> {
-  if (backup === undefined) return "no backups yet: an older version brought this stack up, make letta-start";
-  if (backup.engine === "off") return "no backups: thoth-letta:backup.engine is off";
+  if (backup?.enabled === undefined) return "no backups yet: an older version brought this stack up, make letta-start";
+  if (!backup.enabled) return "no backups: thoth-letta:backup.enabled is false";
   const { exitCode, stdout } = await deps.engine.docker(["exec", backup.container, "backup", "status"], {
     timeoutSeconds: 20,
   });

@@ -27,8 +27,7 @@ export async function readSite(deps: Deps, stack: string): Promise<UpgradeSite> 
     prefix,
     letta,
     names,
-    backups:
-      letta.backup === undefined || letta.backup.engine === "off" ? undefined : await readBackupStack(deps, stack),
+    backups: letta.backup?.enabled === true ? await readBackupStack(deps, stack) : undefined,
     place: { container: names.postgres, database: "letta" },
   };
 }

@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import type { BackupRecord } from "../../images/backup/src/engines/engine.ts";
 import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { imageReference } from "../../infra/lib/images.ts";
@@ -52,32 +52,30 @@ afterAll(async () => {
   rmSync(clock, { recursive: true });
 });
 
-describe.each(["pgbackrest", "core"] as const)("with %s", (engine) => {
-  test("weekly full backups are kept for two weeks, and the one before, and any moment of these is restored", async () => {
-    moveTo(0);
-    const name = `${place.letta}-clock-${engine}`;
-    const database = new BackedUpPostgres(name, images, { settings: { engine, archiveSeconds: 10 }, run });
-    onTestFinished(() => database.remove());
-    await database.start();
-    await database.psql("create table days (day int)");
-    const fulls = async () => {
-      const { backups } = await database.succeed<{ backups: BackupRecord[] }>("list");
-      return backups.filter(({ type }) => type === "full").map(dayOf);
-    };
+test("weekly full backups are kept for two weeks, and the one before, and any moment of these is restored", async () => {
+  moveTo(0);
+  const name = `${place.letta}-clock`;
+  const database = new BackedUpPostgres(name, images, { settings: { archiveSeconds: 10 }, run });
+  onTestFinished(() => database.remove());
+  await database.start();
+  await database.psql("create table days (day int)");
+  const fulls = async () => {
+    const { backups } = await database.succeed<{ backups: BackupRecord[] }>("list");
+    return backups.filter(({ type }) => type === "full").map(dayOf);
+  };
 
-    for (const day of [0, 8, 16, 24, 32]) {
-      moveTo(day);
-      await vi.waitFor(async () => expect((await fulls()).at(-1)).toBe(day), { timeout: 300_000, interval: 1000 });
-      await database.psql(`insert into days values (${day})`);
-    }
-    // Two weeks before the 32nd is the 18th: it needs the backup of the 16th.
-    await vi.waitFor(async () => expect(await fulls()).toEqual([16, 24, 32]), { timeout: 60_000, interval: 1000 });
-    expect(await database.succeed("verify")).toMatchObject({ ok: true });
+  for (const day of [0, 8, 16, 24, 32]) {
+    moveTo(day);
+    await vi.waitFor(async () => expect((await fulls()).at(-1)).toBe(day), { timeout: 300_000, interval: 1000 });
+    await database.psql(`insert into days values (${day})`);
+  }
+  // Two weeks before the 32nd is the 18th: it needs the backup of the 16th.
+  await vi.waitFor(async () => expect(await fulls()).toEqual([16, 24, 32]), { timeout: 60_000, interval: 1000 });
+  expect(await database.succeed("verify")).toMatchObject({ ok: true });
 
-    await database.psql("select pg_switch_wal()");
-    const restored = async () => expect((await database.restore(timeOf(20))).problem).toBeUndefined();
-    await vi.waitFor(restored, { timeout: 120_000, interval: 5000 });
-    expect((await database.askRestored("select day from days order by day")).split("\n")).toEqual(["0", "8", "16"]);
-    expect((await database.restore(timeOf(12))).problem).toMatch(/the oldest .*ended at/);
-  });
+  await database.psql("select pg_switch_wal()");
+  const restored = async () => expect((await database.restore(timeOf(20))).problem).toBeUndefined();
+  await vi.waitFor(restored, { timeout: 120_000, interval: 5000 });
+  expect((await database.askRestored("select day from days order by day")).split("\n")).toEqual(["0", "8", "16"]);
+  expect((await database.restore(timeOf(12))).problem).toMatch(/the oldest .*ended at/);
 });

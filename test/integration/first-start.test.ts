@@ -68,7 +68,7 @@ const refused = (volume: string, entrypoint = "our image") =>
 /** Starts Postgres and waits until it answers. */
 async function serves(volume: string, entrypoint: string): Promise<void> {
   onTestFailed(async () => console.log((await lastLogLines(container, 20)).join("\n")));
-  const settings = postgresSettings(parseLettaConfig({ backup: { engine: "off" } }, "letta"));
+  const settings = postgresSettings(parseLettaConfig({ backup: { enabled: false } }, "letta"));
   await dockerOutput(guarded(volume, entrypoint, ["postgres", ...settings], ["--detach"]));
   const isReady = async () => (await docker(["exec", container, "pg_isready", "-q", "-h", "127.0.0.1"])).exitCode;
   await expect.poll(isReady, { timeout: 60_000, interval: 100 }).toBe(0);
@@ -138,7 +138,7 @@ test("the backup reaches Postgres through a volume that it cannot write, without
 });
 
 test("a stack whose first start was interrupted says what fixes it, and then it does", async () => {
-  const project = await ownProject({ letta: { backup: { engine: "off" } } });
+  const project = await ownProject({ letta: { backup: { enabled: false } } });
   const volume = `${project.letta}-postgres`;
   await inVolume(volume, "touch .initialising; mkdir pgdata; echo 17 >pgdata/PG_VERSION");
   const { exitCode, output } = await project.command(["letta", "start"]);

@@ -1,9 +1,6 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { vi } from "vitest";
 import { paths } from "../../images/backup/src/paths.ts";
 import type { SettingsInput } from "../../images/backup/src/settings.ts";
@@ -42,7 +39,6 @@ export interface BackedUpOptions {
 }
 
 const sources = join(root, "images");
-const waitSeconds = 4;
 
 /** A Postgres and the backup agent beside it, as a letta stack has them, without the rest of the stack. */
 export class BackedUpPostgres {
@@ -57,12 +53,10 @@ export class BackedUpPostgres {
     this.#images = images;
     this.#options = options;
     this.settings = {
-      engine: "core",
       recoveryKey: "a-recovery-key-for-tests-of-44-letters-00000",
       stack: name,
       schedule: {},
       retention: {},
-      rpoZeroWaitSeconds: waitSeconds,
       configHash: "test",
       keys: {},
       ...options.settings,
@@ -90,8 +84,8 @@ export class BackedUpPostgres {
   /** Starts Postgres on its volume, which may be one that was restored. */
   async startPostgres(volume = `${this.name}-postgres`): Promise<void> {
     await docker(["rm", "--force", "--volumes", this.postgres]);
-    const { engine, archiveSeconds = 60 } = this.settings;
-    const backup = { engine, archiveSeconds } as LettaConfig["backup"];
+    const { archiveSeconds = 60 } = this.settings;
+    const backup = { enabled: true, archiveSeconds } as LettaConfig["backup"];
     const sizes = { postgres: { maxConnections: 50, sharedBuffersMiB: 64 } };
     const settings = postgresSettings({ sizes, backup } as Parameters<typeof postgresSettings>[0]);
     const more = (this.#options.server ?? []).flatMap((setting) => ["-c", setting]);
@@ -103,8 +97,7 @@ export class BackedUpPostgres {
       ...["run", "--detach", "--init", "--name", this.postgres, "--network", "none", "--shm-size", "256m"],
       ...(this.#options.run ?? []),
       ...["--env", `PGDATA=${postgresPaths.cluster}`, "--env", "POSTGRES_INITDB_ARGS=--data-checksums"],
-      ...(this.settings.rpoZero === true ? ["--env", `POSTGRES_COMMIT_WAIT_SECONDS=${waitSeconds}`] : []),
-      ...(engine === "pgbackrest" ? await this.#archiving(backup) : []),
+      ...(await this.#archiving(backup)),
       ...["-v", `${volume}:${postgresPaths.volume}`, ...files, "--entrypoint", "bash", this.#images.postgres],
       ...["/usr/local/bin/postgres-guard", "postgres", ...settings, ...more],
     ]);
@@ -174,7 +167,7 @@ export class BackedUpPostgres {
     const volume = `${this.name}-copy`;
     await docker(["volume", "rm", "--force", volume]);
     const mounts = ["-v", `${this.name}-backup:/from:ro`, "-v", `${volume}:/to`];
-    const script = `set -eu; ${copyLive("/from", "/to")}; cd /to/core; ${damage}`;
+    const script = `set -eu; ${copyLive("/from", "/to")}; cd /to/pgbackrest; ${damage}`;
     await dockerOutput(["run", "--rm", ...mounts, this.#images.backup, "bash", "-c", script]);
     return volume;
   }
@@ -182,41 +175,13 @@ export class BackedUpPostgres {
   /** Verifies a copy of the repository, which nobody serves. @returns what is wrong with it; undefined when nothing is */
   async verifyCopy(volume: string): Promise<string | undefined> {
     const script = `
-      const { coreEngine } = await import("/opt/backup/src/engines/core.ts");
-      const checks = await coreEngine(JSON.parse(process.argv[1])).verify(() => {});
+      const { pgbackrestEngine } = await import("/opt/backup/src/engines/pgbackrest.ts");
+      const checks = await pgbackrestEngine(JSON.parse(process.argv[1])).verify(() => {});
       console.log(checks.filter(({ ok }) => !ok).map(({ name, detail }) => name + ": " + detail).join("; "));`;
     const node = ["node", "--input-type=module", "--eval", script, JSON.stringify(this.settings)];
     const run = ["run", "--rm", "--network", "none", ...this.#agentMounts(volume, "ro"), this.#images.backup, ...node];
     const said = (await dockerOutput(run)).trim();
     return said === "" ? undefined : said;
-  }
-
-  /** Makes backups older than they are. */
-  async age(labels: readonly string[], days: number): Promise<void> {
-    await this.#eachRecord(
-      labels,
-      `for (const name of ["startedAt", "stoppedAt"])
-         record[name] = new Date(Date.parse(record[name]) - ${days} * 86400000).toISOString();
-       await store.put(file, [["cat", [], { input: JSON.stringify(record) + "\\n" }]]);`,
-    );
-  }
-
-  /** The first segment of WAL that a restore of this backup reads. */
-  async startSegment(label: string): Promise<string> {
-    return this.#eachRecord([label], "console.log(record.startSegment);");
-  }
-
-  async #eachRecord(labels: readonly string[], work: string): Promise<string> {
-    const script = `
-      const { EncryptedStore } = await import("/opt/backup/src/store.ts");
-      const store = new EncryptedStore("${paths.core}", ${JSON.stringify(this.settings.recoveryKey)});
-      for (const label of ${JSON.stringify(labels)}) {
-        const file = "base/" + label + ".json";
-        const record = JSON.parse(await store.text(file));
-        ${work}
-      }`;
-    const node = ["node", "--input-type=module", "--eval", script];
-    return (await dockerOutput(["exec", this.agent, ...node])).trim();
   }
 
   /** Restores into a new volume, as a one-off without anything but the repository. */
@@ -275,31 +240,4 @@ export class BackedUpPostgres {
 
 function lastEvent<Value>(stdout: string): AgentAnswer<Value> {
   return JSON.parse(stdout.trim().split("\n").at(-1) ?? "{}");
-}
-
-/** Clients that insert one row after the other and note each that Postgres has acknowledged. */
-export async function startWriting(database: BackedUpPostgres, clients: number) {
-  await database.psql("create table if not exists acknowledged (client int, n int, primary key (client, n))");
-  const acknowledged = new Set<string>();
-  const writers = Array.from({ length: clients }, (_, client) => {
-    const args = ["exec", "-i", database.postgres, "psql", "-U", "postgres", "-d", "letta", "-qtA", "-F", " "];
-    const child = spawn("docker", args, { stdio: ["pipe", "pipe", "ignore"] });
-    child.stdin.on("error", () => {});
-    let n = 0;
-    const next = () => {
-      n += 1;
-      child.stdin.write(`insert into acknowledged values (${client}, ${n}) returning client, n;\n`);
-    };
-    createInterface({ input: child.stdout }).on("line", (line) => {
-      acknowledged.add(line);
-      next();
-    });
-    next();
-    return once(child, "exit");
-  });
-  return {
-    acknowledged,
-    /** Resolves when all of them have lost their connection. */
-    ended: Promise.all(writers),
-  };
 }

@@ -20,7 +20,6 @@ export const record: BackupRecord = {
 
 /** What the repository has. */
 export const repository = {
-  engine: "pgbackrest",
   backups: [record],
   pointInTime: { from: "2026-11-22T03:18:01.000Z", to: "2026-11-22T12:00:00.000Z" },
   points: [{ name: "good", at: "2026-11-22T10:00:00.000Z" }],

@@ -20,7 +20,7 @@ export const lettaOutputs: LettaStack = {
     redis: "letta-redis",
     backup: "letta-backup",
   },
-  backup: { engine: "pgbackrest", container: "letta-backup", drillContainer: "letta-drill" },
+  backup: { enabled: true, container: "letta-backup", drillContainer: "letta-drill" },
   containers: ["letta-postgres", "letta-backup", "letta-drill", "letta-redis", "letta-server", "letta-nginx"],
   projects: ["thoth"],
   users: { thoth: "user-00000000-0000-4000-8000-000000000000" },

@@ -215,18 +215,13 @@ export class Agent {
     await writeJson(rememberedFile, this.#remembered);
   }
 
-  async #archiver(): Promise<ArchiverState | null> {
-    return this.engine.archiver?.() ?? archiver().catch(() => null);
-  }
-
   async #observe(): Promise<Observed> {
     return {
       backups: this.#backups,
-      archiver: this.#postgresProblem === null ? await this.#archiver() : null,
+      archiver: this.#postgresProblem === null ? await archiver().catch(() => null) : null,
       postgresProblem: this.#postgresProblem,
       lossSeconds: this.#lossSeconds,
       drill: await readDrill(),
-      rpoZero: this.engine.rpoZero(),
       engineProblem: this.#engineProblem,
       running: this.queue.running ?? null,
     };

@@ -1,15 +1,13 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { chooseEngine } from "./engines/choose.ts";
-import type { Engine } from "./engines/engine.ts";
+import { pgbackrestEngine } from "./engines/pgbackrest.ts";
 import { BackupError } from "./errors.ts";
 import type { Report } from "./events.ts";
 import { readJson, writeJson } from "./json-file.ts";
 import { OffsiteCopy } from "./offsite.ts";
 import { contentOf, filesOf } from "./offsite-files.ts";
 import { statsReport } from "./offsite-remote.ts";
-import { removeTornWal } from "./offsite-torn.ts";
 import { paths } from "./paths.ts";
 import { chain, output } from "./run.ts";
 import type { Settings } from "./settings.ts";
@@ -80,17 +78,11 @@ export async function pullRepository(settings: Settings, report: Report): Promis
     await rename(join(pulling, name), join(paths.repository, name));
   }
   await rm(pulling, { recursive: true });
-  const arrived = await finishRepository(settings);
-  // Not before the key has opened something: with another one, nothing can be told from what is torn.
-  for (const name of await removeTornWal(new EncryptedStore(paths.core, settings.recoveryKey)))
-    report({ event: "log", line: `${name} was cut short when its host died, and counts as not there` });
-  return arrived;
+  return finishRepository(settings);
 }
 
 /** A repository that came from elsewhere. */
 export interface Arrived {
-  /** Who made its backups; the settings are of a new stack, which may have another engine. */
-  readonly engine: Engine["name"];
   /** Labels. */
   readonly backups: readonly string[];
 }
@@ -99,14 +91,12 @@ export interface Arrived {
 async function finishRepository(settings: Settings): Promise<Arrived> {
   await output("chown", ["--recursive", "999:999", paths.repository], { asRoot: true });
   await output("mkdir", ["-p", paths.status]);
-  const wanted = { pgbackrest: paths.pgbackrest, core: paths.core };
-  const isThere = existsSync(wanted[settings.engine]);
-  const other = settings.engine === "core" ? "pgbackrest" : "core";
-  const engine = await chooseEngine({ ...settings, engine: isThere ? settings.engine : other });
-  const backups = await engine.list();
+  if (!existsSync(paths.pgbackrest))
+    throw new BackupError("what arrived is not a pgBackRest repository", "import it with the version that made it");
+  const backups = await pgbackrestEngine(settings).list();
   const store = new EncryptedStore(paths.files, settings.recoveryKey);
   if (await store.has(pointsCopy)) await writeJson(pointsFile, JSON.parse(await store.text(pointsCopy)));
-  return { engine: engine.name, backups: backups.map(({ label }) => label) };
+  return { backups: backups.map(({ label }) => label) };
 }
 
 /** @throws BackupError when there is a repository already, and none that `resumed` names */

@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { exportRepository, importRepository, pullRepository, repositoryBytes } from "./archive.ts";
 import { countDatabase } from "./checks.ts";
 import { errorEvent, sendControl } from "./control.ts";
-import { chooseEngine } from "./engines/choose.ts";
+import { pgbackrestEngine } from "./engines/pgbackrest.ts";
 import { BackupError } from "./errors.ts";
 import { type BackupEvent, progressOf, type Report } from "./events.ts";
 import { paths } from "./paths.ts";
@@ -79,7 +79,7 @@ program
   .action(async () => {
     // The repository alone tells it, where nobody serves.
     const isServed = program.opts<Options>().settings === paths.settings;
-    const listAlone = async () => listing(await chooseEngine(await readSettings(program.opts<Options>())));
+    const listAlone = async () => listing(pgbackrestEngine(await readSettings(program.opts<Options>())));
     const last = isServed ? sendControl({ command: "list", options: {} }, toStdout) : outcome(listAlone);
     conclude(toStdout, await last);
   });
@@ -101,11 +101,11 @@ local(
   toStdout,
   async (settings, { target, only }) => {
     const options = { target: await parseTarget(target ?? ""), cluster: paths.cluster, only };
-    return restore(await chooseEngine(settings), options, toStdout);
+    return restore(pgbackrestEngine(settings), options, toStdout);
   },
 );
 local(program.command("rejoin"), toStdout, async (settings) =>
-  rejoin(await chooseEngine(settings), paths.cluster, toStdout),
+  rejoin(pgbackrestEngine(settings), paths.cluster, toStdout),
 );
 local(
   program.command("extract").requiredOption("--database <name>").option("--tables <names>"),
@@ -127,7 +127,7 @@ program.command("serve-drill").action(async () => serving(serveDrill));
 
 async function serving(run: typeof serve): Promise<void> {
   const settings = await readSettings(program.opts<Options>());
-  await run(settings, await chooseEngine(settings));
+  await run(settings, pgbackrestEngine(settings));
 }
 
 function files({ recoveryKey }: Settings): EncryptedStore {

@@ -3,10 +3,10 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 
 /** What of the repository is for another host; the rest is the state of this one, or WAL in the clear. */
-const folders = ["pgbackrest", "core", "files"];
-const walFolders = ["pgbackrest/archive", "core/wal"];
+const folders = ["pgbackrest", "files"];
+const walFolders = ["pgbackrest/archive"];
 /** These name other files. */
-const indexes = ["/pgbackrest/*/*/*.info", "/pgbackrest/*/*/*.info.copy", "/core/base/*.json.bin"];
+const indexes = ["/pgbackrest/*/*/*.info", "/pgbackrest/*/*/*.info.copy"];
 /** Ends of the names of files that are being written. */
 const unfinished = [".pgbackrest.tmp", ".new.bin", ".new"];
 

@@ -11,9 +11,7 @@ export const paths = {
   /** The repository's volume. */
   repository: "/var/lib/backup",
   pgbackrest: "/var/lib/backup/pgbackrest",
-  core: "/var/lib/backup/core",
   files: "/var/lib/backup/files",
-  walSink: "/var/lib/backup/wal-sink",
   status: "/var/lib/backup/status",
   /** Scratch space of the rehearsals, and their results. */
   scratch: "/scratch",

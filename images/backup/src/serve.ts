@@ -27,8 +27,7 @@ export async function serve(settings: Settings, engine: Engine): Promise<void> {
   every(5, signal, () => agent.tick());
   every(5, signal, () => agent.copyTick());
   await ended(signal);
-  // A backup that is under way ends with the container, and the next one goes on where it was.
-  await engine.stop();
+  // A backup that is under way ends with the container; the next one resumes it.
   process.exit(0);
 }
 
@@ -93,7 +92,7 @@ export async function listing(engine: Engine) {
   const backups = await engine.list();
   const first = backups[0];
   const pointInTime = first === undefined ? null : { from: first.stoppedAt, to: new Date().toISOString() };
-  return { engine: engine.name, backups, pointInTime, points: await readPoints() };
+  return { backups, pointInTime, points: await readPoints() };
 }
 
 /** @throws BackupError when it is none */

@@ -62,7 +62,6 @@ export const offsiteSchema = z.discriminatedUnion("type", [sftpSchema, s3Schema]
 
 /** All that the agent is told; the letta stack makes it of its config. */
 export const settingsSchema = z.strictObject({
-  engine: z.enum(["pgbackrest", "core"]),
   /** Opens everything in the repository. */
   recoveryKey: z.string().min(20),
   /** Name of the letta stack. */
@@ -72,10 +71,6 @@ export const settingsSchema = z.strictObject({
   /** Longest time between a write and its archive, in seconds. */
   archiveSeconds: z.int().min(1).max(3600).default(60),
   heartbeatSeconds: z.int().min(1).max(3600).default(10),
-  /** A commit waits until the repository has it too. */
-  rpoZero: z.boolean().default(false),
-  /** How long commits may wait for a repository that does not answer, in seconds. */
-  rpoZeroWaitSeconds: z.int().min(1).max(3600).default(10),
   /** Rehearse a restore when the drill container starts. */
   drillOnStart: z.boolean().default(true),
   /** Another one means another image or config: a reason to rehearse. */

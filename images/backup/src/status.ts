@@ -36,22 +36,12 @@ export interface Observed {
   readonly postgresProblem: string | null;
   readonly lossSeconds: number | null;
   readonly drill: DrillResult | undefined;
-  readonly rpoZero: RpoZeroState | null;
   readonly engineProblem: string | null;
   readonly running: string | null;
 }
 
-/** Whether commits wait for the repository. */
-export interface RpoZeroState {
-  readonly wanted: boolean;
-  readonly active: boolean;
-  readonly since: string | null;
-  readonly problem: string | null;
-}
-
 /** Everything there is to know of the backup, as `backup status` prints it. */
 export interface BackupStatus {
-  readonly engine: Settings["engine"];
   readonly serving: true;
   readonly running: string | null;
   readonly lastBackup: (Pick<BackupRecord, "label" | "type" | "bytes"> & { at: string; seconds: number }) | null;
@@ -62,7 +52,6 @@ export interface BackupStatus {
   readonly drill: DrillResult | null;
   readonly drillOverdue: boolean;
   readonly offsite: { configured: false } | { configured: true; lastPushAt: string | null; problem: string | null };
-  readonly rpoZero: RpoZeroState | null;
   /** What is wrong; empty is green. */
   readonly problems: readonly string[];
 }
@@ -88,7 +77,6 @@ export function statusOf(
     ...(observed.archiver ?? { lastArchivedAt: null, failing: null, queue: 0 }),
   };
   const base = {
-    engine: settings.engine,
     serving: true as const,
     running: observed.running,
     lastBackup: last === undefined ? null : summary(last),
@@ -102,7 +90,6 @@ export function statusOf(
       settings.offsite === undefined
         ? { configured: false as const }
         : { configured: true as const, lastPushAt: offsite?.lastGoodAt ?? null, problem: offsite?.problem ?? null },
-    rpoZero: observed.rpoZero,
   };
   return { ...base, problems: problemsOf(base, remembered, observed, now) };
 }
@@ -141,10 +128,6 @@ function problemsOf(
     status.drillOverdue && `no restore was rehearsed since ${drill?.at ?? remembered.since}`,
     remembered.extras?.problem && `dumps or Letta's files were not backed up: ${remembered.extras.problem}`,
     offsite.configured && offsite.problem !== null && `the copy off this host is behind: ${offsite.problem}`,
-    observed.rpoZero?.wanted &&
-      !observed.rpoZero.active &&
-      !isNew &&
-      `commits do not wait for the repository: ${observed.rpoZero.problem}`,
   ];
   return found.filter((problem) => typeof problem === "string" && problem !== "") as string[];
 }

@@ -61,12 +61,6 @@ start() {
   "${as_postgres[@]}" bash "$here/postgres-certificate" once || [[ -s $volume/tls/server.pem ]] ||
     refuse "no certificate for TLS could be made" 76
   start_helper postgres-certificate watch
-  if [[ -n ${POSTGRES_COMMIT_WAIT_SECONDS:-} ]]; then
-    start_helper postgres-watchdog "$POSTGRES_COMMIT_WAIT_SECONDS"
-  else
-    # Left on in the cluster by a time when it was wanted, commits would wait for nobody, and for ever.
-    set -- "$@" -c synchronous_standby_names=
-  fi
   exec docker-entrypoint.sh "$@"
 }
 

@@ -9,7 +9,6 @@ import { waitForAgent } from "./stack.ts";
 
 /** What the repository holds. */
 export interface Repository {
-  readonly engine: string;
   /** Oldest first. */
   readonly backups: readonly BackupRecord[];
   /** Every moment between these two can be restored; null without a backup. */

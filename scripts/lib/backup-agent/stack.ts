@@ -41,11 +41,12 @@ export interface BackupStack extends AgentSite {
 export async function readBackupStack(deps: Deps, stack: string): Promise<BackupStack> {
   const letta = required(await readLetta(deps, stack), stack, "make letta-start");
   const { backup, backupSettings, volumes } = letta;
-  if (backup === undefined) throw new UserError(`stack ${stack} came up before it had backups`, "make letta-start");
-  if (backup.engine === "off" || backupSettings === undefined || volumes.backup === undefined) {
+  if (backup?.enabled === undefined)
+    throw new UserError(`an older version brought stack ${stack} up last`, "make letta-start");
+  if (!backup.enabled || backupSettings === undefined || volumes.backup === undefined) {
     throw new UserError(
-      `stack ${stack} has no backups: thoth-letta:backup.engine is off`,
-      `pulumi config set --path 'thoth-letta:backup.engine' auto -s ${stack}, then make letta-start`,
+      `stack ${stack} has no backups: thoth-letta:backup.enabled is false`,
+      `pulumi config set --path 'thoth-letta:backup.enabled' true -s ${stack}, then make letta-start`,
     );
   }
   const prefix = prefixOf(deps, stack);
@@ -74,7 +75,7 @@ export async function siteWithKey(
   const prefix = prefixOf(deps, stack);
   const { backup: container, volumes } = lettaNames(prefix);
   const unused = { schedule: {}, retention: {}, configHash: "", keys: {} };
-  const settings = { engine: "pgbackrest", recoveryKey, stack, ...unused, ...known };
+  const settings = { recoveryKey, stack, ...unused, ...known };
   return {
     stack,
     prefix,

@@ -57,14 +57,12 @@ describe("what of the repository another host gets", () => {
       "pgbackrest/backup/main/backup.info": "1",
       "files/keys.json.bin": "keys",
       "files/keys.json.new.bin": "half of them",
-      "core/wal/1/00000001/000000010000000000000001.zst.bin": "WAL",
     });
 
   test("is what is encrypted and whole", async () => {
     expect(await copiedFiles(repository())).toEqual([
       "pgbackrest/archive/main/17-1/0000000100000000/000000010000000000000001-ab.zst",
       "pgbackrest/backup/main/backup.info",
-      "core/wal/1/00000001/000000010000000000000001.zst.bin",
       "files/keys.json.bin",
     ]);
     expect(await copiedFiles("/nowhere")).toEqual([]);
@@ -78,7 +76,6 @@ describe("what of the repository another host gets", () => {
       writeFileSync(join(folder, path), "new");
     };
     add("pgbackrest/archive/main/17-1/0000000100000000/000000010000000000000003-ef.zst");
-    add("core/wal/1/00000001/000000010000000000000002.zst.bin");
     expect(await repositoryState(folder)).toBe(before);
     add("pgbackrest/backup/main/20261124-010203F/bundle/1");
     expect(await repositoryState(folder)).not.toBe(before);

@@ -5,7 +5,6 @@ import { type Observed, type Remembered, statusOf } from "../../../images/backup
 
 const now = new Date("2026-11-24T12:00:00Z");
 const settings: Settings = settingsSchema.parse({
-  engine: "pgbackrest",
   recoveryKey: "k".repeat(44),
   stack: "letta",
   schedule: {},
@@ -45,7 +44,6 @@ const observed: Observed = {
   postgresProblem: null,
   lossSeconds: 12,
   drill,
-  rpoZero: null,
   engineProblem: null,
   running: null,
 };

@@ -28,7 +28,6 @@ const readOnly = { readOnly: true };
 describe("the agent", () => {
   test("gets settings that it understands, made of the config and the stack's secrets", () => {
     expect(settingsOf(graph)).toMatchObject({
-      engine: "pgbackrest",
       recoveryKey: "plain-backup-recovery-key",
       stack: "letta",
       archiveSeconds: 20,
@@ -74,11 +73,10 @@ describe("the agent", () => {
   });
 });
 
-test("backups and rehearsals leave a busy processor to those who are served, unless commits wait for them", async () => {
+test("backups and drills leave a busy processor to those who are served", () => {
   const sharesOf = ({ resource }: typeof graph) =>
     ["backup", "backup-drill", "postgres"].map((name) => resource(`${name}-container`).inputs.cpuShares);
   expect(sharesOf(graph)).toEqual([64, 64, 1024]);
-  expect(sharesOf(await lettaGraph({ backup: { rpoZero: true } }))).toEqual([1024, 64, 1024]);
 });
 
 test("the rehearsals see the backups alone, and can change none", () => {
@@ -111,8 +109,8 @@ describe("Postgres", () => {
     expect(secretsOf(graph)).toContain("PGBACKREST_REPO1_CIPHER_PASS='plain-backup-recovery-key'");
   });
 
-  test.each(["core", "off"])("knows nothing of the repository with engine %s", async (engine) => {
-    const other = await lettaGraph({ backup: { engine } });
+  test("knows nothing of the repository without backups", async () => {
+    const other = await lettaGraph({ backup: { enabled: false } });
     const { mounts, envs } = other.resource("postgres-container").inputs;
     expect(JSON.stringify([mounts, envs])).not.toMatch(/backup|PGBACKREST/);
     expect(secretsOf(other)).toBeUndefined();
@@ -133,8 +131,9 @@ describe("the images", () => {
     ]);
   });
 
-  test("of a registry are its own Postgres for the engine that needs no more", async () => {
-    expect((await imagesOf({ backup: { engine: "core" } }))[0]).toMatch(/^registry\/postgres:1\.0@sha256:/);
+  test("of a registry are its own Postgres without backups", async () => {
+    const { resource } = await lettaGraph({ backup: { enabled: false } });
+    expect(resource("postgres-container").inputs.image).toMatch(/^registry\/postgres:1\.0@sha256:/);
   });
 
   test("that are built here are one Postgres, which has pgBackRest, and the agent", async () => {
@@ -162,12 +161,12 @@ describe("another rehearsal is due", () => {
 
 describe("turned off", () => {
   test("makes no container, and keeps the backups and their key", async () => {
-    const { resources, exports } = await lettaGraph({ backup: { engine: "off" } });
+    const { resources, exports } = await lettaGraph({ backup: { enabled: false } });
     const names = resources.filter(({ name }) => name.startsWith("backup")).map(({ name }) => name);
     expect(names.sort()).toEqual(["backup-recovery-key", "backup-volume"]);
     expect(exports.containers).toEqual(["letta-postgres", "letta-redis", "letta-server", "letta-nginx"]);
     expect(exports).not.toHaveProperty("backupSettings");
-    expect(exports.backup).toMatchObject({ engine: "off" });
+    expect(exports.backup).toMatchObject({ enabled: false });
     expect(await resolved(exports.recoveryKey)).toBe("plain-backup-recovery-key");
   });
 });
@@ -175,7 +174,7 @@ describe("turned off", () => {
 describe("outputs", () => {
   test("tell the operator's commands where the backups are, and the settings for containers of one job", async () => {
     expect(graph.exports.backup).toEqual({
-      engine: "pgbackrest",
+      enabled: true,
       container: "letta-backup",
       drillContainer: "letta-drill",
     });

@@ -45,7 +45,7 @@ test("an empty file is complete", () => {
       projectIdleInTransactionSeconds: 60,
     },
     backup: {
-      engine: "pgbackrest",
+      enabled: true,
       schedule: {
         full: "17 3 * * 0",
         differential: "17 2 * * 1-6",
@@ -56,8 +56,6 @@ test("an empty file is complete", () => {
       retention: { days: 14, fulls: 2, dumps: 7 },
       archiveSeconds: 60,
       heartbeatSeconds: 10,
-      rpoZero: false,
-      rpoZeroWaitSeconds: 10,
       drillOnStart: true,
     },
     postgresVolume: "letta-postgres",
@@ -187,7 +185,7 @@ describe("refuses", () => {
       "gateway.memoryMiB: must be a whole number of MiB",
     ],
     ["no worker", { sizes: { server: { workers: 0 } } }, "thoth-letta:sizes.server.workers: "],
-    ["an engine that is none", { backup: { engine: "barman" } }, 'backup.engine: must be "auto", "pgbackrest", "core"'],
+    ["a former key", { backup: { engine: "core" } }, "backup.engine: is backup.enabled now: true or false"],
     [
       "a schedule that is none",
       { backup: { schedule: { full: "daily" } } },

@@ -167,7 +167,7 @@ test("Postgres is started by the guard, with what the guard and its first start 
     uploads: { file: string; permissions: string }[];
   };
   expect([...entrypoints, ...command].slice(2, 5)).toEqual(["bash", "/usr/local/bin/postgres-guard", "postgres"]);
-  const paths = ["guard", "watchdog", "certificate"].map((name) => `/usr/local/bin/postgres-${name}`);
+  const paths = ["guard", "certificate"].map((name) => `/usr/local/bin/postgres-${name}`);
   expect(uploads.map(({ file }) => file)).toEqual(
     expect.arrayContaining([...paths, "/docker-entrypoint-initdb.d/zz-initialised.sh", "/etc/thoth-letta/pg_hba.conf"]),
   );

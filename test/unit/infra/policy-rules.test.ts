@@ -14,7 +14,7 @@ async function recorded(graph: () => Promise<Graph<unknown>>): Promise<PolicyRes
 const stacks: [string, PolicyResource[], PolicyAllowances][] = [
   ["letta", await recorded(lettaGraph), {}],
   ["letta of local images", await recorded(() => lettaGraph({ images: "local", projects: ["thoth", "notes"] })), {}],
-  ["letta without backups", await recorded(() => lettaGraph({ backup: { engine: "off" } })), {}],
+  ["letta without backups", await recorded(() => lettaGraph({ backup: { enabled: false } })), {}],
   ["letta with a copy of its backups elsewhere", await recorded(() => lettaGraph({ backup: { offsite: sftp } })), {}],
   ["letta on all addresses", await recorded(() => lettaGraph({ bindAddress: "0.0.0.0" })), { exposedOn: ["0.0.0.0"] }],
   ["thoth", await recorded(thothGraph), {}],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { serverEnvironment } from "../../../infra/components/letta-server.ts";
-import { backupEnvironment, postgresSettings } from "../../../infra/components/postgres-settings.ts";
+import { archiveEnvironment, postgresSettings } from "../../../infra/components/postgres-settings.ts";
 import { redisSettings } from "../../../infra/components/redis.ts";
 import { parseLettaConfig } from "../../../infra/config/letta.ts";
 import type { RawConfig } from "../../../infra/config/read.ts";
@@ -51,11 +51,10 @@ describe("Letta", () => {
 
 describe("Postgres", () => {
   const settingsOf = (raw: RawConfig) => pairs(postgresSettings(config(raw)));
-  const engine = (name: string) => settingsOf({ backup: { engine: name, archiveSeconds: 30 } });
 
   test("gets its sizes from the config", () => {
     const sizes = { postgres: { maxConnections: 300, sharedBuffersMiB: 512, memoryMiB: 2048 } };
-    expect(settingsOf({ sizes, backup: { engine: "off" } })).toEqual([
+    expect(settingsOf({ sizes, backup: { enabled: false } })).toEqual([
       "-c max_connections=300",
       "-c shared_buffers=512MB",
       "-c password_encryption=scram-sha-256",
@@ -66,12 +65,14 @@ describe("Postgres", () => {
       "-c ssl_min_protocol_version=TLSv1.2",
       "-c log_checkpoints=off",
       "-c wal_level=replica",
+      "-c max_slot_wal_keep_size=4GB",
+      "-c synchronous_standby_names=",
       "-c archive_mode=off",
     ]);
   });
 
   test("pushes its WAL with pgBackRest, in time", () => {
-    expect(engine("pgbackrest")).toEqual(
+    expect(settingsOf({ backup: { archiveSeconds: 30 } })).toEqual(
       expect.arrayContaining([
         "-c archive_mode=on",
         "-c archive_timeout=30",
@@ -81,35 +82,21 @@ describe("Postgres", () => {
     );
   });
 
-  test("lets the core engine fetch its WAL, and pushes none", () => {
-    expect(engine("core")).toEqual(expect.arrayContaining(["-c archive_mode=off", "-c wal_level=replica"]));
-    expect(engine("core").join(" ")).not.toContain("archive_command");
-  });
-
-  test.each(["pgbackrest", "core"])("is ready for either engine's backups with %s, and its disk is safe", (name) => {
-    expect(engine(name)).toEqual(
-      expect.arrayContaining(["-c summarize_wal=on", "-c max_wal_senders=10", "-c max_slot_wal_keep_size=4GB"]),
+  test("is safe from what nobody reads: a slot keeps little WAL, and no commit waits for a standby", () => {
+    expect(settingsOf({})).toEqual(
+      expect.arrayContaining(["-c max_slot_wal_keep_size=4GB", "-c synchronous_standby_names="]),
     );
   });
 
   test("is told where its repository is, as the agent is, and in the open nothing of the key", async () => {
     const { environment } = await import("../../../images/backup/src/engines/pgbackrest.ts");
-    const own = backupEnvironment(config().backup);
+    const own = archiveEnvironment(config().backup);
     const agents = environment({ recoveryKey: "a-key" });
     for (const name of ["STANZA", "REPO1_PATH", "REPO1_CIPHER_TYPE", "PG1_PATH"].map((end) => `PGBACKREST_${end}`)) {
       expect(own[name], name).toBe(agents[name]);
     }
     expect(Object.keys(own)).not.toContain("PGBACKREST_REPO1_CIPHER_PASS");
-    for (const other of ["core", "off"]) {
-      expect(backupEnvironment(config({ backup: { engine: other } }).backup)).toEqual({});
-    }
-  });
-
-  test.each(["pgbackrest", "core"])("lets no commit wait for ever for the repository, with engine %s", (name) => {
-    const environment = (engine: string) =>
-      backupEnvironment(config({ backup: { engine, rpoZero: true, rpoZeroWaitSeconds: 7 } }).backup);
-    expect(environment(name)).toMatchObject({ POSTGRES_COMMIT_WAIT_SECONDS: "7" });
-    expect(environment("off")).toEqual({});
+    expect(archiveEnvironment(config({ backup: { enabled: false } }).backup)).toEqual({});
   });
 });
 

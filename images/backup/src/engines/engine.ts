@@ -1,5 +1,4 @@
 import type { Report } from "../events.ts";
-import type { ArchiverState, RpoZeroState } from "../status.ts";
 
 export const backupTypes = ["full", "differential", "incremental"] as const;
 export type BackupType = (typeof backupTypes)[number];
@@ -42,7 +41,6 @@ export type Pace = "fast" | "gentle";
 
 /** What can make and restore physical backups with their WAL. */
 export interface Engine {
-  readonly name: "pgbackrest" | "core";
   /**
    * An SQL expression, true when the log sequence number in column `lsn` could be restored to if this host's database
    * were lost now.
@@ -50,11 +48,6 @@ export interface Engine {
   readonly isRecoverable: string;
   /** Makes the repository when there is none, and starts what runs beside Postgres all the time. */
   start(): Promise<void>;
-  stop(): Promise<void>;
-  /** How the archive of the WAL is; an engine without it leaves that to Postgres, whose archive_command does the work. */
-  archiver?(): ArchiverState;
-  /** Whether commits wait for the repository; null when nobody wants them to. */
-  rpoZero(): RpoZeroState | null;
   /** Without a full backup to stand on, every type is a full one. */
   backup(type: BackupType, pace: Pace, report: Report): Promise<BackupRecord>;
   /** Oldest first. Needs the repository alone. */

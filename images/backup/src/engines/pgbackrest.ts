@@ -1,10 +1,10 @@
 import { BackupError } from "../errors.ts";
 import { progressOf, type Report } from "../events.ts";
 import { paths } from "../paths.ts";
+import { withPostgres } from "../postgres.ts";
 import { archiveHistories, writeRecovery } from "../recovery.ts";
 import { failure, output, type RunResult, run } from "../run.ts";
 import type { Settings } from "../settings.ts";
-import { removeArchived, removeSink, restoreCommand, sinkFiles, sinkName, WalSink } from "../wal-sink.ts";
 import type { BackupRecord, BackupType, Engine, Fetched, Pace, RestoreTarget } from "./engine.ts";
 import { choose, type Info, parseInfo, parseProgress, parseTimelines, parseVerify } from "./pgbackrest-output.ts";
 
@@ -12,8 +12,6 @@ const typeNames = { full: "full", differential: "diff", incremental: "incr" } as
 
 // The names of timeline histories and backup labels are archived too; neither sorts after a segment.
 const isArchived = `pg_walfile_name(lsn) collate "C" <= (select left(last_archived_wal, 24) from pg_stat_archiver) collate "C"`;
-/** What the sink has told to be on its disk, whether it is there at the moment or not. */
-const sinkPosition = `(select restart_lsn from pg_replication_slots where slot_name = '${sinkName}')`;
 
 /** pgBackRest: Postgres pushes its WAL with it, the agent does the rest. */
 export function pgbackrestEngine(settings: Settings): Engine {
@@ -21,22 +19,15 @@ export function pgbackrestEngine(settings: Settings): Engine {
   const pgbackrest = (args: readonly string[]) => output("pgbackrest", args, { env });
   const info = async () => parseInfo(await pgbackrest(["info", "--output=json"]));
   const list = async () => (await info()).backups;
-  const sink = settings.rpoZero ? new WalSink(settings, { tidy: removeArchived(settings.retention) }) : undefined;
 
   return {
-    name: "pgbackrest",
-    isRecoverable: sink === undefined ? isArchived : `(${isArchived} or lsn <= ${sinkPosition})`,
-    rpoZero: () => sink?.rpoZero ?? null,
+    isRecoverable: isArchived,
     async start() {
       await output("mkdir", ["-p", paths.pgbackrest]);
       // Idempotent; after a major upgrade of Postgres it refuses, and says what to do.
       await pgbackrest(["stanza-create"]);
       await archiveHistories();
-      if (sink === undefined) await removeSink();
-      else sink.start();
-    },
-    async stop() {
-      await sink?.stop();
+      await dropFormerSlot();
     },
     async backup(type, pace, report) {
       await runBackup(type, pace, { env, totalBytes: (await list()).at(-1)?.databaseBytes ?? null }, report);
@@ -58,7 +49,10 @@ export function pgbackrestEngine(settings: Settings): Engine {
     },
     fetch: (target, cluster, options, report) => fetch(target, cluster, { ...options, env, info }, report),
     async prepareRejoin(cluster) {
-      await writeRecovery(cluster, { restore_command: walFor(cluster), recovery_target_timeline: "current" });
+      await writeRecovery(cluster, {
+        restore_command: `pgbackrest --pg1-path=${cluster} archive-get %f %p`,
+        recovery_target_timeline: "current",
+      });
       return env;
     },
   };
@@ -130,7 +124,6 @@ async function fetch(
       : await output("pgbackrest", ["repo-ls", "--output=json", `archive/main/${archiveId}`], { env });
   const { backup, timeline } = choose(target, backups, parseTimelines(listing, backups)) ?? refuse(backups);
   const progress = progressOf(report, "restore", backup.databaseBytes);
-  const hasSink = (await sinkFiles()).length > 0;
   const args = [
     ...[
       "restore",
@@ -140,8 +133,6 @@ async function fetch(
       "--log-level-console=detail",
     ],
     ...targetArguments(target, timeline),
-    // What Postgres had not archived when it was lost may have been streamed.
-    ...(hasSink ? [`--recovery-option=restore_command=${walFor(cluster)}`] : []),
     // Other databases become empty files of the right size.
     ...(only === undefined ? [] : [`--db-include=${only}`]),
   ];
@@ -166,12 +157,13 @@ function restoreFailure({ label }: BackupRecord, result: Pick<RunResult, "exitCo
   return new BackupError(`backup ${label} is damaged: ${error.message}`, "make backup TYPE=full");
 }
 
-/**
- * The restore_command of a cluster that may need WAL of the sink. Its place is said: pgBackRest looks for the usual one, which
- * a rehearsal has not, and then ends with an error that ends the recovery too.
- */
-function walFor(cluster: string): string {
-  return restoreCommand(`pgbackrest --pg1-path=${cluster} archive-get %f %p`);
+/** Versions before kept a replication slot, which nobody reads any more: it would keep WAL on Postgres' disk. */
+async function dropFormerSlot(): Promise<void> {
+  await withPostgres((client) =>
+    client.query(
+      "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = 'walsink' and not active",
+    ),
+  );
 }
 
 /** @throws BackupError always: no backup ends before the target */

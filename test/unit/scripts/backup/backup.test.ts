@@ -34,7 +34,7 @@ describe("backup list", () => {
     const { deps } = backedUpStack();
     expect(await listBackups({ stack, json: false }, deps)).toBe(0);
     expect(deps.printed).toEqual([
-      "backups of stack letta (engine pgbackrest)",
+      "backups of stack letta",
       "┌──────────────────┬──────┬─────────────────────────┬───────────┬─────────┬─────────┬───────┐",
       "│ backup           │ type │ ended                   │ took      │ data    │ stored  │ state │",
       "│ 20261122-031700F │ full │ 2026-11-22 03:18:01 UTC │ 1 min 1 s │ 4.0 GiB │ 1.0 GiB │ good  │",

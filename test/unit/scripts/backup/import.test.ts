@@ -95,10 +95,7 @@ async function newStack(
     docker: {
       ...docker,
       "volume inspect": { exitCode: 1 },
-      [`${agentRun} --network none --log-driver none --name letta-import`]: agentResult({
-        engine: "pgbackrest",
-        backups: [],
-      }),
+      [`${agentRun} --network none --log-driver none --name letta-import`]: agentResult({ backups: [] }),
       [`${agentRun} --network none --log-driver none --name letta-restore`]: agentResult(restored),
       [`${agentRun} --network none --log-driver none --name letta-files`]: [
         agentResult([
@@ -157,10 +154,7 @@ describe("backup import", () => {
     const { programs, deps, options } = await newStack(
       {
         [`${agentRun} --add-host host.docker.internal:host-gateway --log-driver none --name letta-import`]: agentResult(
-          {
-            engine: "core",
-            backups: [],
-          },
+          { backups: [] },
         ),
       },
       { "config --json --show-secrets": { stdout: JSON.stringify(open) } },

@@ -216,7 +216,7 @@ describe("remove", () => {
   });
 
   test("purges nothing without backups", async () => {
-    const { backupSettings: _, ...outputs } = { ...lettaOutputs, backup: { ...lettaOutputs.backup, engine: "off" } };
+    const { backupSettings: _, ...outputs } = { ...lettaOutputs, backup: { ...lettaOutputs.backup, enabled: false } };
     const pulumi = { "stack output --json --show-secrets --stack letta": { stdout: JSON.stringify(outputs) } };
     const { deps } = stackWith({ databases: [database("notes")], word: "notes", pulumi });
     await expect(removeProject({ ...named, purge: true }, deps)).rejects.toThrow(/has no backups/);

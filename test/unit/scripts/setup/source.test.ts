@@ -79,13 +79,12 @@ describe("images that no registry has", () => {
   const roles = (...names: string[]) =>
     `  thoth-letta:roles:\n${names.map((name) => `    ${name}:\n      image: own\n`).join("")}`;
   const published = "  thoth-letta:repository: registry.example.org/thoth\n";
-  const noBackup = "  thoth-letta:backup:\n    engine: off\n";
+  const noBackup = "  thoth-letta:backup:\n    enabled: false\n";
 
   test.each([
     ["nothing is configured", "", "", ["thoth", "backup"]],
     ["only some roles have an image", roles("api", "mcp"), noBackup, ["thoth"]],
     ["Thoth's images are published", published, "", ["backup"]],
-    ["another engine makes the backups", published, "  thoth-letta:backup:\n    engine: core\n", ["backup"]],
     ["all roles have an image", roles("api", "mcp", "discovery", "monitor"), noBackup, []],
   ])("when %s", (_, thoth, letta, expected) => {
     expect(ownImages(configs(thoth, letta), stacks)).toEqual(expected);

@@ -35,7 +35,6 @@ async function startLettaServer(): Promise<string> {
 
 /** What the backup agent says; nothing is wrong but for the changes. */
 const backupStatus = (changes: Partial<BackupStatus> = {}): BackupStatus => ({
-  engine: "pgbackrest",
   serving: true,
   running: null,
   lastBackup: { label: "20261124-020603F", type: "full", bytes: 42_176_193, at: minuteAgo(), seconds: 1 },
@@ -46,7 +45,6 @@ const backupStatus = (changes: Partial<BackupStatus> = {}): BackupStatus => ({
   drill: null,
   drillOverdue: false,
   offsite: { configured: false },
-  rpoZero: null,
   problems: [],
   ...changes,
 });
@@ -110,7 +108,7 @@ describe("status", () => {
         ],
         agents: 3,
         databaseBytes: { letta: 8_388_608, thoth: 8_388_608 },
-        backup: expect.objectContaining({ engine: "pgbackrest", lossSeconds: 12.3, problems: [] }),
+        backup: expect.objectContaining({ lossSeconds: 12.3, problems: [] }),
         notes: [
           "agents: 3",
           "databases: letta 8.0 MiB, thoth 8.0 MiB",
@@ -192,7 +190,7 @@ describe("status", () => {
   });
 
   test.each([
-    ["are turned off", { engine: "off" }, "no backups: thoth-letta:backup.engine is off"],
+    ["are turned off", { enabled: false }, "no backups: thoth-letta:backup.enabled is false"],
     [
       "came with a later version than the stack",
       undefined,

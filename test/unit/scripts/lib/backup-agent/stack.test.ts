@@ -30,12 +30,12 @@ describe("a letta stack as its backups need it", () => {
   });
 
   test("that has no backups says how it gets them", async () => {
-    const { backupSettings: _, ...outputs } = { ...lettaOutputs, backup: { ...lettaOutputs.backup, engine: "off" } };
+    const { backupSettings: _, ...outputs } = { ...lettaOutputs, backup: { ...lettaOutputs.backup, enabled: false } };
     fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers(outputsOf(outputs)) });
     await expect(readBackupStack(fakeDeps(), "letta")).rejects.toThrow(
       new UserError(
-        "stack letta has no backups: thoth-letta:backup.engine is off",
-        "pulumi config set --path 'thoth-letta:backup.engine' auto -s letta, then make letta-start",
+        "stack letta has no backups: thoth-letta:backup.enabled is false",
+        "pulumi config set --path 'thoth-letta:backup.enabled' true -s letta, then make letta-start",
       ),
     );
   });
@@ -44,7 +44,7 @@ describe("a letta stack as its backups need it", () => {
     const { backup: _, ...outputs } = lettaOutputs;
     fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers(outputsOf(outputs)) });
     await expect(readBackupStack(fakeDeps(), "letta")).rejects.toThrow(
-      new UserError("stack letta came up before it had backups", "make letta-start"),
+      new UserError("an older version brought stack letta up last", "make letta-start"),
     );
   });
 });
