@@ -1,2 +1,2 @@
-// Pulumi runs a pack's TypeScript by ts-node, with settings of its own; an import leaves it to Node, as all of infra.
+// Pulumi would run a pack's TypeScript with ts-node and its own settings; an import leaves it to Node, like the rest of infra.
 module.exports = import("./pack.ts");

@@ -30,14 +30,14 @@ function seen({ type, name, props, opts }: ResourceValidationArgs | PolicyResour
     name,
     inputs: props,
     options: opts,
-    // Asked for only by a rule that needs it: in a preview of something new, asking ends the rule.
+    // Lazy: reading the id of a resource that does not exist yet aborts the rule in a preview.
     get id() {
       return props.id as string | undefined;
     },
   };
 }
 
-/** Before a resource is made where it alone tells enough, and at the end of preview and update otherwise. */
+/** A policy that runs before the resource is created or, if the rule compares resources, at the end of preview and update. */
 function policyOf({ name, problem, looksAtAll = false }: Rule): ResourceValidationPolicy | StackValidationPolicy {
   const common = {
     name: name.replaceAll(/[^a-z]+/g, "-"),

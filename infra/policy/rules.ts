@@ -1,27 +1,27 @@
-/** What rules see of one resource, as it is registered. */
+/** A registered resource, as rules see it. */
 export interface PolicyResource {
   readonly type: string;
   readonly name: string;
   readonly id?: string | undefined;
   readonly inputs: Readonly<Record<string, unknown>>;
-  /** `retainOnDelete` is undefined where it is not told: the engine keeps it from policies. */
+  /** `retainOnDelete` is undefined in a policy pack: the engine does not pass it on. */
   readonly options: { readonly protect: boolean; readonly retainOnDelete?: boolean };
 }
 
-/** What an operator has allowed beyond the usual. */
+/** Exceptions an operator allows. */
 export interface PolicyAllowances {
-  /** Addresses other than loopback that ports may be published on: `bindAddress` of the config. */
+  /** Addresses other than loopback to publish ports on: the config's `bindAddress`. */
   readonly exposedOn?: readonly string[];
-  /** Images that may be named by a tag: those of Thoth that the operator publishes. */
+  /** Images that may be referenced by tag, such as published ones of Thoth. */
   readonly taggedImages?: RegExp;
 }
 
-/** A rule that every stack keeps; its name begins "every container …" or "every volume …". */
+/** A rule for every stack; its name starts with "every container" or "every volume". */
 export interface Rule {
   readonly name: string;
-  /** Whether it looks at the others too, and so can be asked only when all are registered. */
+  /** It compares resources, so it can run only when all are registered. */
   readonly looksAtAll?: boolean;
-  /** What is wrong with a resource, or undefined where nothing is. */
+  /** What is wrong with a resource; undefined if nothing is. */
   readonly problem: (
     resource: PolicyResource,
     all: readonly PolicyResource[],
@@ -29,7 +29,7 @@ export interface Rule {
   ) => string | undefined;
 }
 
-/** The inputs of a container that rules look at. */
+/** The container inputs that rules check. */
 interface ContainerInputs {
   readonly name?: string;
   readonly image?: string;
@@ -57,17 +57,17 @@ interface ContainerInputs {
   readonly volumes?: readonly unknown[];
 }
 
-/** Services that are root within their containers, which have the named capabilities of it and no others; see docs/security.md. */
+/** Services that run as root in their containers, and the only capabilities they have; docs/security.md says why. */
 const capabilitiesOfRoot: Readonly<Record<string, readonly string[]>> = {
   server: ["CAP_CHOWN", "CAP_KILL", "CAP_SETGID", "CAP_SETUID"],
   backup: ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_SETGID", "CAP_SETUID"],
   drill: ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_SETGID", "CAP_SETUID"],
 };
 
-/** The engine puts files into no container whose root is read-only: the others have files of the stack in them. */
+/** The engine cannot upload files into a container with a read-only root; all other services need uploaded files. */
 const readOnlyServices = ["redis"];
 
-/** What a host has at these paths is the host itself. */
+/** Mounting one of these gives a container control of the host. */
 const hostPaths = /^\/($|(boot|dev|etc|lib|proc|root|run|sys|usr|var)($|\/))|docker\.sock/;
 const loopback = ["127.0.0.1", "::1"];
 
@@ -87,96 +87,96 @@ function ofContainers(name: string, problem: (inputs: ContainerInputs, allowed: 
 const serviceOf = ({ labels = [] }: ContainerInputs) =>
   labels.find(({ label }) => label.endsWith(".service"))?.value ?? "unknown";
 
-/** The rules: of the policy pack beside this file, and of the unit tests, which hold every resource against each of them. */
+/** The rules of the policy pack. Unit tests apply all of them to every resource of both stacks. */
 export const rules: readonly Rule[] = [
-  ofContainers("is asked for its health", ({ healthcheck }) => {
+  ofContainers("has a health check", ({ healthcheck }) => {
     const [kind, command] = healthcheck?.tests ?? [];
     return (kind !== "CMD" && kind !== "CMD-SHELL") || command === undefined ? "it has no health check" : undefined;
   }),
-  ofContainers("has its share of memory, without swap, and of the processor", (inputs) => {
+  ofContainers("has a memory limit without swap, and a CPU weight", (inputs) => {
     const { memory = 0, memorySwap, cpuShares = 0 } = inputs;
-    if (memory <= 0) return "it may take all memory";
+    if (memory <= 0) return "it has no memory limit";
     if (memorySwap !== memory) return `it may swap ${memorySwap ?? "without limit"}`;
-    return cpuShares <= 0 && "it has no weight where the processor is contended for";
+    return cpuShares <= 0 && "it has no CPU weight";
   }),
   {
     name: "every container has a limit of processes",
     looksAtAll: true,
     problem: (resource, all) => {
       if (!isContainer(resource)) return undefined;
-      // The provider has no argument for it: the readiness of the container sets it.
+      // The provider has no argument for it; the container's readiness sets it.
       const readiness = all.find(
         ({ type, inputs }) => type.endsWith(":readiness") && inputs.container === resource.inputs.name,
       );
-      return Number(readiness?.inputs.processes) > 0 ? undefined : "it may start processes without limit";
+      return Number(readiness?.inputs.processes) > 0 ? undefined : "it has no limit of processes";
     },
   },
-  ofContainers("runs an image that cannot change under its name", ({ image = "" }, { taggedImages }) => {
+  ofContainers("runs an immutable image", ({ image = "" }, { taggedImages }) => {
     if (/@sha256:[0-9a-f]{64}$/.test(image) || /^thoth-letta\/[a-z-]+:[^:]+-[0-9a-f]{12}$/.test(image))
       return undefined;
     return taggedImages?.test(image) === true ? undefined : `${image} is neither pinned by digest nor built here`;
   }),
-  ofContainers("is published on loopback, unless the config says otherwise", ({ ports = [] }, { exposedOn = [] }) => {
+  ofContainers("publishes ports on loopback only", ({ ports = [] }, { exposedOn = [] }) => {
     const open = ports.find(({ ip = "0.0.0.0" }) => ![...loopback, ...exposedOn].includes(ip));
     return open && `port ${open.internal} is published on ${open.ip ?? "every address"}`;
   }),
-  ofContainers("has namespaces of its own, and no devices", (inputs) => {
+  ofContainers("has private namespaces and no devices", (inputs) => {
     const shared = ([key, mode]: [string, string | undefined]) =>
       mode !== undefined && /^(host|container)/.test(mode) && key;
     const { networkMode, pidMode, ipcMode, usernsMode, devices = [] } = inputs;
     const [found] = Object.entries({ networkMode, pidMode, ipcMode, usernsMode }).filter(shared);
     if (found !== undefined) return `its ${found[0]} is ${found[1]}`;
-    return devices.length > 0 && "it has a device of the host";
+    return devices.length > 0 && "it has a host device";
   }),
-  ofContainers("is not privileged, and gains nothing", ({ privileged, securityOpts = [] }) => {
+  ofContainers("is unprivileged and cannot gain privileges", ({ privileged, securityOpts = [] }) => {
     if (privileged === true) return "it is privileged";
-    if (!securityOpts.includes("no-new-privileges:true")) return "what runs in it can gain privileges";
+    if (!securityOpts.includes("no-new-privileges:true")) return "its processes can gain privileges";
     return securityOpts.some((option) => option.includes("unconfined")) && "its confinement is off";
   }),
-  ofContainers("has the capabilities that it needs", (inputs) => {
+  ofContainers("has only the capabilities it needs", (inputs) => {
     const { adds = [], drops = [] } = inputs.capabilities ?? {};
-    if (!drops.includes("ALL")) return "it has Docker's capabilities";
+    if (!drops.includes("ALL")) return "it keeps Docker's default capabilities";
     const needed = capabilitiesOfRoot[serviceOf(inputs)] ?? [];
     const other = adds.find((name) => !needed.includes(name));
     return other && `it has ${other}`;
   }),
-  ofContainers("runs as a user of its own, but for those that are root with few capabilities", (inputs) => {
+  ofContainers("runs as a named user, or as root with few capabilities", (inputs) => {
     if (inputs.user !== undefined || serviceOf(inputs) in capabilitiesOfRoot) return undefined;
-    return "it runs as whoever its image says";
+    return "it runs as its image's user";
   }),
   ofContainers(
-    "that has no files of the stack has a read-only root",
+    "without uploaded files has a read-only root",
     (inputs) =>
-      readOnlyServices.includes(serviceOf(inputs)) && inputs.readOnly !== true && "its root can be written to",
+      readOnlyServices.includes(serviceOf(inputs)) && inputs.readOnly !== true && "its root filesystem is writable",
   ),
-  ofContainers("has nothing of the host but the vault", ({ mounts = [], volumes = [] }) => {
-    if (volumes.length > 0) return "it has volumes that are not mounts";
+  ofContainers("mounts nothing of the host but the vault", ({ mounts = [], volumes = [] }) => {
+    if (volumes.length > 0) return "it has volumes other than mounts";
     const host = mounts.find(({ type, source = "" }) => type === "bind" && hostPaths.test(source));
-    if (host !== undefined) return `it has the host's ${host.source}`;
+    if (host !== undefined) return `it mounts the host's ${host.source}`;
     const other = mounts.find(({ type, target }) => type === "bind" && target !== "/vault");
-    return other && `it has the host's ${other.source}`;
+    return other && `it mounts the host's ${other.source}`;
   }),
-  ofContainers("comes back, and does so with an init that passes signals on", ({ init, restart }) => {
-    if (restart !== "unless-stopped") return `it is started again: ${restart ?? "never"}`;
+  ofContainers("restarts, and has an init that forwards signals", ({ init, restart }) => {
+    if (restart !== "unless-stopped") return `its restart policy is ${restart ?? "no"}`;
     return init !== true && "its first process is the service";
   }),
   ofContainers(
-    "keeps its log small",
+    "limits its log",
     ({ logDriver, logOpts = {} }) =>
       (logDriver !== "json-file" || logOpts["max-size"] === undefined || logOpts["max-file"] === undefined) &&
-      "its log grows without end",
+      "its log is unlimited",
   ),
   {
-    name: "every volume with data is protected and kept",
+    name: "every volume with data is protected and retained",
     problem: (resource) => {
-      // What they hold follows from the state, or is gone with a rehearsal.
+      // Recreated from the state, or scratch space of a drill.
       if (!isVolume(resource) || /-(scratch|credentials)$/.test(String(resource.inputs.name))) return undefined;
-      if (!resource.options.protect) return "a destroy deletes it";
-      return resource.options.retainOnDelete === false ? "whatever removes it from the state deletes it" : undefined;
+      if (!resource.options.protect) return "destroy deletes it";
+      return resource.options.retainOnDelete === false ? "removing it from the state deletes it" : undefined;
     },
   },
   {
-    name: "every container with a queue or locks is on a network that leads nowhere",
+    name: "every container with a queue or locks is on an internal network only",
     looksAtAll: true,
     problem: (resource, all) => {
       if (!isContainer(resource) || serviceOf(resource.inputs) !== "redis") return undefined;
@@ -189,12 +189,12 @@ export const rules: readonly Rule[] = [
       const isInternal = ({ name }: { name: string }) => internal.some(({ id }) => id === name);
       return networksAdvanced.length === 1 && networksAdvanced.every(isInternal)
         ? undefined
-        : "others than Letta reach it";
+        : "containers other than Letta can reach it";
     },
   },
 ];
 
-/** Every way in which resources break a rule: `<rule>: <resource>: <problem>`. */
+/** All violations, each as `<rule>: <resource>: <problem>`. */
 export function violations(resources: readonly PolicyResource[], allowed: PolicyAllowances = {}): string[] {
   return rules.flatMap(({ name, problem }) =>
     resources.flatMap((resource) => {

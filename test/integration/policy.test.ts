@@ -32,7 +32,7 @@ describe("a stack that anyone on the network may call", () => {
 
   test("goes where the pack's config allows it", async () => {
     const config = join(stacks.folder, "policy-config.json");
-    const name = "every-container-is-published-on-loopback-unless-the-config-says-otherwise";
+    const name = "every-container-publishes-ports-on-loopback-only";
     writeFileSync(config, JSON.stringify({ [name]: { exposedOn: ["0.0.0.0"] } }));
     expect(await preview(stacks.letta, "--policy-pack-config", config)).toMatchObject({ exitCode: 0 });
   });
