@@ -14,8 +14,8 @@ ADOPT_FLAGS = $(if $(VOLUME),--from-volume '$(VOLUME)') $(if $(IMAGE),--image '$
 	$(if $(RESUME),--resume)
 KEY_FLAG = $(if $(KEY_FILE),--key-file '$(KEY_FILE)')
 # The moment, the database, and how: what `restore` takes. Single quotes: a time has spaces.
-RESTORE_FLAGS = $(if $(TO),--to '$(TO)') $(if $(NAME),--name '$(NAME)') $(if $(PROJECT),--project '$(PROJECT)') \
-	$(if $(TABLES),--tables '$(TABLES)') $(if $(DRY_RUN),--dry-run)
+RESTORE_WHAT = $(if $(TABLES),tables '$(PROJECT)' --tables '$(TABLES)',$(if $(PROJECT),project '$(PROJECT)',server))
+RESTORE_FLAGS = $(if $(AT),--at '$(AT)') $(if $(POINT),--point '$(POINT)') $(if $(LATEST),--latest) $(if $(DRY_RUN),--dry-run)
 # What `letta projects env` takes.
 ENV_FLAGS = $(if $(FORMAT),--format '$(FORMAT)') $(if $(FOR),--for '$(FOR)') $(if $(SHOW),--show-secrets) \
 	$(if $(OUTPUT),--output '$(OUTPUT)')
@@ -106,14 +106,14 @@ backup-export: node_modules/.package-lock.json ## all backups as one encrypted a
 backup-import: node_modules/.package-lock.json ## a letta stack from such an archive, or from the copy on another host (FOLDER=path KEY_FILE=path)
 	@$(RUN) backup import $(if $(FOLDER),'$(FOLDER)') $(KEY_FLAG)
 
-restore: node_modules/.package-lock.json ## bring data back (TO=time, NAME=point or LATEST=1; PROJECT=name TABLES=a,b; DRY_RUN=1 YES=1)
-	@$(RUN) restore $(if $(LATEST),latest) $(RESTORE_FLAGS)
+restore: node_modules/.package-lock.json ## bring data back (AT=time, POINT=name or LATEST=1; PROJECT=name TABLES=a,b; DRY_RUN=1 YES=1)
+	@$(RUN) restore $(RESTORE_WHAT) $(RESTORE_FLAGS)
 restore-undo: node_modules/.package-lock.json ## back to what was there before the last restore (PROJECT=name)
-	@$(RUN) restore undo $(RESTORE_FLAGS)
-restore-resume: node_modules/.package-lock.json ## go on with a restore that was interrupted
-	@$(RUN) restore --resume
-drill: node_modules/.package-lock.json ## rehearse a restore beside what runs (JSON=1)
-	@$(RUN) restore --drill $(if $(NAME),--name '$(NAME)') $(JSON_FLAG)
+	@$(RUN) restore undo $(if $(PROJECT),--project '$(PROJECT)') $(if $(DRY_RUN),--dry-run)
+restore-resume: node_modules/.package-lock.json ## resume a restore that was interrupted
+	@$(RUN) restore resume
+drill: node_modules/.package-lock.json ## restore into scratch space and check the result (POINT=name JSON=1)
+	@$(RUN) drill $(if $(POINT),--point '$(POINT)') $(JSON_FLAG)
 
 projects: node_modules/.package-lock.json ## each project: its database, sessions, agents and last request (JSON=1)
 	@$(RUN) letta projects list $(JSON_FLAG)

@@ -19,7 +19,7 @@ export async function makePoint(
 ): Promise<number> {
   const { containers } = await readBackupStack(deps, stack);
   const point = await callAgent<MadePoint>(deps, inContainer(containers.backup, ["point", name]));
-  const text = `point ${point.name} at ${formatTime(point.at)}; back to it: make restore NAME=${point.name}`;
+  const text = `point ${point.name} at ${formatTime(point.at)}; to go back: make restore POINT=${point.name}`;
   deps.print(json ? JSON.stringify(point) : text);
   return 0;
 }

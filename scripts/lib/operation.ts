@@ -6,38 +6,36 @@ import type { Deps } from "./deps.ts";
 import { isAlive, ownProgram } from "./process.ts";
 import { readJsonFile, writeWholeJson } from "./whole-file.ts";
 
-/** A change of a stack in several steps, of which there is a record until it has ended: a killed one is gone on with. */
+/** A change of a stack in several steps, recorded until it has ended, so that a killed one can be resumed. */
 export interface Operation {
-  /** What it is, e.g. `server-restore`; tells who can go on with it. */
+  /** E.g. `server-restore`; decides which code can resume it. */
   readonly kind: string;
   readonly stack: string;
   /** When it began: 14 digits, part of the names of what it makes. */
   readonly id: string;
-  /** The command that goes on with it when it was killed; default: `make restore-resume`. */
+  /** The command that resumes it. Default: `make restore-resume`. */
   readonly resume?: string;
-  /** The step that is being done. Each must be fit to be done again from its start. */
+  /** The current step. Each step can be repeated from its start. */
   readonly phase: string;
-  /** Who does it. */
+  /** The process that runs it. */
   readonly process: { readonly pid: number; readonly program?: string | undefined; readonly hostname: string };
 }
 
-/** What is written down at the start of an operation; the rest is known. */
+/** An operation before it is saved for the first time. */
 export type NewOperation<Kind extends Operation> = Omit<Kind, "process">;
 
-/** The moment as names have it, e.g. `20261122223503`, in UTC. */
+/** The present moment for use in names, e.g. `20261122223503`, in UTC. */
 export function stamp(now = new Date()): string {
   return now.toISOString().replace(/\D/g, "").slice(0, 14);
 }
 
-/** @throws UserError when one is unfinished, be it at work or killed */
+/** @throws UserError when an operation is running, or was interrupted and not resumed */
 export async function requireNoOperation(deps: Deps, stack: string): Promise<void> {
   const unfinished = await readOperation(deps, stack);
   if (unfinished === undefined) return;
   requireEnded(unfinished);
-  throw new UserError(
-    `${title(unfinished)} was interrupted (${unfinished.phase})`,
-    `${unfinished.resume ?? "make restore-resume"} goes on with it`,
-  );
+  const { resume = "make restore-resume", phase } = unfinished;
+  throw new UserError(`${title(unfinished)} was interrupted (${phase})`, resume);
 }
 
 /** The stack's unfinished operation, or undefined when there is none. */
@@ -45,11 +43,11 @@ export async function readOperation<Kind extends Operation>(deps: Deps, stack: s
   return readJsonFile<Kind>(operationFile(deps, stack));
 }
 
-/** @throws UserError when the process that does it lives */
+/** @throws UserError while the process that runs it is alive */
 export function requireEnded(operation: Operation): void {
   const { pid, program, hostname: host } = operation.process;
   if (host === hostname() && (pid === process.pid || !isAlive(pid, program))) return;
-  throw new UserError(`${title(operation)} is at work (process ${pid} on ${host})`, "wait for it");
+  throw new UserError(`${title(operation)} is running (process ${pid} on ${host})`, "wait for it to end");
 }
 
 /** E.g. `server restore of stack letta`. */
@@ -57,14 +55,14 @@ function title({ kind, stack }: Operation): string {
   return `${kind.replaceAll("-", " ")} of stack ${stack}`;
 }
 
-/** Writes an operation down, whole or not at all, as done by this process. @returns what was written */
+/** Records an operation as run by this process, whole or not at all. @returns what was written */
 export async function saveOperation<Kind extends Operation>(deps: Deps, operation: NewOperation<Kind>): Promise<Kind> {
   const saved = { ...operation, process: { pid: process.pid, program: ownProgram(), hostname: hostname() } } as Kind;
   await writeWholeJson(operationFile(deps, operation.stack), saved);
   return saved;
 }
 
-/** Forgets an operation that has ended. */
+/** Deletes the record of an operation that has ended. */
 export async function endOperation(deps: Deps, { stack }: Pick<Operation, "stack">): Promise<void> {
   await rm(operationFile(deps, stack), { force: true });
 }

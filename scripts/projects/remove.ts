@@ -94,6 +94,6 @@ async function purgeData(deps: Deps, site: ProjectsSite, name: string): Promise<
   deps.print(`project ${name} of stack ${stack} is gone: database, roles${hadUser ? ", agents in Letta" : ""}`);
   if (isDefault) deps.print("its agents in Letta are the default user's, and are kept");
   deps.print(`its database is in the backups as of point ${point}: make project-add NAME=${name},`);
-  deps.print(`then make restore PROJECT=${name} NAME=${point}`);
+  deps.print(`then make restore PROJECT=${name} POINT=${point}`);
   return 0;
 }

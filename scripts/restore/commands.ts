@@ -1,60 +1,73 @@
 import { type Command, Option } from "commander";
-import { UserError } from "../../infra/lib/errors.ts";
-import { type Add, json, lettaStack, type Options, yes } from "../lib/cli.ts";
+import { type Add, json, lettaStack, yes } from "../lib/cli.ts";
 import type { Deps } from "../lib/deps.ts";
+import type { TargetOptions } from "./target.ts";
 
-interface RestoreFlags {
-  to?: string;
-  name?: string;
-  project?: string;
-  tables?: string;
-  drill?: boolean;
-  resume?: boolean;
-  dryRun: boolean;
+interface Moment extends TargetOptions {
+  readonly dryRun: boolean;
 }
 
-const usage = [
-  "",
-  "  restore latest                        the whole server, with everything that was written",
-  '  restore --to "2026-11-24 10:00:00Z"   the whole server, as it was then',
-  "  restore --name POINT                  the whole server, as it was at a named point",
-  "  restore … --project NAME              one database alone, beside the others",
-  "  restore … --project NAME --tables a,b some of its tables, into a schema of their own",
-  "  restore undo [--project NAME]         back to what was there before the last restore",
-  "  restore --drill [--to POINT]          a rehearsal, which changes nothing",
-];
+/** What `make restore` runs: the first entry of which the variable is set. Further variables are arguments and options. */
+export const makeRestore = [
+  { variable: "TABLES", command: ["restore", "tables"] },
+  { variable: "PROJECT", command: ["restore", "project"] },
+  { command: ["restore", "server"] },
+] as const;
 
-/** Adds `restore …`. */
+/** Adds `restore …` and `drill`. */
 export function addRestoreCommands(program: Command, add: Add, deps: Deps): void {
-  const options = [
-    lettaStack,
-    new Option("--to <time>", "a moment, e.g. 2026-11-24T10:00:00Z; of a rehearsal, a point"),
-    new Option("--name <point>", "a named point"),
-    new Option("--project <name>", "one database alone: a project's, or letta"),
-    new Option("--tables <names>", "of the project only these tables, parted by commas"),
-    new Option("--drill", "rehearse it, and change nothing"),
-    new Option("--resume", "go on with a restore that was interrupted"),
-    new Option("--dry-run", "show what would be done").default(false),
-    yes,
-    json,
+  const restore = program.command("restore").description("bring data back");
+  const dryRun = new Option("--dry-run", "print the plan and change nothing").default(false);
+  const moment = [
+    new Option("--at <time>", "a moment, e.g. 2026-11-24T10:00:00Z"),
+    new Option("--point <name>", "a named restore point"),
+    new Option("--latest", "everything that was written"),
   ];
-  const description = "bring data back: latest, undo, or a moment by --to or --name";
-  add<RestoreFlags>(program, "restore [what]", description, options, (given, what) => restore(given, what, deps));
-  program.commands.at(-1)?.addHelpText("after", usage.join("\n"));
-}
-
-async function restore(given: Options & RestoreFlags, what: string | undefined, deps: Deps): Promise<number> {
-  const { lettaStack: stack, json: isJson, to, project, tables } = given;
-  if (given.drill) return (await import("./drill.ts")).drill({ stack, json: isJson, to: to ?? given.name }, deps);
-  if (given.resume) return (await import("./resume.ts")).resumeRestore({ stack }, deps);
-  const options = { stack, yes: given.yes, dryRun: given.dryRun, to, name: given.name };
-  if (tables !== undefined && project === undefined) {
-    throw new UserError("--tables needs the database that they are of", "--project NAME");
-  }
-  if (what === "undo") {
-    if (project === undefined) return (await import("./undo.ts")).undoServerRestore(options, deps);
-    return (await import("./undo-project.ts")).undoProjectRestore({ ...options, project }, deps);
-  }
-  if (project === undefined) return (await import("./server.ts")).restoreServer({ ...options, what }, deps);
-  return (await import("./project.ts")).restoreProject({ ...options, what, project, tables }, deps);
+  add<Moment>(
+    restore,
+    "server",
+    "all databases, to a moment (--at), a point (--point) or the last write (--latest)",
+    [lettaStack, ...moment, dryRun, yes],
+    async ({ lettaStack: stack, ...options }) =>
+      (await import("./server.ts")).restoreServer({ ...options, stack }, deps),
+  );
+  add<Moment>(
+    restore,
+    "project <project>",
+    "one database, a project's or letta, while all others stay in use",
+    [lettaStack, ...moment, dryRun, yes],
+    async ({ lettaStack: stack, ...options }, project = "") =>
+      (await import("./project.ts")).restoreProject({ ...options, stack, project }, deps),
+  );
+  add<Moment & { tables: string }>(
+    restore,
+    "tables <project>",
+    "some tables of a database, into a new schema of it",
+    [
+      ...[lettaStack, ...moment, dryRun],
+      new Option("--tables <names>", "their names, separated by commas").makeOptionMandatory(),
+    ],
+    async ({ lettaStack: stack, ...options }, project = "") =>
+      (await import("./project.ts")).restoreTables({ ...options, stack, project }, deps),
+  );
+  add<{ project?: string; dryRun: boolean }>(
+    restore,
+    "undo",
+    "go back to the data from before the last restore",
+    [lettaStack, new Option("--project <name>", "undo the last restore of this database alone"), dryRun, yes],
+    async ({ lettaStack: stack, project, ...options }) =>
+      project === undefined
+        ? (await import("./server.ts")).undoServerRestore({ ...options, stack }, deps)
+        : (await import("./project.ts")).undoProjectRestore({ ...options, stack, project }, deps),
+  );
+  add(restore, "resume", "resume a restore that was interrupted", [lettaStack], async ({ lettaStack: stack }) =>
+    (await import("./resume.ts")).resumeRestore({ stack }, deps),
+  );
+  add<{ point?: string }>(
+    program,
+    "drill",
+    "restore into scratch space next to the running stack, and check the result",
+    [lettaStack, new Option("--point <name>", "a restore point; default: the newest heartbeat"), json],
+    async ({ lettaStack: stack, ...options }) => (await import("./drill.ts")).drill({ ...options, stack }, deps),
+  );
 }

@@ -1,5 +1,4 @@
 import type { DrillResult } from "../../images/backup/src/drill.ts";
-import type { BackupOptions } from "../backup/now.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
 import { withProgress } from "../lib/backup-agent/progress.ts";
 import { renderChecks } from "../lib/backup-agent/results.ts";
@@ -7,14 +6,19 @@ import { readBackupStack } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 import { formatBytes, formatDuration } from "../lib/format.ts";
 
-/** Rehearses a restore beside the running stack, which it does not touch. Exit code 1 when it is not good. */
-export async function drill(
-  { stack, json, to }: BackupOptions & { readonly to?: string | undefined },
-  deps: Deps,
-): Promise<number> {
+export interface DrillOptions {
+  readonly stack: string;
+  /** Print the result alone, as JSON. */
+  readonly json: boolean;
+  /** A restore point; default: the newest heartbeat in the repository. */
+  readonly point?: string | undefined;
+}
+
+/** Restores into scratch space next to the running stack, and checks the result. Exit code 1 when something is wrong. */
+export async function drill({ stack, json, point }: DrillOptions, deps: Deps): Promise<number> {
   const { containers } = await readBackupStack(deps, stack);
-  const args = ["drill", ...(to === undefined ? [] : ["--to", to])];
-  const work = { id: "drill", title: `Rehearsal of a restore of stack ${stack}`, isSilent: json };
+  const args = ["drill", ...(point === undefined ? [] : ["--to", point])];
+  const work = { id: "drill", title: `Restore drill of stack ${stack}`, isSilent: json };
   const result = await withProgress(deps, work, (report) =>
     callAgent<DrillResult>(deps, inContainer(containers.drill, args), report),
   );
@@ -23,8 +27,7 @@ export async function drill(
   return result.ok ? 0 : 1;
 }
 
-/** A rehearsal as lines for a terminal. */
-export function renderDrill(result: DrillResult): string[] {
+function renderDrill(result: DrillResult): string[] {
   const { ok, label, target, bytes, seconds, restoreSeconds, replaySeconds, lossSeconds, checks, problem } = result;
   const restored =
     bytes === null || restoreSeconds === null || replaySeconds === null
@@ -34,7 +37,7 @@ export function renderDrill(result: DrillResult): string[] {
           `  fetched in ${formatDuration(restoreSeconds)}, replayed in ${formatDuration(replaySeconds)}`,
         ];
   return [
-    `the rehearsal ${ok ? "is good" : "FAILED"} (${formatDuration(seconds)})`,
+    `the drill ${ok ? "passed" : "FAILED"} (${formatDuration(seconds)})`,
     ...(problem === null ? [] : [`  ${problem}`]),
     ...restored,
     ...(checks.length === 0 ? [] : renderChecks(checks)),

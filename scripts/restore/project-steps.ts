@@ -1,53 +1,52 @@
+import type { Restored } from "../../images/backup/src/restore.ts";
+import { UserError } from "../../infra/lib/errors.ts";
 import { lettaNames } from "../../infra/lib/names.ts";
-import type { BackupStack } from "../lib/backup-agent/stack.ts";
+import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
+import { withProgress } from "../lib/backup-agent/progress.ts";
+import { type BackupStack, oneOff } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
-import { endOperation, saveOperation } from "../lib/operation.ts";
-import { identifier, psql } from "../lib/psql.ts";
+import { endOperation, saveOperation, stamp } from "../lib/operation.ts";
+import { copySettings, createDatabase, identifier, inPostgres, literal, psql, psqlToTheEnd } from "../lib/psql.ts";
 import { up } from "../lib/pulumi.ts";
+import { countDatabase, differences } from "../lib/rows.ts";
 import { stopContainers } from "../lib/stacks.ts";
-import { loadDatabase, scratchVolume } from "./load.ts";
-import { type ProjectRestore, schemaOf } from "./project.ts";
-import { swapDatabases } from "./swap.ts";
-import { copyTables } from "./tables.ts";
+import { type ProjectRestore, schemaOf, scratchVolume } from "./operation.ts";
+import { copyTables, prepareForTables } from "./tables.ts";
+import { formatTarget, type Target } from "./target.ts";
 
-/** Does what is left of a restore of one database. @throws what stopped it; before the swap all is as it was */
+/** Does what is left of a restore of one database. @throws what stopped it; before the swap nothing has changed */
 export async function runProjectRestore(deps: Deps, site: BackupStack, begun: ProjectRestore): Promise<void> {
   let operation = begun;
-  if (operation.phase === "loading") {
-    await load(deps, site, operation);
-    if (operation.tables.length > 0) return finishTables(deps, site, operation);
+  const { target, tables } = operation;
+  if (operation.phase === "loading" && target !== undefined) {
+    try {
+      await cleanUp(deps, site, operation);
+      await loadDatabase(deps, site, operation, target);
+      if (tables.length > 0) await copyTables(deps, site.containers.postgres, operation);
+    } catch (error) {
+      await abandonProjectRestore(deps, site, operation);
+      throw error;
+    }
+    if (tables.length > 0) return finishTables(deps, site, operation);
     operation = await saveOperation<ProjectRestore>(deps, { ...operation, phase: "swapping" });
   }
   await swap(deps, site, operation);
   await cleanUp(deps, site, operation);
   await endOperation(deps, operation);
   const { project, kept, stack } = operation;
-  deps.print(`database ${project} of stack ${stack} is restored; the one before is kept as ${kept}`);
-  deps.print(`  back to it:  make restore-undo PROJECT=${project}`);
-  deps.print(`  without it:  docker exec ${site.containers.postgres} dropdb -U postgres ${kept}`);
+  deps.print(`database ${project} of stack ${stack} is restored; the previous one is kept as ${kept}`);
+  deps.print(`  to go back:    make restore-undo PROJECT=${project}`);
+  deps.print(`  to remove it:  docker exec ${site.containers.postgres} dropdb -U postgres ${kept}`);
 }
 
-async function load(deps: Deps, site: BackupStack, operation: ProjectRestore): Promise<void> {
-  // An earlier database that comes back is there already.
-  if (operation.target === undefined) return;
-  try {
-    await cleanUp(deps, site, operation);
-    await loadDatabase(deps, site, operation);
-    if (operation.tables.length > 0) await copyTables(deps, site, operation);
-  } catch (error) {
-    await abandonProjectRestore(deps, site, operation);
-    throw error;
-  }
-}
-
-/** Takes away what was loaded; the database in use was not touched. */
+/** Removes what was loaded; the database in use was not touched. */
 export async function abandonProjectRestore(deps: Deps, site: BackupStack, operation: ProjectRestore): Promise<void> {
-  if (operation.target !== undefined) await cleanUp(deps, site, operation);
+  await cleanUp(deps, site, operation);
   await endOperation(deps, operation);
   deps.print(`nothing was restored; database ${operation.project} is as it was`);
 }
 
-/** What only the restore needed. A database that was loaded and swapped in has another name by now. */
+/** Removes what only the restore needed. After the swap the loaded database has another name. */
 async function cleanUp(deps: Deps, site: BackupStack, operation: ProjectRestore): Promise<void> {
   if (operation.target === undefined) return;
   for (const name of ["restore", "extract"]) await deps.engine.docker(["rm", "--force", `${site.prefix}-${name}`]);
@@ -56,13 +55,84 @@ async function cleanUp(deps: Deps, site: BackupStack, operation: ProjectRestore)
   await psql(deps, postgres, `drop database if exists ${identifier(operation.loaded)} with (force)`);
 }
 
+/** Restores the cluster next to the running one, and loads the database, or its tables, from it under a new name. */
+async function loadDatabase(deps: Deps, site: BackupStack, operation: ProjectRestore, target: Target): Promise<void> {
+  const { project, tables, loaded } = operation;
+  const { postgres, backup } = site.containers;
+  // Brings everything written up to now into the repository.
+  await callAgent(deps, inContainer(backup, ["point", `before-restore-${stamp()}`]));
+  const cluster = scratchVolume(site, operation);
+  await deps.engine.dockerOutput(["volume", "create", cluster]);
+  const restoring = ["restore", "--target", formatTarget(target), "--only", project];
+  await withProgress(deps, { id: "restore", title: `Restore of the cluster into volume ${cluster}` }, (report) =>
+    callAgent<Restored>(deps, oneOff(site, { name: "restore", args: restoring, cluster }), report),
+  );
+  await createDatabase(deps, postgres, loaded, project);
+  const sections = tables.length === 0 ? [] : await prepareForTables(deps, postgres, operation);
+  const extracting = ["extract", "--database", project, ...(tables.length === 0 ? [] : ["--tables", tables.join(",")])];
+  const loading = inPostgres(postgres, "pg_restore", "--dbname", loaded, "--exit-on-error", ...sections);
+  const consumer = { name: "pg_restore", docker: loading };
+  const { rows } = await withProgress(deps, { id: "load", title: `Load of database ${loaded}` }, (report) =>
+    callAgent<{ rows?: Readonly<Record<string, number>> }>(
+      deps,
+      { ...oneOff(site, { name: "extract", args: extracting, cluster }), consumer },
+      report,
+    ),
+  );
+  if (rows !== undefined) await requireAllRows(deps, postgres, operation, rows);
+  await copySettings(deps, postgres, project, loaded);
+}
+
+/** @throws UserError when a table lacks rows that it had in the restored cluster */
+async function requireAllRows(
+  deps: Deps,
+  postgres: string,
+  { loaded, tables }: ProjectRestore,
+  expected: Readonly<Record<string, number>>,
+): Promise<void> {
+  const found = await countDatabase(deps, postgres, loaded);
+  const isWanted = ([name]: [string, number]) => tables.length === 0 || name in expected;
+  const wrong = differences(expected, Object.fromEntries(Object.entries(found).filter(isWanted)));
+  if (wrong.length > 0) throw new UserError(`not every row was loaded: ${wrong.join("; ")}`);
+  const count = Object.values(expected).reduce((total, rows) => total + rows, 0);
+  deps.print(`loaded as in the restored cluster: rows ${count}, tables ${Object.keys(expected).length}`);
+}
+
 async function swap(deps: Deps, site: BackupStack, operation: ProjectRestore): Promise<void> {
-  const { server } = lettaNames(site.prefix);
   const isLetta = operation.project === "letta";
-  if (isLetta) await stopContainers(deps, [server]);
+  if (isLetta) await stopContainers(deps, [lettaNames(site.prefix).server]);
   await swapDatabases(deps, site.containers.postgres, operation);
-  // Migrates what is of an older version, and waits until Letta works on it.
+  // Migrates a database of an older version, and waits until Letta works on it.
   if (isLetta) await up(deps, operation.stack);
+}
+
+/**
+ * Puts the loaded database in the place of the project's, which gets another name. Killed anywhere, it can be repeated.
+ *
+ * Clients lose their connections, and reconnect to the other database under the same name.
+ */
+async function swapDatabases(deps: Deps, postgres: string, operation: ProjectRestore): Promise<void> {
+  const { project, loaded, kept } = operation;
+  const databases = () => psql(deps, postgres, "select datname from pg_database");
+  const rename = (from: string, to: string) => `alter database ${identifier(from)} rename to ${identifier(to)}`;
+  const before = await databases();
+  const exchange = [
+    // Applications reconnect at once, and a database in use cannot be renamed.
+    `alter database ${identifier(project)} with allow_connections false`,
+    `select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = ${literal(project)}`,
+    // One command is one transaction.
+    `${rename(project, kept)}; ${rename(loaded, project)}`,
+  ];
+  try {
+    if (before.includes(loaded)) {
+      await psqlToTheEnd(deps, postgres, before.includes(project) ? exchange : [rename(loaded, project)]);
+    }
+  } finally {
+    const after = await databases();
+    for (const name of [project, kept].filter((known) => after.includes(known))) {
+      await psql(deps, postgres, `alter database ${identifier(name)} with allow_connections true`);
+    }
+  }
 }
 
 async function finishTables(deps: Deps, site: BackupStack, operation: ProjectRestore): Promise<void> {
@@ -72,5 +142,5 @@ async function finishTables(deps: Deps, site: BackupStack, operation: ProjectRes
   const schema = schemaOf(operation);
   const drop = `psql -U postgres -d ${project} -c 'drop schema ${schema} cascade'`;
   deps.print(`the tables are in schema ${schema} of database ${project}, without indexes and foreign keys`);
-  deps.print(`  without them:  docker exec ${site.containers.postgres} ${drop}`);
+  deps.print(`  to remove them:  docker exec ${site.containers.postgres} ${drop}`);
 }

@@ -1,94 +1,105 @@
+import { UserError } from "../../infra/lib/errors.ts";
 import { callAgent } from "../lib/backup-agent/call.ts";
 import type { Repository } from "../lib/backup-agent/results.ts";
 import { type BackupStack, readBackupStack, reading } from "../lib/backup-agent/stack.ts";
 import { findClients } from "../lib/clients.ts";
+import { confirm } from "../lib/confirm.ts";
 import type { Deps } from "../lib/deps.ts";
-import { type Operation, requireNoOperation, saveOperation, stamp } from "../lib/operation.ts";
+import { readOperation, requireEnded, requireNoOperation, saveOperation, stamp } from "../lib/operation.ts";
 import { isPostgresUp } from "../lib/psql.ts";
 import { requireSetup } from "../lib/require-setup.ts";
-import { countRows, type RowCounts } from "../lib/rows.ts";
-import { runServerRestore } from "./server-steps.ts";
-import { parseTarget, requireReachable, type Target, type TargetOptions } from "./target.ts";
+import { countRows } from "../lib/rows.ts";
+import { type RestoreOptions, readSwitches, renderPlan, type ServerRestore } from "./operation.ts";
+import { databasesOf, runServerRestore } from "./server-steps.ts";
+import { describeTarget, parseTarget, requireReachable, type Target, type TargetOptions } from "./target.ts";
 
-/** What all restores that change something have in common. */
-export interface RestoreOptions extends TargetOptions {
-  readonly stack: string;
-  /** Do not ask. */
-  readonly yes: boolean;
-  /** Show what would be done, and do nothing. */
-  readonly dryRun: boolean;
-}
-
-/** A restore of the whole server: a cluster in a new volume, which then takes the place of the old one. */
-export interface ServerRestore extends Operation {
-  readonly kind: "server-restore";
-  /** In `restoring` the old volume is still the one in use, from `switching` on it is the new one. */
-  readonly phase: "restoring" | "switching" | "checking";
-  /** Undefined when an old volume comes back. */
-  readonly target?: Target;
-  /** Volume that was in use, and the one that takes its place. */
-  readonly from: string;
-  readonly to: string;
-  /** Was Postgres up when it began? */
-  readonly wasUp: boolean;
-  /** Rows before, as far as they could be counted. */
-  readonly rows: RowCounts;
-}
-
-/** Restores the whole server, every database of it, to one moment. The volume in use is never written to, and is kept. */
-export async function restoreServer(options: RestoreOptions, deps: Deps): Promise<number> {
-  const { stack, dryRun } = options;
+/** Restores all databases of the server to one moment, into a new volume. The volume in use is only read, and kept. */
+export async function restoreServer(options: RestoreOptions & TargetOptions, deps: Deps): Promise<number> {
+  const { stack } = options;
   const target = parseTarget(options);
   await requireSetup(deps, stack);
   await requireNoOperation(deps, stack);
   const site = await readBackupStack(deps, stack);
   requireReachable(target, await callAgent<Repository>(deps, await reading(deps, site, ["list"])));
-  const id = stamp();
-  const from = site.letta.volumes.postgres;
-  const to = `${site.prefix}-postgres-${id}`;
   const wasUp = await isPostgresUp(deps, site.containers.postgres);
-  for (const line of plan(site, { target, from, to, wasUp })) deps.print(line);
+  const id = stamp();
+  const change = { id, target, from: site.letta.volumes.postgres, to: `${site.prefix}-postgres-${id}`, wasUp };
+  for (const line of plan(site, change)) deps.print(line);
+  return replaceVolume(options, site, change, deps);
+}
+
+/** Goes back to the volume that Postgres was on before the last restore. A second undo takes the first one back. */
+export async function undoServerRestore(options: RestoreOptions, deps: Deps): Promise<number> {
+  const { stack } = options;
+  await requireSetup(deps, stack);
+  const unfinished = await unfinishedSwitch(deps, stack);
+  const site = await readBackupStack(deps, stack);
+  const last = unfinished ?? (await lastSwitch(deps, stack, site.letta.volumes.postgres));
+  const [from, to] = [last.to, last.from];
+  if (!(await deps.engine.volumeExists(to))) {
+    throw new UserError(`volume ${to}, which was in use before, is gone`, 'make restore AT="…" restores a moment');
+  }
+  const rows = [
+    ["back to", `volume ${to}, as it was when Postgres left it`],
+    ["down", "Letta and Postgres, for seconds"],
+    ["kept", `volume ${from}: make restore-undo goes back to it`],
+  ] as const;
+  for (const line of renderPlan(`undo of the last restore of stack ${stack}`, rows)) deps.print(line);
+  const wasUp = await isPostgresUp(deps, site.containers.postgres);
+  return replaceVolume(options, site, { id: stamp(), from, to, wasUp }, deps);
+}
+
+type Change = Pick<ServerRestore, "id" | "target" | "from" | "to" | "wasUp">;
+
+async function replaceVolume(
+  { stack, yes, dryRun }: RestoreOptions,
+  site: BackupStack,
+  change: Change,
+  deps: Deps,
+): Promise<number> {
   if (dryRun) return 0;
-  if (!(await mayGoOn(options, site, deps))) return 1;
-  const rows = wasUp ? await countRows(deps, site.containers.postgres, ["letta", ...site.letta.projects]) : {};
-  const operation = { kind: "server-restore", phase: "restoring", stack, id, target, from, to, wasUp, rows } as const;
+  const clients = await findClients(deps, site.letta);
+  if (clients.length > 0) deps.print("connected, and cut off meanwhile:");
+  for (const client of clients) deps.print(`  ${client}`);
+  if (!(await confirm(deps, yes))) return 1;
+  const rows = change.wasUp ? await countRows(deps, site.containers.postgres, databasesOf(site)) : {};
+  const operation = { kind: "server-restore", phase: "restoring", stack, ...change, rows } as const;
   await runServerRestore(deps, site, await saveOperation<ServerRestore>(deps, operation));
   return 0;
 }
 
-function plan(
-  site: BackupStack,
-  { target, from, to, wasUp }: Pick<ServerRestore, "target" | "from" | "to" | "wasUp">,
-): string[] {
-  const isLatest = target?.agent === "latest";
-  const loss = isLatest
-    ? wasUp
-      ? "nothing: Letta and Postgres stop first, and what they wrote last is archived"
-      : "what Postgres had not archived when it stopped"
-    : "what was written after that, in all databases";
-  const rows = [
-    ["back to", target?.text ?? ""],
-    ["databases", ["letta", ...site.letta.projects].join(", ")],
+function plan(site: BackupStack, { target, from, to, wasUp }: Change & { readonly target: Target }): string[] {
+  const isLatest = target.type === "latest";
+  const latestLoss = wasUp
+    ? "nothing: Letta and Postgres stop first, and their last writes are archived"
+    : "what Postgres had not archived when it stopped";
+  return renderPlan(`restore of all databases of stack ${site.stack}`, [
+    ["back to", describeTarget(target)],
+    ["databases", databasesOf(site).join(", ")],
     ["into", `a new volume, ${to}, which is checked before it is used`],
-    [
-      "down",
-      isLatest && wasUp ? "Letta and Postgres, for the whole restore" : "Letta and Postgres, for the switch at the end",
-    ],
-    ["lost", loss],
-    ["kept", `volume ${from} as it is: restore undo goes back to it`],
-  ];
-  return [
-    `restore of the whole server of stack ${site.stack}:`,
-    ...rows.map(([name, text]) => `  ${name?.padEnd(10)} ${text}`),
-  ];
+    ["down", `Letta and Postgres, ${isLatest && wasUp ? "during the whole restore" : "during the switch at the end"}`],
+    ["lost", isLatest ? latestLoss : "everything written after that, in all databases"],
+    ["kept", `volume ${from}, unchanged: make restore-undo goes back to it`],
+  ]);
 }
 
-/** True when the operator says so, having seen who is cut off. */
-export async function mayGoOn({ yes }: RestoreOptions, site: BackupStack, deps: Deps): Promise<boolean> {
-  const clients = await findClients(deps, site.letta);
-  if (clients.length > 0) deps.print("connected, and cut off for that time:");
-  for (const client of clients) deps.print(`  ${client}`);
-  if (yes || (await deps.confirm("go on?"))) return true;
-  deps.print("nothing was changed; to go on without a question say --yes (make: YES=1)");
-  return false;
+/** A restore that was killed after it had begun to use the new volume: an undo may turn it round. */
+async function unfinishedSwitch(deps: Deps, stack: string): Promise<ServerRestore | undefined> {
+  const operation = await readOperation<ServerRestore>(deps, stack);
+  if (operation?.kind !== "server-restore" || operation.phase === "restoring") {
+    await requireNoOperation(deps, stack);
+    return undefined;
+  }
+  requireEnded(operation);
+  return operation;
+}
+
+/** @throws UserError when there was no restore, or another volume was set by hand since */
+async function lastSwitch(deps: Deps, stack: string, current: string) {
+  const last = (await readSwitches(deps, stack)).at(-1);
+  if (last?.to === current) return last;
+  throw new UserError(
+    `there is no restore of stack ${stack} to undo: Postgres is on volume ${current}, and no restore put it there`,
+    "docker volume ls shows other volumes; thoth-letta:postgresVolume chooses one",
+  );
 }

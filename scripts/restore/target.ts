@@ -2,64 +2,70 @@ import { UserError } from "../../infra/lib/errors.ts";
 import type { Repository } from "../lib/backup-agent/results.ts";
 import { formatTime } from "../lib/format.ts";
 
-/** The moment to go back to. */
-export interface Target {
-  /** As the agent takes it. */
-  readonly agent: string;
-  /** For a person. */
-  readonly text: string;
-}
+/** The moment to restore. */
+export type Target =
+  | { readonly type: "latest" }
+  /** `time` is in ISO 8601. */
+  | { readonly type: "time"; readonly time: string }
+  | { readonly type: "name"; readonly name: string };
 
-/** How an operator names a moment. */
+/** How an operator names a moment; exactly one of them. */
 export interface TargetOptions {
-  /** The word `latest`. */
-  readonly what?: string | undefined;
-  /** A time that Date understands; without a zone it is this host's. */
-  readonly to?: string | undefined;
+  /** Anything that Date understands; without a zone it is this host's local time. */
+  readonly at?: string | undefined;
   /** A named restore point. */
-  readonly name?: string | undefined;
+  readonly point?: string | undefined;
+  readonly latest?: boolean | undefined;
 }
 
-/** @throws UserError when no moment is named, or more than one, or the time is none */
-export function parseTarget({ what, to, name }: TargetOptions): Target {
-  const given = [what, to, name].filter((value) => value !== undefined);
-  if (given.length !== 1 || (what !== undefined && what !== "latest")) {
+/** @throws UserError unless exactly one moment is named, and a time is a valid one */
+export function parseTarget({ at, point, latest = false }: TargetOptions): Target {
+  if ([at !== undefined, point !== undefined, latest].filter(Boolean).length !== 1) {
     throw new UserError(
-      "a restore needs one moment to go back to",
-      'restore latest, restore --to "2026-11-24 10:00:00Z", or restore --name POINT (backup list shows what there is)',
+      "a restore needs exactly one moment",
+      'use --latest, --at "2026-11-24 10:00:00Z" or --point NAME; make backup-list shows what there is',
     );
   }
-  if (name !== undefined) return { agent: `name:${name}`, text: `the point "${name}"` };
-  if (to === undefined) return { agent: "latest", text: "the last write that is in the repository" };
-  const time = new Date(to);
+  if (latest) return { type: "latest" };
+  if (point !== undefined) return { type: "name", name: point };
+  const time = new Date(at ?? "");
   if (Number.isNaN(time.getTime())) {
-    throw new UserError(
-      `"${to}" is no time`,
-      'write it as "2026-11-24 10:00:00Z", or without Z in the time of this host',
-    );
+    throw new UserError(`"${at}" is not a valid time`, 'write "2026-11-24 10:00:00Z"; without Z it is local time');
   }
-  return { agent: `time:${time.toISOString()}`, text: formatTime(time) };
+  return { type: "time", time: time.toISOString() };
+}
+
+/** The moment as the agent takes it. */
+export function formatTarget(target: Target): string {
+  if (target.type === "latest") return "latest";
+  return target.type === "time" ? `time:${target.time}` : `name:${target.name}`;
+}
+
+/** The moment for a person. */
+export function describeTarget(target: Target): string {
+  if (target.type === "latest") return "the last write in the repository";
+  return target.type === "time" ? formatTime(target.time) : `the point "${target.name}"`;
 }
 
 /** @throws UserError when the repository has no backup before this moment, or no such point */
-export function requireReachable({ agent }: Target, { backups, pointInTime, points }: Repository): void {
+export function requireReachable(target: Target, { backups, pointInTime, points }: Repository): void {
   if (backups.length === 0) throw new UserError("the repository has no backup yet", "make backup");
-  const [type, value] = [agent.slice(0, agent.indexOf(":")), agent.slice(agent.indexOf(":") + 1)];
-  // Heartbeats are points that nobody has named.
-  if (type === "name" && !value.startsWith("hb_") && !points.some(({ name }) => name === value)) {
-    const names = points.map(({ name }) => name).join(", ");
-    throw new UserError(
-      `there is no restore point "${value}"`,
-      names === "" ? "make backup-list" : `there are ${names}`,
-    );
-  }
-  if (type !== "time") return;
-  const time = Date.parse(value);
+  if (target.type === "name") requirePoint(target.name, points);
+  if (target.type === "time") requireTime(Date.parse(target.time), pointInTime);
+}
+
+function requirePoint(wanted: string, points: Repository["points"]): void {
+  // Heartbeats are points that the agent makes and does not list.
+  if (wanted.startsWith("hb_") || points.some(({ name }) => name === wanted)) return;
+  const names = points.map(({ name }) => name).join(", ");
+  throw new UserError(`there is no restore point "${wanted}"`, names === "" ? "make backup-list" : `use ${names}`);
+}
+
+function requireTime(time: number, range: Repository["pointInTime"]): void {
   if (time > Date.now()) throw new UserError(`${formatTime(time)} is in the future`, `it is ${formatTime(Date.now())}`);
-  if (pointInTime !== null && time < Date.parse(pointInTime.from)) {
-    throw new UserError(
-      `${formatTime(time)} is before the first moment that can be restored, ${formatTime(pointInTime.from)}`,
-      "make backup-list shows what there is",
-    );
-  }
+  if (range === null || time >= Date.parse(range.from)) return;
+  throw new UserError(
+    `${formatTime(time)} is before the first moment that can be restored, ${formatTime(range.from)}`,
+    "make backup-list shows what there is",
+  );
 }

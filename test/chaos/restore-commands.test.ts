@@ -31,6 +31,12 @@ const restore = async (...args: string[]) => succeeded(await stack.command(["res
 const write = (row: string) => stack.psql(`insert into notes (text) values ('${row}')`, "thoth");
 const notes = async (database = "thoth", table = "notes") =>
   (await stack.psql(`select text from ${table} order by id`, database)).split("\n").filter((row) => row !== "");
+const settingsOf = async (database: string) =>
+  (
+    await stack.psql(
+      `select setrole::regrole, setconfig from pg_db_role_setting join pg_database on pg_database.oid = setdatabase where datname = '${database}' order by 1`,
+    )
+  ).split("\n");
 const postgresVolume = () => volumeIn(`${stack.letta}-postgres`);
 const isUnchanged = async () =>
   succeeded(await stack.pulumi(["preview", "--expect-no-changes", "--stack", stack.letta]));
@@ -50,37 +56,44 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 let good: string;
 
 describe("one project", () => {
-  test("comes back as it was at a moment, beside all others, and what was there is kept", async () => {
+  test("comes back as it was at a moment, settings included, while others stay in use, and the replaced one is kept", async () => {
     good = await momentBetween(stack);
     await write("oops");
     await makeAgent(stack, "untouched");
+    await stack.psql(
+      "alter database thoth set lock_timeout = '7s'; alter role thoth in database thoth set search_path = 'public', '$user'",
+    );
+    const settings = await settingsOf("thoth");
+    expect(settings).toHaveLength(2);
     const containers = await stack.containers(stack.letta);
-    const output = await restore("--project", "thoth", "--to", good, "--yes");
+    const output = await restore("project", "thoth", "--at", good, "--yes");
     const kept = /kept as (thoth_before_\d{14})/.exec(output)?.[1] ?? "";
     expect(await notes()).toEqual(["good"]);
     expect(await notes(kept)).toEqual(["good", "oops"]);
+    expect(await settingsOf("thoth")).toEqual(settings);
+    expect(await settingsOf(kept)).toEqual(settings);
     expect(await stack.containers(stack.letta)).toEqual(containers);
     expect(await agentNames(stack)).toEqual(["untouched"]);
     expect(await volumesOf(stack)).toEqual(usual);
   });
 
-  test("is its role's as before, and nobody else's", async () => {
+  test("still belongs to its role alone", async () => {
     const urls = (await stack.lettaOutputs()).hostDatabaseUrls;
     const read = (url = "") => withPostgres(url, async (client) => (await client.query("select text from notes")).rows);
     expect(await read(urls.thoth)).toEqual([{ text: "good" }]);
     await expect(read(urls.letta?.replace(/\/letta$/, "/thoth"))).rejects.toThrow("pg_hba.conf rejects");
   });
 
-  test("goes back to what was there before, and forth again", async () => {
+  test("goes back to the replaced database, and forth again", async () => {
     await restore("undo", "--project", "thoth", "--yes");
     expect(await notes()).toEqual(["good", "oops"]);
     await restore("undo", "--project", "thoth", "--yes");
     expect(await notes()).toEqual(["good"]);
   });
 
-  test("gets single tables back in a schema of their own", async () => {
+  test("gets single tables back in a new schema", async () => {
     await stack.psql("drop table notes", "thoth");
-    const output = await restore("--project", "thoth", "--tables", "notes", "--to", good);
+    const output = await restore("tables", "thoth", "--tables", "notes", "--at", good);
     const schema = /schema (restored_\d{8}_\d{6})/.exec(output)?.[1] ?? "";
     expect(await notes("thoth", `${schema}.notes`)).toEqual(["good"]);
     await stack.psql(`alter table ${schema}.notes set schema public`, "thoth");
@@ -91,15 +104,15 @@ describe("one project", () => {
 describe("the whole server", () => {
   let before: string;
 
-  test("killed while it is restored, stays as it was: a start takes away what is half done", async () => {
+  test("killed while it is restored, stays as it was: a start removes what is half done", async () => {
     succeeded(await stack.command(["backup", "point", "the-point"]));
     await write("later");
     await makeAgent(stack, "later");
-    await killWhen(stack, ["restore", "--name", "the-point", "--yes"], () =>
+    await killWhen(stack, ["restore", "server", "--point", "the-point", "--yes"], () =>
       isContainerThere(`${stack.letta}-restore`),
     );
-    expect((await stack.command(["restore", "latest", "--yes"])).output).toContain(
-      "make restore-resume goes on with it",
+    expect((await stack.command(["restore", "server", "--latest", "--yes"])).output).toContain(
+      "fix: make restore-resume",
     );
     succeeded(await stack.command(["letta", "start"]));
     expect(await postgresVolume()).toBe(`${stack.letta}-postgres`);
@@ -107,11 +120,13 @@ describe("the whole server", () => {
     expect(await notes()).toEqual(["good", "later"]);
   });
 
-  test("comes back as it was at a named point, in a volume of its own", async () => {
-    expect((await stack.command(["restore", "--name", "the-point"])).output).toContain("nothing was changed");
+  test("comes back as it was at a named point, in a new volume", async () => {
+    expect((await stack.command(["restore", "server", "--point", "the-point"])).output).toContain(
+      "nothing was changed",
+    );
     before = await momentBetween(stack);
     await write("latest");
-    await restore("--name", "the-point", "--yes");
+    await restore("server", "--point", "the-point", "--yes");
     expect(await notes()).toEqual(["good"]);
     expect(await agentNames(stack)).toEqual(["untouched"]);
     expect(await postgresVolume()).toMatch(/-postgres-\d{14}$/);
@@ -120,8 +135,8 @@ describe("the whole server", () => {
     expect((await repositoryOf(stack)).backups.at(-1)?.type).toBe("full");
   });
 
-  test("a moment that only the former history has is still found", async () => {
-    await restore("--project", "thoth", "--to", before, "--yes");
+  test("a moment that only the former timeline has is still found", async () => {
+    await restore("project", "thoth", "--at", before, "--yes");
     expect(await notes()).toEqual(["good", "later"]);
   });
 
@@ -139,7 +154,7 @@ describe("the whole server", () => {
     await write("the last row");
     succeeded(await stack.command(["backup", "point", "the-end"]));
     await destroyPostgres(stack);
-    await restore("latest", "--yes");
+    await restore("server", "--latest", "--yes");
     expect(await notes()).toEqual(["good", "later", "latest", "the last row"]);
     expect(await agentNames(stack)).toEqual(["later", "untouched"]);
     expect((await stack.command(["letta", "status"])).output).toContain(`stack ${stack.letta}: healthy`);

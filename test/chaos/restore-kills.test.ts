@@ -41,14 +41,14 @@ describe.each(Array.from({ length: Number(process.env.RESTORE_ROUNDS ?? 8) }, (_
   "a restore of the whole server, killed at a random moment, round %i",
   (round) => {
     const seconds = 1 + Math.random() * 40;
-    const goOn = round % 2 === 0 ? ["letta", "start"] : ["restore", "--resume"];
+    const settle = round % 2 === 0 ? ["letta", "start"] : ["restore", "resume"];
 
-    test(`after ${seconds.toFixed(1)} s: ${goOn.join(" ")} ends in the old state or the new one`, async () => {
+    test(`after ${seconds.toFixed(1)} s: ${settle.join(" ")} ends in the old state or the new one`, async () => {
       const restored = await rounds();
       succeeded(await stack.command(["backup", "point", `round-${round}`]));
       await stack.psql(`insert into rounds values (${round})`, "thoth");
-      await runFor(seconds, ["restore", "--name", `round-${round}`, "--yes"]);
-      if (existsSync(journal())) succeeded(await stack.command(goOn));
+      await runFor(seconds, ["restore", "server", "--point", `round-${round}`, "--yes"]);
+      if (existsSync(journal())) succeeded(await stack.command(settle));
       else succeeded(await stack.command(["letta", "start"]));
       expect([[...restored, String(round)], restored]).toContainEqual(await rounds());
       await expectWhole(String(round));

@@ -93,7 +93,7 @@ test("backup point tells how to come back to it", async () => {
   const { programs, deps } = backedUpStack();
   expect(await makePoint({ stack, json: false, name: "good" }, deps)).toBe(0);
   expect(programs.calls()).toContain("docker exec letta-backup backup point good");
-  expect(deps.printed).toEqual(["point good at 2026-11-22 10:00:00 UTC; back to it: make restore NAME=good"]);
+  expect(deps.printed).toEqual(["point good at 2026-11-22 10:00:00 UTC; to go back: make restore POINT=good"]);
 });
 
 describe("backup key", () => {

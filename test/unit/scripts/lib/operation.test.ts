@@ -17,13 +17,13 @@ import { fakeDeps } from "../../../support/fake-deps.ts";
 
 const begun = { kind: "server-restore", stack: "letta", id: "20261122223503", phase: "restoring" };
 const path = (folder: string) => join(folder, ".state/operations/letta.json");
-/** Writes it down as another process did. */
+/** Records it as another process did. */
 async function leave(folder: string, process: Operation["process"], more: object = {}): Promise<void> {
   await writeWholeJson(path(folder), { ...begun, ...more, process });
 }
 const endedProcess = () => spawnSync("true").pid;
 
-test("an operation is written down for its owner alone, and forgotten when it has ended", async () => {
+test("an operation is recorded for its owner alone, until it has ended", async () => {
   const deps = fakeDeps();
   const saved = await saveOperation(deps, begun);
   expect(await readOperation(deps, "letta")).toEqual(saved);
@@ -35,16 +35,16 @@ test("an operation is written down for its owner alone, and forgotten when it ha
   await requireNoOperation(deps, "letta");
 });
 
-test("one of another stack is in nobody's way", async () => {
+test("an operation of another stack does not matter", async () => {
   const deps = fakeDeps();
   await saveOperation(deps, { ...begun, stack: "other" });
   await requireNoOperation(deps, "letta");
 });
 
 test.each([
-  [{}, "make restore-resume goes on with it"],
-  [{ resume: "make letta-upgrade" }, "make letta-upgrade goes on with it"],
-])("a killed one keeps the next one away, and names what goes on with it", async (more, fix) => {
+  [{}, "make restore-resume"],
+  [{ resume: "make letta-upgrade" }, "make letta-upgrade"],
+])("a killed one keeps the next one from starting, and names the command that resumes it", async (more, fix) => {
   const deps = fakeDeps();
   await leave(deps.projectDirectory, { pid: endedProcess(), hostname: hostname() }, more);
   await expect(requireNoOperation(deps, "letta")).rejects.toThrow(
@@ -53,20 +53,20 @@ test.each([
 });
 
 test.each([
-  ["lives", { pid: process.ppid, hostname: hostname() }],
-  ["is of another machine", { pid: 1, hostname: "elsewhere" }],
-])("one whose process %s is at work", async (_how, process) => {
+  ["is alive", { pid: process.ppid, hostname: hostname() }],
+  ["is on another machine", { pid: 1, hostname: "elsewhere" }],
+])("one whose process %s is running", async (_how, process) => {
   const deps = fakeDeps();
   await leave(deps.projectDirectory, process);
   await expect(requireNoOperation(deps, "letta")).rejects.toThrow(
     new UserError(
-      `server restore of stack letta is at work (process ${process.pid} on ${process.hostname})`,
-      "wait for it",
+      `server restore of stack letta is running (process ${process.pid} on ${process.hostname})`,
+      "wait for it to end",
     ),
   );
 });
 
-test("another program with the number of the process that died does not count", async () => {
+test("a program that reuses the process id does not count", async () => {
   const deps = fakeDeps();
   await leave(deps.projectDirectory, { pid: process.ppid, program: "another", hostname: hostname() });
   await expect(requireNoOperation(deps, "letta")).rejects.toThrow("was interrupted");

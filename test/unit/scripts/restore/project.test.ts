@@ -6,13 +6,13 @@ import { UserError } from "../../../../infra/lib/errors.ts";
 import { startLetta } from "../../../../scripts/letta/start.ts";
 import { readOperation } from "../../../../scripts/lib/operation.ts";
 import { writeWholeJson } from "../../../../scripts/lib/whole-file.ts";
-import { type ProjectRestore, restoreProject } from "../../../../scripts/restore/project.ts";
-import { undoProjectRestore } from "../../../../scripts/restore/undo-project.ts";
+import type { ProjectRestore } from "../../../../scripts/restore/operation.ts";
+import { restoreProject, restoreTables, undoProjectRestore } from "../../../../scripts/restore/project.ts";
 import { backedUpStack, restored } from "../../../support/fake-backups.ts";
 import type { FakeAnswers } from "../../../support/fake-programs.ts";
 import { agentResult, agentRun } from "../../../support/fake-stacks.ts";
 
-const options = { stack: "letta", yes: true, dryRun: false, project: "thoth", name: "good" };
+const options = { stack: "letta", yes: true, dryRun: false, project: "thoth", point: "good" };
 const psql = "exec -i letta-postgres psql";
 const restoring = `${agentRun} --network none --log-driver none --name letta-restore`;
 const extracting = `${agentRun} --network none --log-driver none --name letta-extract`;
@@ -36,7 +36,7 @@ const databases = (id = "") => `thoth\nthoth_restored_${id}\n`;
 const shown = (calls: readonly string[]) => calls.map((call) => call.replaceAll(/\d{14}/g, "ID"));
 
 describe("restore of one project", () => {
-  test("restores beside the server, loads under another name, and leaves nothing behind", async () => {
+  test("runs next to the server, loads under another name, and leaves nothing behind", async () => {
     const { programs, deps } = stackWith("1\n");
     expect(await restoreProject(options, deps)).toBe(0);
     const calls = shown(programs.calls());
@@ -51,7 +51,7 @@ describe("restore of one project", () => {
     expect(calls.filter((call) => call.startsWith("docker stop"))).toEqual([]);
     expect(await readOperation(deps, "letta")).toBeUndefined();
     expect(shown(deps.printed)).toContain(
-      "database thoth of stack letta is restored; the one before is kept as thoth_before_ID",
+      "database thoth of stack letta is restored; the previous one is kept as thoth_before_ID",
     );
   });
 
@@ -65,9 +65,9 @@ describe("restore of one project", () => {
     );
   });
 
-  test("of tables swaps nothing and asks nothing", async () => {
+  test("of single tables swaps nothing and asks nothing", async () => {
     const { programs, deps } = stackWith("1\n");
-    expect(await restoreProject({ ...options, yes: false, tables: "a,b" }, deps)).toBe(0);
+    expect(await restoreTables({ ...options, tables: "a,b" }, deps)).toBe(0);
     const calls = shown(programs.calls());
     expect(calls.find((call) => call.includes("letta-extract "))).toContain("extract --database thoth --tables a,b");
     expect(calls.join("\n")).toMatch(/pg_restore .*--section=pre-data --section=data/);
@@ -76,7 +76,7 @@ describe("restore of one project", () => {
     expect(deps.questions).toEqual([]);
   });
 
-  test("that loads fewer rows than there were is given up", async () => {
+  test("is given up when fewer rows are loaded than there were", async () => {
     const rows = { "public.notes": 2 };
     const { deps } = stackWith("public.notes|1\n", {
       [extracting]: { stderr: agentResult({ rows }).stdout ?? "" },
@@ -88,20 +88,20 @@ describe("restore of one project", () => {
     expect(await readOperation(deps, "letta")).toBeUndefined();
   });
 
-  test("shows its plan and does nothing when it is only asked for that", async () => {
+  test("prints its plan and changes nothing in a dry run", async () => {
     const { programs, deps } = stackWith("1\n");
     expect(await restoreProject({ ...options, dryRun: true }, deps)).toBe(0);
     expect(programs.calls().filter((call) => / run | volume /.test(call))).toEqual([]);
     expect(shown(deps.printed)).toEqual([
       "restore of database thoth of stack letta:",
       '  back to    the point "good"',
-      "  down       thoth's connections, for the swap at the end",
-      "  lost       what was written to this database after that; other databases stay as they are",
+      "  down       thoth's connections, during the swap at the end",
+      "  lost       everything written to this database after that; other databases stay as they are",
       "  kept       the present database, as thoth_before_ID",
     ]);
   });
 
-  test("does nothing where nobody can answer", async () => {
+  test("changes nothing where nobody can answer", async () => {
     const { programs, deps } = stackWith("1\n");
     expect(await restoreProject({ ...options, yes: false }, deps)).toBe(1);
     expect(programs.calls().join("\n")).not.toContain("docker run");
@@ -110,7 +110,7 @@ describe("restore of one project", () => {
   test("of an unknown project names the known ones", async () => {
     const { deps } = stackWith("");
     await expect(restoreProject({ ...options, project: "thot" }, deps)).rejects.toThrow(
-      new UserError('there is no project "thot"', "there are letta, thoth"),
+      new UserError('there is no project "thot"', "use one of letta, thoth"),
     );
   });
 
@@ -127,7 +127,7 @@ async function killedIn(folder: string, phase: ProjectRestore["phase"]): Promise
   const id = "20261122223503";
   await writeWholeJson(join(folder, ".state/operations/letta.json"), {
     ...{ kind: "project-restore", phase, stack: "letta", id, project: "thoth", tables: [] },
-    ...{ loaded: `thoth_restored_${id}`, kept: `thoth_before_${id}`, target: { agent: "name:good", text: "good" } },
+    ...{ loaded: `thoth_restored_${id}`, kept: `thoth_before_${id}`, target: { type: "name", name: "good" } },
     process: { pid: spawnSync("true").pid, hostname: hostname() },
   });
 }
@@ -135,7 +135,7 @@ async function killedIn(folder: string, phase: ProjectRestore["phase"]): Promise
 describe("a restore of one project that was killed", () => {
   const end = "with allow_connections false";
 
-  test("before the swap is given up by a start, once Postgres is up", async () => {
+  test("before the swap is undone by a start, once Postgres is up", async () => {
     const { programs, deps } = stackWith(databases());
     await killedIn(deps.projectDirectory, "loading");
     expect(await startLetta({ stack: "letta" }, deps)).toBe(0);
@@ -161,7 +161,7 @@ describe("a restore of one project that was killed", () => {
 });
 
 describe("undo of the restore of one project", () => {
-  test("swaps the newest kept database in, and keeps the present one", async () => {
+  test("swaps in the newest kept database, and keeps the present one", async () => {
     const { programs, deps } = stackWith("thoth\nthoth_before_20261122223503\n");
     expect(await undoProjectRestore(options, deps)).toBe(0);
     const swap = programs.calls().find((call) => call.includes("rename to")) ?? "";
@@ -170,7 +170,7 @@ describe("undo of the restore of one project", () => {
     expect(programs.calls().join("\n")).not.toContain("docker volume rm");
   });
 
-  test("refuses when there is none", async () => {
+  test("is refused when there is none", async () => {
     const { deps } = stackWith("", { [psql]: [{ stdout: "1\n" }, { stdout: "1\n" }, {}] });
     await expect(undoProjectRestore(options, deps)).rejects.toThrow("there is no restore of project thoth to undo");
   });

@@ -9,15 +9,15 @@ import type { Deps } from "../../../../scripts/lib/deps.ts";
 import { readOperation } from "../../../../scripts/lib/operation.ts";
 import { readConfigFile } from "../../../../scripts/lib/stack-file.ts";
 import { writeWholeJson } from "../../../../scripts/lib/whole-file.ts";
+import type { ServerRestore } from "../../../../scripts/restore/operation.ts";
 import { resumeRestore } from "../../../../scripts/restore/resume.ts";
-import { restoreServer, type ServerRestore } from "../../../../scripts/restore/server.ts";
-import { undoServerRestore } from "../../../../scripts/restore/undo.ts";
+import { restoreServer, undoServerRestore } from "../../../../scripts/restore/server.ts";
 import { inspected } from "../../../support/container-state.ts";
 import { backedUpStack, restored, stateWith } from "../../../support/fake-backups.ts";
 import { agentResult, agentRun } from "../../../support/fake-stacks.ts";
 
 const options = { stack: "letta", yes: true, dryRun: false };
-const toGood = { ...options, name: "good" };
+const toGood = { ...options, point: "good" };
 const changes =
   /^(run .*--settings - .*|stop .*|volume create|volume rm|exec letta-backup backup (point|now)|state unprotect|up)/;
 /** What changes something, each in a few words. */
@@ -37,7 +37,7 @@ const switches = ({ projectDirectory }: Deps) =>
 const newVolume = /^letta-postgres-\d{14}$/;
 
 describe("restore of the whole server", () => {
-  test("restores beside the running server, and stops it only for the switch", async () => {
+  test("runs next to the server, and stops it only for the switch", async () => {
     const { programs, deps } = backedUpStack();
     expect(await restoreServer(toGood, deps)).toBe(0);
     const filling = ["volume rm", point, "volume create", "agent: restore --target name:good"];
@@ -45,7 +45,7 @@ describe("restore of the whole server", () => {
     expect(volumeOf(deps)).toMatch(newVolume);
     expect(switches(deps)).toEqual([{ id: expect.any(String), from: "letta-postgres", to: volumeOf(deps) }]);
     expect(await readOperation(deps, "letta")).toBeUndefined();
-    expect(deps.printed.at(-1)).toBe("volume letta-postgres is kept as it was: make restore-undo goes back to it");
+    expect(deps.printed.at(-1)).toBe("volume letta-postgres is kept unchanged: make restore-undo goes back to it");
   });
 
   const control = (checkpoint: string) => ({
@@ -56,14 +56,14 @@ describe("restore of the whole server", () => {
 
   test("to the latest state stops first, so that nothing is written that it would not have", async () => {
     const { programs, deps } = backedUpStack({ docker: control("0/3000028") });
-    expect(await restoreServer({ ...options, what: "latest" }, deps)).toBe(0);
+    expect(await restoreServer({ ...options, latest: true }, deps)).toBe(0);
     const filling = ["volume rm", point, ...stops, "volume create", "agent: restore --target latest"];
     expect(steps(programs.calls())).toEqual([...filling, ...switching, full]);
   });
 
   test("to the latest state is given up when the repository lacks the last writes", async () => {
     const { programs, deps } = backedUpStack({ docker: control("0/3000100") });
-    await expect(restoreServer({ ...options, what: "latest" }, deps)).rejects.toThrow(
+    await expect(restoreServer({ ...options, latest: true }, deps)).rejects.toThrow(
       "the repository lacks the last writes: volume letta-postgres (shut down) ends at 0/3000100, the restore at 0/2000028",
     );
     expect(steps(programs.calls()).slice(-2)).toEqual(["volume rm", "up"]);
@@ -72,7 +72,7 @@ describe("restore of the whole server", () => {
 
   test("works while Postgres is down: what is archived comes back", async () => {
     const { programs, deps } = backedUpStack({ docker: { "exec -i letta-postgres psql": { exitCode: 1 } } });
-    expect(await restoreServer({ ...options, what: "latest" }, deps)).toBe(0);
+    expect(await restoreServer({ ...options, latest: true }, deps)).toBe(0);
     expect(steps(programs.calls()).slice(0, 3)).toEqual([
       "volume rm",
       "volume create",
@@ -81,7 +81,7 @@ describe("restore of the whole server", () => {
     expect(deps.printed.join("\n")).toContain("lost       what Postgres had not archived when it stopped");
   });
 
-  test("works when the backups' container is gone as well", async () => {
+  test("works when the backup container is gone as well", async () => {
     const down = { "exec -i letta-postgres psql": { exitCode: 1 } };
     const listing = {
       [`${agentRun} --network none --log-driver none --name letta-agent`]: agentResult({ backups: [] }),
@@ -92,27 +92,27 @@ describe("restore of the whole server", () => {
     await expect(restoreServer(toGood, deps)).rejects.toThrow("the repository has no backup yet");
   });
 
-  test("shows its plan and does nothing when it is only asked for that", async () => {
+  test("prints its plan and changes nothing in a dry run", async () => {
     const { programs, deps } = backedUpStack();
     expect(await restoreServer({ ...toGood, dryRun: true }, deps)).toBe(0);
     expect(steps(programs.calls())).toEqual([]);
     expect(deps.printed.map((line) => line.replace(/-\d{14}/, "-NEW"))).toEqual([
-      "restore of the whole server of stack letta:",
+      "restore of all databases of stack letta:",
       '  back to    the point "good"',
       "  databases  letta, thoth",
       "  into       a new volume, letta-postgres-NEW, which is checked before it is used",
-      "  down       Letta and Postgres, for the switch at the end",
-      "  lost       what was written after that, in all databases",
-      "  kept       volume letta-postgres as it is: restore undo goes back to it",
+      "  down       Letta and Postgres, during the switch at the end",
+      "  lost       everything written after that, in all databases",
+      "  kept       volume letta-postgres, unchanged: make restore-undo goes back to it",
     ]);
   });
 
-  test("does nothing where nobody can answer", async () => {
+  test("changes nothing where nobody can answer", async () => {
     const { programs, deps } = backedUpStack();
     expect(await restoreServer({ ...toGood, yes: false }, deps)).toBe(1);
-    expect(deps.questions).toEqual(["go on?"]);
+    expect(deps.questions).toEqual(["continue?"]);
     expect(steps(programs.calls())).toEqual([]);
-    expect(deps.printed.at(-1)).toBe("nothing was changed; to go on without a question say --yes (make: YES=1)");
+    expect(deps.printed.at(-1)).toBe("nothing was changed; to skip the question use --yes (make: YES=1)");
   });
 
   test.each([
@@ -122,7 +122,7 @@ describe("restore of the whole server", () => {
       agentResult({ ...restored, checks: [{ name: "amcheck", ok: false, detail: "bad page" }] }),
       "the restored data is damaged: amcheck",
     ],
-  ])("that %s fails leaves all as it was", async (_what, answer, problem) => {
+  ])("leaves everything as it was when %s fails", async (_what, answer, problem) => {
     const { programs, deps } = backedUpStack({ docker: { [agentRun]: answer } });
     await expect(restoreServer(toGood, deps)).rejects.toThrow(problem);
     expect(steps(programs.calls()).slice(-2)).toEqual(["volume rm", "up"]);
@@ -130,14 +130,14 @@ describe("restore of the whole server", () => {
     expect(await readOperation(deps, "letta")).toBeUndefined();
   });
 
-  test("is not begun when the archive does not follow", async () => {
+  test("does not begin while archiving fails", async () => {
     const failed = { exitCode: 1, stdout: '{"event":"error","problem":"not archived"}\n' };
     const { programs, deps } = backedUpStack({ docker: { [point]: failed } });
     await expect(restoreServer(toGood, deps)).rejects.toThrow("not archived");
     expect(steps(programs.calls())).not.toContain("stop letta-postgres");
   });
 
-  test("whose full backup fails has worked all the same, and says so", async () => {
+  test("has worked even if its full backup fails, and says so", async () => {
     const failed = { exitCode: 1, stdout: '{"event":"error","problem":"no room"}\n' };
     const { deps } = backedUpStack({ docker: { [full]: failed } });
     expect(await restoreServer(toGood, deps)).toBe(0);
@@ -150,7 +150,7 @@ async function killedIn(deps: Deps, phase: ServerRestore["phase"], more: Partial
   const to = "letta-postgres-20261122223503";
   await writeWholeJson(join(deps.projectDirectory, ".state/operations/letta.json"), {
     ...{ kind: "server-restore", phase, stack: "letta", id: "20261122223503", from: "letta-postgres", to },
-    ...{ target: { agent: "name:good", text: "good" }, wasUp: true, rows: {}, ...more },
+    ...{ target: { type: "name", name: "good" }, wasUp: true, rows: {}, ...more },
     process: { pid: spawnSync("true").pid, hostname: hostname() },
   });
 }
@@ -161,7 +161,7 @@ describe("a restore that was killed", () => {
     ["restoring", [...filling, ...switching, full]],
     ["switching", [...switching, full]],
     ["checking", [full]],
-  ] as const)("while %s is gone on with from there", async (phase, expected) => {
+  ] as const)("while %s is resumed from there", async (phase, expected) => {
     const { programs, deps } = backedUpStack();
     await killedIn(deps, phase);
     expect(await resumeRestore({ stack: "letta" }, deps)).toBe(0);
@@ -169,7 +169,7 @@ describe("a restore that was killed", () => {
     expect(await readOperation(deps, "letta")).toBeUndefined();
   });
 
-  test("before its switch is given up by a start", async () => {
+  test("before its switch is undone by a start", async () => {
     const { programs, deps } = backedUpStack();
     await killedIn(deps, "restoring");
     expect(await startLetta({ stack: "letta" }, deps)).toBe(0);
@@ -178,7 +178,7 @@ describe("a restore that was killed", () => {
     expect(volumeOf(deps)).toBeUndefined();
   });
 
-  test("after that is finished by a start", async () => {
+  test("after its switch is finished by a start", async () => {
     const { programs, deps } = backedUpStack();
     await killedIn(deps, "switching");
     expect(await startLetta({ stack: "letta" }, deps)).toBe(0);
@@ -186,17 +186,17 @@ describe("a restore that was killed", () => {
     expect(volumeOf(deps)).toBe("letta-postgres-20261122223503");
   });
 
-  test("keeps another one from beginning", async () => {
+  test("keeps another one from starting", async () => {
     const { deps } = backedUpStack();
     await killedIn(deps, "switching");
     await expect(restoreServer(toGood, deps)).rejects.toThrow(
-      new UserError("server restore of stack letta was interrupted (switching)", "make restore-resume goes on with it"),
+      new UserError("server restore of stack letta was interrupted (switching)", "make restore-resume"),
     );
   });
 
-  test("is nothing to go on with when there is none", async () => {
+  test("cannot be resumed when there is none", async () => {
     const { deps } = backedUpStack();
-    await expect(resumeRestore({ stack: "letta" }, deps)).rejects.toThrow("no restore of stack letta is unfinished");
+    await expect(resumeRestore({ stack: "letta" }, deps)).rejects.toThrow("no restore of stack letta was interrupted");
   });
 });
 
@@ -207,17 +207,17 @@ describe("restore undo", () => {
     await writeWholeJson(path, [{ id: "20261122223503", from: "letta-postgres-old", to }]);
   }
 
-  test("takes the old volume to a timeline of its own, and switches to it", async () => {
+  test("moves the old volume to its own timeline, and switches to it", async () => {
     const { programs, deps } = backedUpStack({ pulumi: outputs });
     await afterRestore(deps);
     expect(await undoServerRestore(options, deps)).toBe(0);
     expect(steps(programs.calls())).toEqual([point, ...stops, "agent: rejoin", ...switching, full]);
     expect(volumeOf(deps)).toBe("letta-postgres-old");
     expect(switches(deps)).toHaveLength(2);
-    expect(deps.printed.at(-1)).toBe("volume letta-postgres is kept as it was: make restore-undo goes back to it");
+    expect(deps.printed.at(-1)).toBe("volume letta-postgres is kept unchanged: make restore-undo goes back to it");
   });
 
-  test("turns a restore round that did not come up", async () => {
+  test("reverses a restore that did not come up", async () => {
     const { programs, deps } = backedUpStack();
     await killedIn(deps, "switching");
     expect(await undoServerRestore(options, deps)).toBe(0);
@@ -228,19 +228,19 @@ describe("restore undo", () => {
   test.each([
     ["nothing was restored", undefined, "there is no restore of stack letta to undo"],
     ["another volume was set by hand", "another", "there is no restore of stack letta to undo"],
-  ])("refuses when %s", async (_why, to, problem) => {
+  ])("is refused when %s", async (_why, to, problem) => {
     const { deps } = backedUpStack();
     if (to !== undefined) await afterRestore(deps, to);
     await expect(undoServerRestore(options, deps)).rejects.toThrow(problem);
   });
 
-  test("refuses when the old volume is gone", async () => {
+  test("is refused when the old volume is gone", async () => {
     const { deps } = backedUpStack({ docker: { "volume inspect": { exitCode: 1 } } });
     await afterRestore(deps);
     await expect(undoServerRestore(options, deps)).rejects.toThrow(
       new UserError(
         "volume letta-postgres-old, which was in use before, is gone",
-        "restore to a moment: make restore TO=…",
+        'make restore AT="…" restores a moment',
       ),
     );
   });
