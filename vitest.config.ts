@@ -3,14 +3,23 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          maxWorkers: 2,
+          // The stacks of the integration tests come up meanwhile, on the same processors.
+          testTimeout: 60_000,
+        },
+      },
       {
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
-          globalSetup: "test/support/integration-setup.ts",
-          // One engine, one set of ports: the files take turns.
-          fileParallelism: false,
+          globalSetup: "test/support/test-run.ts",
+          // Each has a pair of stacks: what waits in one leaves the processors to the other.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           testTimeout: 600_000,
           hookTimeout: 900_000,
         },
@@ -19,8 +28,9 @@ export default defineConfig({
         test: {
           name: "chaos",
           include: ["test/chaos/**/*.test.ts"],
-          globalSetup: "test/support/chaos-setup.ts",
+          globalSetup: "test/support/test-run.ts",
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
           testTimeout: 3_600_000,
           hookTimeout: 1_800_000,
         },

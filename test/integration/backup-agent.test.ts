@@ -1,14 +1,15 @@
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { paths } from "../../images/backup/src/paths.ts";
 import { dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { localReference } from "../../infra/lib/images.ts";
 import { root } from "../../scripts/lib/checkout.ts";
 import { BackedUpPostgres } from "../support/backed-up-postgres.ts";
+import { ownPrefix } from "../support/shared-stacks.ts";
 
 /** The agent's image is Postgres' own with more in it. */
 const image = localReference("backup", root);
 const database = new BackedUpPostgres(
-  `letta-t${inject("sharedStacks").suffix}-agent`,
+  `${ownPrefix()}-agent`,
   { postgres: image, backup: image },
   { settings: { archiveSeconds: 1, heartbeatSeconds: 1 } },
 );

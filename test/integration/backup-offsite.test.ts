@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { paths } from "../../images/backup/src/paths.ts";
 import type { Offsite } from "../../images/backup/src/settings.ts";
 import type { BackupStatus } from "../../images/backup/src/status.ts";
@@ -7,8 +7,9 @@ import { localReference } from "../../infra/lib/images.ts";
 import { root } from "../../scripts/lib/checkout.ts";
 import { BackedUpPostgres } from "../support/backed-up-postgres.ts";
 import { OtherHost } from "../support/other-host.ts";
+import { ownPrefix } from "../support/shared-stacks.ts";
 
-const name = `letta-t${inject("sharedStacks").suffix}-offsite`;
+const name = `${ownPrefix()}-offsite`;
 /** The agent's image is Postgres' own with more in it. */
 const image = localReference("backup", root);
 const host = new OtherHost(name);

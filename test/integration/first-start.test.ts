@@ -1,27 +1,24 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFailed, test } from "vitest";
+import { afterAll, afterEach, describe, expect, onTestFailed, test } from "vitest";
 import { postgresFiles, postgresSettings } from "../../infra/components/postgres-settings.ts";
 import { parseLettaConfig } from "../../infra/config/letta.ts";
-import { docker, dockerOutput, inspectContainer, lastLogLines } from "../../infra/lib/docker/engine.ts";
+import { docker, dockerOutput, lastLogLines } from "../../infra/lib/docker/engine.ts";
 import { root } from "../../scripts/lib/checkout.ts";
 import { removeProject } from "../support/engine-objects.ts";
-import { ownProject, sharedStacks } from "../support/shared-stacks.ts";
+import { ownPrefix, ownProject } from "../support/shared-stacks.ts";
+import { postgresImage } from "../support/stacks.ts";
 
 /** Postgres alone, as its container starts it, on volumes whose first start did not go well. */
 
-const stacks = sharedStacks();
-const container = `${stacks.letta}-first-start`;
+const container = `${ownPrefix()}-first-start`;
 const data = "/var/lib/postgresql/data";
 const folder = mkdtempSync(join(tmpdir(), "thoth-letta-first-start-"));
 /** A script of the first start that does not end. */
 const slowScript = join(folder, "slow.sh");
-let image: string;
-beforeAll(async () => {
-  image = (await inspectContainer(`${stacks.letta}-postgres`))?.Config.Image ?? "";
-  writeFileSync(slowScript, 'if [ -e "$CLUSTER_VOLUME/be-slow" ]; then echo "slow script"; sleep 600; fi\n');
-});
+writeFileSync(slowScript, 'if [ -e "$CLUSTER_VOLUME/be-slow" ]; then echo "slow script"; sleep 600; fi\n');
+const image = postgresImage();
 afterEach(async () => {
   await docker(["rm", "--force", container]);
 });

@@ -3,24 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import { docker, dockerOutput, inspectContainer } from "../../infra/lib/docker/engine.ts";
-import {
-  type ImageLock,
-  imageReference,
-  lettaImages,
-  localFile,
-  localReference,
-  lockFile,
-} from "../../infra/lib/images.ts";
+import { type ImageLock, lettaImages, localFile, localReference, lockFile } from "../../infra/lib/images.ts";
 import { planImages, planOnRegistry } from "../../scripts/images/plan.ts";
-import { mirrorOf, pullStep } from "../../scripts/images/registry.ts";
+import { pullStep } from "../../scripts/images/registry.ts";
 import { root } from "../../scripts/lib/checkout.ts";
-import { readConfigFile } from "../../scripts/lib/stack-file.ts";
 import { removeProject } from "../support/engine-objects.ts";
 import { fakeDeps } from "../support/fake-deps.ts";
 import { type Registry, startRegistry } from "../support/registry.ts";
 import { runMain } from "../support/run-main.ts";
 import { ownProject } from "../support/shared-stacks.ts";
-import { succeeded, type TestProject } from "../support/stacks.ts";
+import { imageSource, presentImage, succeeded, type TestProject } from "../support/stacks.ts";
 
 /**
  * Registry mode without an outside registry: one on loopback, as the mirror, serves the images that are here under
@@ -32,8 +24,6 @@ const pushed: Record<string, string> = {};
 /** A project folder with a lock file of its own. */
 const folder = mkdtempSync(join(tmpdir(), "thoth-letta-lock-"));
 const checkoutLock = JSON.parse(readFileSync(join(root, lockFile), "utf8")) as ImageLock;
-/** Where this checkout's own images come from. */
-const source = readConfigFile({ projectDirectory: root }, "letta").images === "registry" ? "registry" : "local";
 
 const readLock = () => JSON.parse(readFileSync(join(folder, lockFile), "utf8")) as ImageLock;
 const lockImages = (mirror = registry.address) =>
@@ -60,14 +50,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** The image that setup has built or pulled. */
-function presentImage(key: string): string {
-  return imageReference(key, { root, images: source, mirror: mirrorOf({ projectDirectory: root }, "letta") });
-}
-
 /** As Debian's own image is: without certificates, helpers and settings of this host. @returns its name or id */
 async function plainDebian(): Promise<string> {
-  if (source === "registry") return presentImage("base");
+  if (imageSource() === "registry") return presentImage("base");
   const [base] = planImages(root, "0.16.8");
   const container = `${folder.slice(folder.lastIndexOf("/") + 1).toLowerCase()}-base`;
   const archive = join(folder, "base.tar");

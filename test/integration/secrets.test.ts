@@ -6,10 +6,10 @@ import { beforeAll, expect, test } from "vitest";
 import { dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { root } from "../../scripts/lib/checkout.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
-import { modelKey } from "../support/integration-setup.ts";
 import { derivedSecrets, secretsOf } from "../support/secrets.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 import { succeeded } from "../support/stacks.ts";
+import { modelKey } from "../support/test-run.ts";
 
 /** No secret is in the open: neither one that was generated, nor one that is derived, nor one that the config has. */
 

@@ -5,18 +5,18 @@ import { join } from "node:path";
 import { isAlive } from "../../scripts/lib/process.ts";
 
 /** Everything a test project makes is named after its four hex digits: its folder, its stacks, all on the engine. */
-const folderStart = "thoth-letta-stacks-";
+export const folderStart = "thoth-letta-stacks-";
 const objectName = /^(?:letta|thoth)-t([0-9a-f]{4})-/;
-const ownerFile = "owner.pid";
 
 /** The folder of the test project with these four hex digits. */
 export function projectFolder(suffix: string): string {
   return join(tmpdir(), `${folderStart}${suffix}`);
 }
 
-/** Where a project's folder tells which process it lives for. */
-export function ownerPath(suffix: string): string {
-  return join(projectFolder(suffix), ownerFile);
+/** What a project's folder says about it: the process it lives for, whether it is up, and the process that uses it. */
+export function stateFiles(suffix: string) {
+  const file = (name: string) => join(projectFolder(suffix), name);
+  return { owner: file("owner.pid"), up: file("up"), failed: file("failed"), user: file("user.pid") };
 }
 
 /** `--volumes`: those without a name, which a container made by hand has of its image. */
@@ -65,7 +65,7 @@ function knownSuffixes(): Set<string> {
 }
 
 function ownerOf(suffix: string): number | undefined {
-  const path = ownerPath(suffix);
+  const path = stateFiles(suffix).owner;
   return existsSync(path) ? Number(readFileSync(path, "utf8")) : undefined;
 }
 

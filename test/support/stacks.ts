@@ -5,12 +5,15 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import YAML from "yaml";
 import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
+import { imageReference } from "../../infra/lib/images.ts";
 import type { LettaEndpoint } from "../../infra/lib/letta/api.ts";
 import { labels } from "../../infra/lib/names.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
+import { mirrorOf } from "../../scripts/images/registry.ts";
 import { projectEnvironment, root } from "../../scripts/lib/checkout.ts";
+import { readConfigFile } from "../../scripts/lib/stack-file.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
-import { ownerPath, projectFolder } from "./engine-objects.ts";
+import { projectFolder, stateFiles } from "./engine-objects.ts";
 import { freePorts, freeSubnets } from "./free-places.ts";
 
 /** What a command gave. */
@@ -205,11 +208,17 @@ export interface ProjectOptions {
   readonly place?: Place;
 }
 
+/** Four hex digits after which a test may name what it makes on the engine: it goes when this process has ended. */
+export function reserveSuffix(owner: number): string {
+  const suffix = randomBytes(2).toString("hex");
+  mkdirSync(projectFolder(suffix));
+  writeFileSync(stateFiles(suffix).owner, String(owner));
+  return suffix;
+}
+
 /** Makes a project with a letta and a thoth stack, neither of them up. */
 export async function makeProject({ owner, letta = {}, thoth = {}, place }: ProjectOptions): Promise<TestProject> {
-  const project = new TestProject(randomBytes(2).toString("hex"), place);
-  mkdirSync(project.folder);
-  writeFileSync(ownerPath(project.suffix), String(owner));
+  const project = new TestProject(reserveSuffix(owner), place);
   mkdirSync(join(project.folder, "backend"));
   mkdirSync(project.vault);
   writeFileSync(join(project.folder, "passphrase"), randomBytes(16).toString("hex"), { mode: 0o600 });
@@ -224,7 +233,7 @@ export async function makeProject({ owner, letta = {}, thoth = {}, place }: Proj
     internalSubnet,
     mcpHosts: [`${project.thoth}-mcp`],
     // A rehearsal takes a processor for seconds; a test that is about one asks for it.
-    backup: { drillOnStart: false, archiveSeconds: 10, heartbeatSeconds: 2 },
+    backup: { drillOnStart: false, archiveSeconds: 2, heartbeatSeconds: 2 },
     ...letta,
   });
   await project.initialize(project.thoth, {
@@ -244,11 +253,17 @@ export function layOutProject(folder: string): void {
   for (const name of ["infra", "node_modules", "package.json"]) symlinkSync(join(root, name), join(folder, name));
 }
 
-/** The images that setup has chosen for this checkout. */
-function imageSource(): string {
-  const { config } = YAML.parse(readFileSync(join(root, "Pulumi.letta.yaml"), "utf8")) as { config: StackConfig };
-  return String(config["thoth-letta:images"] ?? "registry");
+/** Where setup takes this checkout's images from. */
+export const imageSource = () =>
+  readConfigFile({ projectDirectory: root }, "letta").images === "local" ? "local" : "registry";
+
+/** The image that setup has built or pulled for this checkout. */
+export function presentImage(key: string): string {
+  return imageReference(key, { root, images: imageSource(), mirror: mirrorOf({ projectDirectory: root }, "letta") });
 }
+
+/** The Postgres of a letta stack: in registry mode it is one built here on the registry's. */
+export const postgresImage = () => presentImage(imageSource() === "local" ? "postgres" : "postgres-archiving");
 
 /** @throws with all that the command said, unless it ended well */
 export function succeeded(result: CommandResult): CommandResult {
