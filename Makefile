@@ -46,8 +46,8 @@ down: node_modules/.package-lock.json ## remove the containers of both stacks; d
 	@$(RUN) down
 status: node_modules/.package-lock.json ## what runs, and how it is
 	@$(RUN) status $(JSON_FLAG)
-test: node_modules/.package-lock.json ## all tests, on stacks of their own beside yours
-	@$(RUN) test
+test: node_modules/.package-lock.json ## all tests, on separate stacks next to yours (ONLY=refusals: one file)
+	@$(RUN) test $(ONLY)
 check: node_modules/.package-lock.json ## types, lint and unit tests
 	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" npm run --silent check
 chaos: node_modules/.package-lock.json ## kills, faults and lost volumes; an hour (ONLY=crash)

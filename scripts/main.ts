@@ -30,8 +30,12 @@ add(program, "down", "remove the containers of both stacks; data is kept", stack
 add(program, "status", "both stacks; exit code 0 only when all is healthy", [...stacks, json], async (options) =>
   (await import("./status/command.ts")).status({ ...options, scope: "all" }, deps),
 );
-add(program, "test", "all tests: types, lint, unit, and both stacks on the real engine", [], async () =>
-  (await import("./develop/test.ts")).test(deps),
+add(
+  program,
+  "test [file]",
+  "all tests, or those of one file: types, lint, unit, and both stacks on the real engine",
+  [],
+  async (_, file) => (await import("./develop/test.ts")).test(file, deps),
 );
 add(
   program,
