@@ -9,7 +9,7 @@ import { sharedStacks } from "../support/shared-stacks.ts";
 import { type ContainerIdentity, succeeded } from "../support/stacks.ts";
 
 const stacks = sharedStacks();
-const rounds = 10;
+const rounds = 2;
 const tools = ["get_paper", "list_papers", "search_papers"];
 
 let endpoint: LettaEndpoint;
@@ -20,7 +20,7 @@ const before: { containers?: Record<string, ContainerIdentity>; thothAgent?: str
 const afterRound: { thothAgent: string; servers: number; tools: string[] }[] = [];
 let written: { readonly texts: string[]; readonly failures: string[] };
 
-/** Thoth is destroyed and made again ten times while something else works with Letta; the tests below look at what came of it. */
+/** Thoth is destroyed and made again twice while something else works with Letta; the tests below look at what came of it. */
 beforeAll(async () => {
   endpoint = await stacks.lettaEndpoint();
   thoth = await stacks.thothOutputs();
