@@ -62,7 +62,7 @@ describe("the processes of Letta's server", () => {
     await expect.poll(restarts, { timeout: 60_000, interval: 500 }).toBe((before?.RestartCount ?? 0) + 1);
     await expect.poll(failedProbes, { timeout: 120_000, interval: 500 }).toEqual([]);
     const { stdout, stderr } = await docker(["logs", "--since", before?.State.StartedAt ?? "", server]);
-    expect(`${stdout}${stderr}`).toContain("the process for runs, 1 of 1, ended by itself, with -9: ending the others");
+    expect(`${stdout}${stderr}`).toContain("run process 1 of 1 exited with -9: stopping the others");
   });
 
   test("end by themselves when the container is stopped", async () => {

@@ -239,7 +239,7 @@ except OSError as error:
     const memory = await runTool(endpoint, "return str(len(bytearray(8 * 2**30)))", one.user);
     expect(memory).toMatchObject({ status: "error", stderr: [expect.stringMatching(/MemoryError\n$/)] });
     const killed = await runTool(endpoint, "return str(len(bytearray(3 * 2**30)))", one.user);
-    expect(killed.tool_return).toContain("ToolEndedError: by Killed");
+    expect(killed.tool_return).toContain("ToolEndedError: Killed");
     const file = await runTool(endpoint, 'open("big", "wb").write(bytes(65 * 2**20))\nreturn "written"', one.user);
     expect(file.tool_return).toContain("File too large");
     expect((await runTool(endpoint, 'return "goes on"', other.user)).tool_return).toBe("goes on");

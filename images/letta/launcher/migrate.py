@@ -1,7 +1,7 @@
-"""Brings Letta's database to the schema of this image, one run at a time.
+"""Migrates Letta's database to the schema of this image, one run at a time.
 
-The database URI comes on standard input, so that it is in no argument and no environment that `docker inspect` shows.
-Letta's own alembic/env.py prints the URI with its password: every line passes a filter.
+The database URI comes on standard input: `docker inspect` shows arguments and environment. Letta's alembic/env.py prints
+the URI with its password, so all output is filtered.
 The last line printed is JSON: {"version": head, "previous": version or null, "repairedIndexes": [...]}.
 """
 
@@ -34,7 +34,7 @@ async def schema_version(connection: asyncpg.Connection) -> str | None:
 
 
 async def repair_invalid_indexes(connection: asyncpg.Connection) -> list[str]:
-    """Rebuilds what an interrupted CREATE INDEX CONCURRENTLY left: the next try skips it by IF NOT EXISTS."""
+    """Rebuilds indexes of an interrupted CREATE INDEX CONCURRENTLY, which IF NOT EXISTS would skip the next time."""
     repaired = []
     for schema, index in await connection.fetch(INVALID_INDEXES):
         name = f"{quote(schema)}.{quote(index)}"
@@ -67,12 +67,12 @@ async def main() -> int:
         repaired = await repair_invalid_indexes(connection)
         exit_code = await run_alembic(uri)
         if exit_code != 0:
-            print(f"migration failed: alembic ended with exit code {exit_code}; schema is at {await schema_version(connection)}")
+            print(f"migration failed: alembic exited with {exit_code}; schema is at {await schema_version(connection)}")
             return exit_code
         repaired += await repair_invalid_indexes(connection)
         invalid = await connection.fetch(INVALID_INDEXES)
         if invalid:
-            print(f"migration failed: indexes stay INVALID: {', '.join(row['relname'] for row in invalid)}")
+            print(f"migration failed: invalid indexes remain: {', '.join(row['relname'] for row in invalid)}")
             return 1
         version = await schema_version(connection)
         print(json.dumps({"version": version, "previous": previous, "repairedIndexes": repaired}))

@@ -1,14 +1,14 @@
-"""Keeps what one organization has from every other, in each query that a request leads to.
+"""Confines every query of a request to the organization of its user.
 
-Letta 0.16.8 looks by itself at whose most things are, and forgets it in places that a gateway cannot see: an agent may be
-made with the `block_ids`, `source_ids` or `tool_ids` of another organization, `GET /v1/messages/` lists everybody's
-messages, and a user that is not there is taken for the default one. See docs/decisions/0012.
+Letta 0.16.8 checks the owner in most places and forgets it in some that a gateway cannot see: an agent may be created with
+`block_ids`, `source_ids` or `tool_ids` of another organization, `GET /v1/messages/` lists everybody's messages, and an
+unknown user is treated as the default one. See docs/decisions/0012.
 """
 
 from contextvars import ContextVar
 from functools import cache, lru_cache
 
-# Of the user that a request names; none for the operator, who names none, and for what Letta does by itself.
+# Of the user the request names; None for the operator, who names none, and for Letta's own background work.
 current = ContextVar("organization", default=None)
 
 
@@ -22,7 +22,7 @@ def keep_organizations_apart() -> None:
 
 
 def named_actor(find):
-    """Every route finds out by this who asks."""
+    """Wraps the function with which every route looks up its user."""
     from letta.orm.errors import NoResultFound
 
     async def find_named(self, actor_id=None):
@@ -38,17 +38,17 @@ def named_actor(find):
 
 
 def only_own(state) -> None:
-    """Adds to a query that nothing of another organization counts, also where the query itself does not say so."""
+    """Excludes rows of other organizations from a query, whether or not the query does so itself."""
     organization = current.get()
     if organization is None or not (state.is_select or state.is_update or state.is_delete):
         return
     state.statement = state.statement.options(*all_criteria(organization))
 
 
-# Making them takes longer than most of the queries that they are for.
+# Building them takes longer than most queries.
 @lru_cache(maxsize=1024)
 def all_criteria(organization: str) -> tuple:
-    """Models come by way of their relations too; what is of no organization is everybody's, such as model providers."""
+    """Applies to relations too. Rows without an organization, such as model providers, are everybody's."""
     return tuple(criteria(model, organization) for model in owned_models())
 
 
@@ -68,6 +68,6 @@ def owned_models() -> list:
     from letta.orm.mixins import OrganizationMixin
 
     classes = [mapper.class_ for mapper in Base.registry.mappers]
-    # Some have the column without the mixin: jobs, steps, models of providers.
+    # Jobs, steps and providers' models have the column without the mixin.
     others = [one for one in classes if hasattr(one, "organization_id") and not issubclass(one, OrganizationMixin)]
     return [OrganizationMixin, *others]

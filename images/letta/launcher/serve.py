@@ -1,6 +1,6 @@
-"""Runs Letta's server, once its database is migrated and its Redis answers.
+"""Runs Letta's server once its database is migrated and its Redis answers.
 
-Importing the server takes most of its start and needs neither, so it happens while they come up.
+Importing the server takes most of a start and needs neither, so it happens in the meantime.
 """
 
 import asyncio
@@ -19,11 +19,10 @@ from server_processes import serve
 
 
 def allow_private_mcp_servers(allowed: set[str]) -> None:
-    """Lets the named hosts be MCP servers.
+    """Allows these hosts as MCP servers.
 
-    Letta 0.16.8 refuses every MCP server whose name resolves to a private address, without a setting for exceptions
-    (letta/helpers/url_validation.py), which is each server beside it on a Docker network. Must run before the modules
-    that import the check by name.
+    Letta 0.16.8 refuses every MCP server with a private address, hence all on a Docker network, and has no setting for
+    exceptions (letta/helpers/url_validation.py). Must run before modules import the check by name.
     """
     try:
         from letta.helpers import url_validation
@@ -38,7 +37,7 @@ def allow_private_mcp_servers(allowed: set[str]) -> None:
 
 
 def change_letta() -> None:
-    """What is changed in Letta, before its own modules take the old names along."""
+    """Must run before Letta's modules import what is replaced here by name."""
     allow_private_mcp_servers(set(os.environ.get("MCP_ALLOWED_HOSTS", "").split(",")) - {""})
     ask_clients_for_password()
     keep_statements_prepared()
@@ -49,18 +48,18 @@ def change_letta() -> None:
 
 
 def load_letta():
-    """Its application, with our changes; by far the longest part of a start."""
+    """Imports Letta's application, with our changes: by far the longest part of a start."""
     change_letta()
     from letta.server.rest_api.app import app
 
-    # What is imported stays. Else the collector looks through all of it again every few hundred requests, for half a
-    # second in which nobody is answered, and in each process makes a copy of it.
+    # Imported objects never go away. Without this the garbage collector scans them every few hundred requests, which stops
+    # the server for half a second and copies their pages in each process.
     gc.freeze()
     return app
 
 
 def main() -> None:
-    # Else stopping a server that still waits takes the whole grace.
+    # Without this, stopping a server that still waits takes the whole grace period.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
     from server_tools import prepare_folders
 
@@ -69,11 +68,11 @@ def main() -> None:
     dependencies.start()
     app = load_letta()
     dependencies.join()
-    # Absent where a rehearsal is told what a stack's server was told before there were these.
+    # The defaults are for the rehearsal of an upgrade, which may have the environment of an older stack's server.
     sys.exit(serve(app, int(os.environ.get("RUNS_PORT", "8285")), int(os.environ.get("RUN_WORKERS", "1"))))
 
 
-# What Letta writes is its own alone: tools of agents run in this container as other users.
+# Agents' tools run in this container as other users, and must not read what Letta writes.
 os.umask(0o077)
 log_in_to_postgres()
 log_in_to_redis()

@@ -1,7 +1,7 @@
-"""What Letta's server logs in with and what its clients show it: a file that is read again whenever it has changed.
+"""The credentials Letta's server uses and accepts: a file that is reread whenever it changes.
 
-So neither the environment, which every library reads and `docker inspect` shows, nor `~/.letta` has a password, and a
-rotation restarts nothing.
+So no password is in the environment, which every library reads and `docker inspect` shows, or in `~/.letta`, and a rotation
+restarts nothing.
 """
 
 import hmac
@@ -14,7 +14,7 @@ PATH = "/run/credentials/letta.json"
 
 
 class NoCredentials(Exception):
-    """The file is not there, or is not what it has to be: nobody is let in, and nothing is logged in to."""
+    """The file is missing or malformed: no client is accepted, and no login is attempted."""
 
 
 class CredentialsFile:
@@ -29,7 +29,7 @@ class CredentialsFile:
     def read(self) -> dict:
         try:
             stat = os.stat(self.path)
-            # It is replaced by another file, never written over, so one that is seen is whole.
+            # The file is replaced, never overwritten, so what can be read is complete.
             stamp = (stat.st_ino, stat.st_mtime_ns)
             if stamp != self.stamp:
                 with open(self.path) as file:
@@ -48,18 +48,18 @@ class CredentialsFile:
         except NoCredentials as problem:
             self.report(str(problem))
             return False
-        # A list, not a generator: the time tells not even which of them it was.
+        # A list, not a generator: the time taken must not reveal which password matched.
         return any([hmac.compare_digest(given.encode(), password.encode()) for password in known])
 
     def report(self, problem: str) -> None:
-        """Says it once, not with each request."""
+        """Prints a problem once, not with each request."""
         if problem != self.reported:
-            print(f"REFUSED: every request, since {problem}", flush=True)
+            print(f"REFUSED: all requests: {problem}", flush=True)
         self.reported = problem
 
 
 def checked(content) -> dict:
-    """What was read, if it is all there. An empty password would let in who gives none."""
+    """Returns the content if it is complete. An empty password would accept clients that send none."""
     wanted = {"database": ("user", "password"), "redis": ("username", "password")}
     texts = content.get("serverPasswords") if isinstance(content, dict) else None
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text for text in texts):
@@ -75,7 +75,7 @@ credentials = CredentialsFile(PATH)
 
 
 def log_in_to_postgres() -> None:
-    """Gives each new connection the file's user; SQLAlchemy looks `asyncpg.connect` up each time."""
+    """Makes each new connection use the file's login; SQLAlchemy looks up `asyncpg.connect` each time."""
     import asyncpg
     from sqlalchemy import event
     from sqlalchemy.pool import Pool
@@ -91,7 +91,7 @@ def remember_login(_connection, record) -> None:
 
 
 def replace_when_old(_connection, record, _proxy) -> None:
-    """Has the pool open another connection for one of another login: the end of a rotation ends what still has the old one."""
+    """Makes the pool replace a connection with a former login, before the end of a rotation ends its session."""
     from sqlalchemy.exc import DisconnectionError
 
     try:
@@ -99,11 +99,11 @@ def replace_when_old(_connection, record, _proxy) -> None:
     except NoCredentials:
         return
     if record.info.get("login") != wanted:
-        raise DisconnectionError("made with credentials that have been replaced")
+        raise DisconnectionError("the connection uses former credentials")
 
 
 def log_in_to_redis() -> None:
-    """Gives each new connection the file's user: Letta makes its pool without one."""
+    """Makes each new connection use the file's login: Letta creates its pool without one."""
     from redis.asyncio.connection import ConnectionPool
     from redis.credentials import CredentialProvider
 
@@ -124,9 +124,9 @@ def log_in_to_redis() -> None:
 
 
 def ask_clients_for_password() -> None:
-    """Lets clients in with any password of the file.
+    """Accepts any password of the file.
 
-    Letta makes one up where its environment has none, and prints it. Nobody is let in by that one.
+    Without one in the environment, Letta generates a password and prints it; that one opens nothing.
     """
     from letta.server.rest_api.middleware.check_password import CheckPasswordMiddleware
 
@@ -148,7 +148,7 @@ def ask_clients_for_password() -> None:
 
 
 class WithoutPasswordLine:
-    """A stream without the line in which Letta shows a password that opens nothing."""
+    """A stream that replaces the line in which Letta prints the password that opens nothing."""
 
     def __init__(self, stream):
         self.stream = stream

@@ -1,16 +1,16 @@
-"""How Letta's server asks Postgres: each statement prepared once a connection, not once each time.
+"""Lets Letta's server prepare each statement once per connection instead of once per execution.
 
-Letta 0.16.8 turns both caches of prepared statements off (letta/server/db.py), for a PgBouncer between it and Postgres that
-hands each transaction another session. Here is none, and without a cache each of its queries, of which a message needs
-dozens, is one more round trip, planned anew. See docs/decisions/0015.
+Letta 0.16.8 turns both caches of prepared statements off (letta/server/db.py), in case a PgBouncer gives each transaction
+another session. There is none here, and without a cache each of the dozens of queries per message takes another round trip
+and is planned again. See docs/decisions/0015.
 """
 
-# On each connection, the least recently used go first. Each takes up to 200 KiB of Postgres' memory, and a message needs fewer.
+# Per connection; the least recently used are dropped. Each takes up to 200 KiB in Postgres, and a message needs fewer.
 STATEMENTS = 50
 
 
 def keep_statements_prepared() -> None:
-    """Must run before Letta's engine opens its first connection."""
+    """Must run before Letta opens its first connection."""
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
@@ -20,5 +20,5 @@ def keep_statements_prepared() -> None:
 def prepare_once(_dialect, _record, _arguments, options: dict) -> None:
     if options.get("prepared_statement_cache_size") == 0:
         options["prepared_statement_cache_size"] = STATEMENTS
-        # A random name each time: for the same PgBouncer.
+        # Random names, also for PgBouncer.
         options.pop("prepared_statement_name_func", None)

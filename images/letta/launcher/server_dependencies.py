@@ -1,8 +1,7 @@
-"""Waits until the server's credentials are there, its database is migrated and its Redis lets it in.
+"""Waits until the server's credentials exist, its database is migrated and its Redis accepts its login.
 
-Waiting for Redis is no nicety: Letta 0.16.8 that does not reach Redis at its first try keeps a client that does nothing
-for the life of the process (letta/data_sources/redis_client.py, get_redis_client), without locks and background runs,
-and still reports itself healthy.
+If Letta 0.16.8 does not reach Redis at the first attempt, it keeps a no-op client for the life of the process, without locks
+or background runs, and still reports itself healthy (letta/data_sources/redis_client.py, get_redis_client).
 """
 
 import asyncio

@@ -1,8 +1,7 @@
-"""Letta's server as processes that share what was imported: one for what is answered at once, others for runs.
+"""Serves Letta from several processes that share their imports: one for short requests, others for runs.
 
-Letta is an event loop: what it computes for one request, all others of the same process wait for, and a run computes for
-tenths of a second. So runs have processes of their own, which the gateway sends them to, and which leave the processor to
-the other one. See docs/decisions/0016.
+Letta is an event loop: all requests of a process wait while one of them computes, and a run computes for tenths of a second.
+So the gateway sends runs to separate processes, which have a lower priority. See docs/decisions/0016.
 """
 
 import http.client
@@ -15,14 +14,14 @@ import traceback
 from collections.abc import Callable
 
 REQUESTS_PORT = 8283
-# Of the processes for runs, and of the tools that they start.
+# Of run processes and the tools they start.
 NICENESS = 10
-# How long those that are left may take to end when one has ended by itself, in seconds.
+# How long the others may take to exit after one has exited unexpectedly, in seconds.
 LAST_SECONDS = 10
 
 
 class Processes:
-    """Forks of this one. When one ends, by itself or by a signal, all do, and the container starts anew."""
+    """Forks of this process. If one exits, all do, and Docker restarts the container."""
 
     def __init__(self) -> None:
         self.names: dict[int, str] = {}
@@ -34,7 +33,7 @@ class Processes:
         if self.is_stopping:
             return
         sys.stdout.flush()
-        # A signal between the fork and the next line would find neither of the two.
+        # A signal between the fork and the next line would reach neither process.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         pid = os.fork()
         if pid != 0:
@@ -49,17 +48,17 @@ class Processes:
             traceback.print_exc()
         finally:
             sys.stdout.flush()
-            # Not back into what the parent is doing.
+            # A fork must not continue in the parent's code.
             os._exit(1)
 
     def wait_until_answers(self, port: int) -> None:
-        """Returns early when a process has ended."""
+        """Returns early if a process exits."""
         while not self.is_stopping and not answers(port):
             self.reap(os.WNOHANG)
             time.sleep(0.1)
 
     def wait(self) -> int:
-        """Until all have ended. Returns the exit code."""
+        """Waits until all have exited. Returns the exit code."""
         while self.names:
             self.reap()
         return 1 if self.has_failed else 128 + signal.SIGTERM
@@ -74,7 +73,7 @@ class Processes:
         name = self.names.pop(pid, None)
         if name is None or self.is_stopping:
             return
-        print(f"{name} ended by itself, with {os.waitstatus_to_exitcode(status)}: ending the others", flush=True)
+        print(f"{name} exited with {os.waitstatus_to_exitcode(status)}: stopping the others", flush=True)
         self.has_failed = True
         signal.signal(signal.SIGALRM, lambda *_: self.stop(signal.SIGKILL))
         signal.alarm(LAST_SECONDS)
@@ -85,15 +84,15 @@ def serve(app, runs_port: int, run_workers: int) -> int:
     """Serves until SIGTERM, on both ports. Returns the exit code."""
     processes = Processes()
     runs = bound(runs_port)
-    # The first of all makes what an empty database lacks; two at once would get in each other's way.
+    # The first one fills an empty database; two would collide.
     for worker in range(run_workers):
-        processes.start(f"the process for runs, {worker + 1} of {run_workers},", lambda: run(app, runs, NICENESS))
+        processes.start(f"run process {worker + 1} of {run_workers}", lambda: run(app, runs, NICENESS))
         if worker == 0:
             processes.wait_until_answers(runs_port)
-    # A fork has what is open here: one that has no use for a port would keep it open when those that listen have ended.
+    # A fork inherits open sockets: one that does not need a port would keep it open after its listeners exited.
     runs.close()
     requests = bound(REQUESTS_PORT)
-    processes.start("the process for requests", lambda: run(app, requests))
+    processes.start("the request process", lambda: run(app, requests))
     requests.close()
     return processes.wait()
 
@@ -103,13 +102,13 @@ def run(app, listener: socket.socket, niceness: int = 0) -> None:
     from letta.settings import settings
 
     os.nice(niceness)
-    # As Letta's own start_server has it.
+    # As in Letta's start_server.
     config = uvicorn.Config(app, timeout_keep_alive=settings.uvicorn_timeout_keep_alive, access_log=False)
     uvicorn.Server(config).run(sockets=[listener])
 
 
 def bound(port: int) -> socket.socket:
-    """A socket that refuses connections until a process listens to it."""
+    """A socket that refuses connections until a process listens on it."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("0.0.0.0", port))

@@ -1,9 +1,9 @@
-"""Keeps what projects bring, which is any Python they like, out of Letta's server process.
+"""Keeps projects' tools, which are arbitrary Python, out of Letta's server process.
 
-Letta 0.16.8 runs a tool as its own user with its own environment (services/tool_sandbox/local_sandbox.py): whoever may
-make a tool has the server's password, the database and all other projects. Here a tool runs as a user of its
-organization, with what the project itself has set for it; see tool_launcher.py. What else would run a project's text in
-the server, or as it, is refused.
+Letta 0.16.8 runs a tool as the server's user with the server's environment (services/tool_sandbox/local_sandbox.py), so a
+tool has the server's password, the database and all other projects. Here a tool runs as a user of its organization, with
+what its project set for it; see tool_launcher.py. Everything else that would run a project's text in the server, or as its
+user, is refused.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import sys
 
 LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tool_launcher.py")
 FOLDERS = "/run/letta-tools"
-# Everybody may write there, so what the tools of one organization leave is there for those of another.
+# World-writable: tools of one organization could leave files there for those of another.
 SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock", os.path.join(sys.prefix, ".lock"))
 MOST_OUTPUT_BYTES = 16 * 1024 * 1024
 GATEWAY = os.environ.get("TOOL_LETTA_URL", "")
@@ -26,19 +26,19 @@ ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "NO_COLOR": "1",
     "TERM": "dumb",
-    # Where a tool that was given a token, as LETTA_API_KEY, finds Letta.
+    # For a tool whose project gave it a token as LETTA_API_KEY.
     "LETTA_BASE_URL": GATEWAY,
     "LETTA_SERVER_URL": GATEWAY,
 }
 
 
 def tool_user(organization: str) -> int:
-    """The number of the user, and group, as which an organization's tools run: far from those of any system."""
+    """The uid and gid an organization's tools run as, far from any of the system."""
     return 1_000_000 + int.from_bytes(hashlib.sha256(organization.encode()).digest()[:8], "big") % 2_000_000_000
 
 
 def prepare_folders() -> None:
-    """Leaves a tool nothing to write but its own folder, and the default organization's the exchange area."""
+    """Leaves a tool its folder as the only place to write, and tools of the default organization the exchange area."""
     from letta.constants import DEFAULT_ORG_ID
 
     user = tool_user(DEFAULT_ORG_ID)
@@ -51,25 +51,25 @@ def prepare_folders() -> None:
     exchange = os.path.join(home, ".persist")
     for entry in os.scandir(home):
         if entry.path != exchange and not entry.is_symlink():
-            # Of an older installation it may be somebody else's.
+            # An older installation may have left other owners.
             os.chown(entry.path, 0, 0)
             os.chmod(entry.path, 0o700 if entry.is_dir() else 0o600)
     os.chown(home, 0, user)
     os.chmod(home, 0o710)
     for folder, _, files in os.walk(exchange):
         for path in [folder, *(os.path.join(folder, name) for name in files)]:
-            # What tools left there when they were root. Nothing runs yet that could put something else in its place.
+            # Left there by tools that ran as root. No tool runs yet that could swap it.
             if os.lstat(path).st_uid == 0:
                 os.chown(path, user, user, follow_symlinks=False)
 
 
 class Refused(Exception):
-    """What Letta would do here is not done."""
+    """Letta would do this; here it is refused."""
 
 
 def refuse(what: str):
     def refused(*_, **__):
-        raise Refused(f"{what}: not done in this server, see docs/security.md")
+        raise Refused(f"{what} is disabled in this server, see docs/security.md")
 
     return refused
 
@@ -85,23 +85,23 @@ def contain_tools() -> None:
     from letta.services.tool_sandbox import base, local_sandbox
 
     local_sandbox.AsyncToolSandboxLocal.run = run
-    ToolExecutionSandbox.run = refuse("running a tool within the server")
+    ToolExecutionSandbox.run = refuse("running a tool in the server")
     for module in (ast_parsers, interface, tool_manager):
-        # A module's own name comes before the builtin one.
-        module.eval = module.exec = refuse("running the text of a project within the server")
+        # A module's global shadows the builtin.
+        module.eval = module.exec = refuse("evaluating a project's text in the server")
     ast_parsers.resolve_type = plain_types_of(ast_parsers.resolve_type)
-    # Up to 0.16.5 what a tool prints is unpickled, which runs whatever the tool has put into it.
+    # Up to 0.16.5 a tool's output is unpickled, which executes what the tool put into it.
     tool_parser_helper.pickle = None
     for module in (tool_execution_helper, local_sandbox, sandbox_configs):
         for name in ("create_venv_for_local_sandbox", "install_pip_requirements_for_sandbox"):
-            setattr(module, name, refuse("installing packages that a project names, as the server's user"))
-    # The folder of a project's own choice is one that the server makes, writes to and, with its venv, deletes.
+            setattr(module, name, refuse("installing packages for a project"))
+    # The server would create, write to and, with its venv, delete a folder that the project chooses.
     SandboxConfig.get_local_config = lambda self: LocalSandboxConfig(sandbox_dir=FOLDERS)
     base.add_imports_and_pydantic_schemas_for_args = own_references_only(base.add_imports_and_pydantic_schemas_for_args)
 
 
 def plain_types_of(resolve_type):
-    """Annotations that name a plain type: an argument's value is given to what one names, `exec` for instance."""
+    """Permits plain types only: Letta calls what an annotation names, `exec` for instance, with the argument."""
     import typing
 
     plain = {str, int, float, bool, list, dict, set, tuple}
@@ -116,10 +116,10 @@ def plain_types_of(resolve_type):
 
 
 def own_references_only(generate):
-    """Schemas that refer to nothing but themselves: the generator reads the file or address that a reference names.
+    """Permits self-contained schemas only: the generator reads the file or address a reference names.
 
-    It is given the schema as Python prints it and reads that as YAML, where a text with both kinds of quotes can end early
-    and go on as another reference (services/helpers/tool_execution_helper.py). As JSON it reads what was checked.
+    Letta passes it the schema as Python prints it, to be read as YAML, where a text with both kinds of quotes can end early
+    and continue as another reference (services/helpers/tool_execution_helper.py). JSON is read as it was checked.
     """
 
     class Json(dict):
@@ -136,14 +136,14 @@ def own_references_only(generate):
 
     def checked(schema: dict) -> str:
         if any(not str(reference).startswith("#") for reference in references(schema)):
-            raise Refused("a schema that refers to something outside of itself: not read, see docs/security.md")
+            raise Refused("a schema must be self-contained, see docs/security.md")
         return generate(Json(schema))
 
     return checked
 
 
 async def run(self, agent_state=None, additional_env_vars=None):
-    """Takes the place of AsyncToolSandboxLocal.run."""
+    """Replaces AsyncToolSandboxLocal.run."""
     from letta.constants import DEFAULT_ORG_ID
     from letta.schemas.enums import SandboxType
     from letta.schemas.tool_execution_result import ToolExecutionResult
@@ -153,12 +153,12 @@ async def run(self, agent_state=None, additional_env_vars=None):
         sandbox_type=SandboxType.LOCAL, actor=self.user
     )
     if config.config.get("use_venv"):
-        raise Refused("a venv with packages that a project names: not made in this server, see docs/security.md")
+        raise Refused("a venv with packages of a project is disabled in this server, see docs/security.md")
     own = await self._gather_env_vars(agent_state, additional_env_vars, config.id, is_local=False)
     organization = self.user.organization_id
     job = {
         "user": tool_user(organization),
-        # What the default organization's leave in the exchange area is for applications, which are other users.
+        # Applications, which are other users, read what the default organization's tools leave in the exchange area.
         "umask": 0o022 if organization == DEFAULT_ORG_ID else 0o077,
         "python": sys.executable,
         "code": result_as_json(self, await self.generate_execution_script(agent_state, wrap_print_with_markers=True)),
@@ -181,7 +181,7 @@ async def run(self, agent_state=None, additional_env_vars=None):
 
 
 def result_as_json(sandbox, code: str) -> str:
-    """Up to 0.16.5 the script pickles its result; later ones write JSON themselves."""
+    """Makes the script of Letta up to 0.16.5, which pickles its result, write JSON like later ones."""
     name = sandbox.LOCAL_SANDBOX_RESULT_VAR_NAME
     plain = "lambda value: value.model_dump(mode='json') if hasattr(value, 'model_dump') else str(value)"
     return code.replace(f"{name}_pkl = pickle.dumps({name})", f"{name}_pkl = __import__('json').dumps({name}, default={plain}).encode()")
@@ -198,12 +198,12 @@ def parse_result(returned: bytes):
 
 
 async def launch(tool_name: str, job: dict) -> tuple[int, bytes, str]:
-    """Runs a job by the launcher; returns its exit code and what it printed."""
+    """Runs a job through the launcher. Returns exit code, standard output and standard error."""
     from letta.settings import tool_settings
 
     timeout = tool_settings.tool_sandbox_timeout
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), asyncio.subprocess.PIPE)
-    # None of the project's environment: the launcher is still root.
+    # Without the project's environment: the launcher still runs as root.
     process = await asyncio.create_subprocess_exec(sys.executable, "-I", "-S", LAUNCHER, env={}, start_new_session=True, **pipes)
     try:
         async with asyncio.timeout(timeout):

@@ -1,8 +1,8 @@
-"""Runs one tool of an agent as a user that has nothing here, and leaves nothing of it behind.
+"""Runs one tool of an agent as a user without access to anything, and removes what it leaves.
 
-A process of its own, started by the server for each run with the job as JSON on standard input:
-{"user": number, "umask": number, "python": path, "code": text, "environment": {...}}. A small one, since a child of the server itself
-would have to leave behind all that the server has open. Ends with the tool's exit code; SIGTERM ends the tool.
+The server starts one per run, with the job as JSON on standard input:
+{"user": number, "umask": number, "python": path, "code": text, "environment": {...}}. It is a separate small program because
+a fork of the server would inherit what the server has open. Exits with the tool's exit code; SIGTERM ends the tool.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ import tempfile
 
 FOLDERS = "/run/letta-tools"
 MIB = 1024 * 1024
-# Address space, not memory: Letta's own modules, which a tool may import, ask for more than they use.
+# Address space, not memory: Letta's modules, which a tool may import, reserve more than they use.
 LIMITS = {
     resource.RLIMIT_AS: 4096 * MIB,
     resource.RLIMIT_NPROC: 128,
@@ -42,10 +42,10 @@ def become(user: int) -> None:
 
 
 def run_tool(job: dict, folder: str) -> None:
-    """Becomes the tool; never returns."""
+    """Replaces this process with the tool; never returns."""
     os.setsid()
     os.nice(10)
-    # Of all that is in this container the kernel takes a tool first when memory is short.
+    # When memory is short, the kernel kills a tool first.
     with open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
     for limit, value in LIMITS.items():
@@ -62,12 +62,12 @@ def run_tool(job: dict, folder: str) -> None:
 
 
 def children() -> list[int]:
-    """Processes whose parent this is, also by adoption."""
+    """Child processes, including adopted ones."""
     found = []
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{entry}/stat") as file:
-                # The name, in brackets, can hold anything.
+                # The name, in brackets, may contain anything.
                 parent = file.read().rpartition(")")[2].split()[1]
         except OSError:
             continue
@@ -77,11 +77,11 @@ def children() -> list[int]:
 
 
 def end_all(user: int) -> None:
-    """Kills whatever descends from the tool: what loses its parent becomes a child of this process."""
+    """Kills all descendants of the tool: orphans become children of this process."""
     rounds = 0
     while pids := children():
         rounds += 1
-        # Something that forks faster than it is found: all of its user's at once, also other runs of its organization.
+        # It forks faster than it is found: kill all processes of the user, other runs of its organization included.
         if rounds % PATIENCE == 0:
             os.waitpid(in_child(lambda: end_user(user)), 0)
         for pid in pids:
@@ -110,7 +110,7 @@ def in_child(work) -> int:
 
 
 def remove(user: int, folder: str) -> None:
-    """Empties the folder as the tool's user, since this one, without its capabilities, may not look into it."""
+    """Empties the folder as the tool's user: root without DAC capabilities cannot read it."""
 
     def empty() -> None:
         become(user)
@@ -125,7 +125,7 @@ def remove(user: int, folder: str) -> None:
 
 
 def main() -> int:
-    # It comes once there is a tool to end.
+    # Delivered once there is a tool to end.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -135,12 +135,12 @@ def main() -> int:
     tool = in_child(lambda: run_tool(job, folder))
     signal.signal(signal.SIGTERM, lambda *_: os.kill(tool, signal.SIGKILL))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    # Until it is waited for, its number is nobody else's.
+    # Its pid cannot be reused before it is reaped.
     os.waitid(os.P_PID, tool, os.WEXITED | os.WNOWAIT)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _, status = os.waitpid(tool, 0)
     if os.WIFSIGNALED(status):
-        os.write(2, f"ToolEndedError: by {signal.strsignal(os.WTERMSIG(status))}, as when it needs more memory or time than there is\n".encode())
+        os.write(2, f"ToolEndedError: {signal.strsignal(os.WTERMSIG(status))}, for example because it exceeded its memory or CPU time\n".encode())
     end_all(job["user"])
     remove(job["user"], folder)
     return os.waitstatus_to_exitcode(status) % 256
