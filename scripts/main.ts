@@ -8,7 +8,7 @@ import { addProjectCommands } from "./projects/commands.ts";
 import { addRestoreCommands } from "./restore/commands.ts";
 import { addUpgradeCommands } from "./upgrade/commands.ts";
 
-const deps = realDeps();
+const deps = realDeps(`make ${process.argv.slice(2).join("-")}`);
 const program = new Command("thoth-letta")
   .description("Letta as shared infrastructure, and Thoth on top of it")
   .showHelpAfterError();

@@ -52,8 +52,14 @@ export function lettaNames(prefix: string) {
 /** Docker names of a letta stack's containers, in start order. */
 export function lettaContainers(prefix: string, hasBackup: boolean): string[] {
   const { postgres, backup, drill, redis, server, gateway } = lettaNames(prefix);
-  // Stopped in the reverse order: the backup after all that writes to Postgres, and before Postgres.
   return [postgres, ...(hasBackup ? [backup, drill] : []), redis, server, gateway];
+}
+
+/** The same containers in stop order; those of one group may stop together. */
+export function lettaStopOrder(prefix: string): string[][] {
+  const { postgres, backup, drill, redis, server, gateway } = lettaNames(prefix);
+  // Clients first, and the backup between whatever writes to Postgres and Postgres: it archives the last writes.
+  return [[gateway], [server], [backup, drill], [redis, postgres]];
 }
 
 /** Thoth's four roles, in start order. */

@@ -2,10 +2,10 @@ import { join, resolve } from "node:path";
 import type { SettingsInput } from "../../images/backup/src/settings.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import { projectName } from "../../infra/lib/names.ts";
-import { withProgress } from "../lib/backup-agent/progress.ts";
 import type { OneOff } from "../lib/backup-agent/stack.ts";
 import { openConfig } from "../lib/backup-agent/state.ts";
 import type { Deps } from "../lib/deps.ts";
+import { withProgress } from "../lib/progress.ts";
 import { readManifest, sha256 } from "./manifest.ts";
 
 /** Where the backups of an import are. */

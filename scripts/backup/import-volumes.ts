@@ -2,10 +2,10 @@ import type { Restored } from "../../images/backup/src/restore.ts";
 import { agentCapabilities, runOnce } from "../../infra/lib/docker/engine.ts";
 import type { lettaNames } from "../../infra/lib/names.ts";
 import { callAgent } from "../lib/backup-agent/call.ts";
-import { withProgress } from "../lib/backup-agent/progress.ts";
 import { requireSound } from "../lib/backup-agent/results.ts";
 import { type AgentSite, oneOff } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
+import { withProgress } from "../lib/progress.ts";
 import type { ImportSource } from "./import-source.ts";
 
 type Volumes = ReturnType<typeof lettaNames>["volumes"];

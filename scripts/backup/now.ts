@@ -1,9 +1,9 @@
 import type { BackupRecord } from "../../images/backup/src/engines/engine.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
-import { withProgress } from "../lib/backup-agent/progress.ts";
 import { describeBackup } from "../lib/backup-agent/results.ts";
 import { readBackupStack } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
+import { withProgress } from "../lib/progress.ts";
 
 export type { BackupType } from "../../images/backup/src/engines/engine.ts";
 

@@ -1,9 +1,9 @@
 import type { Check } from "../../images/backup/src/engines/engine.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
-import { withProgress } from "../lib/backup-agent/progress.ts";
 import { renderChecks } from "../lib/backup-agent/results.ts";
 import { readBackupStack } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
+import { withProgress } from "../lib/progress.ts";
 import type { BackupOptions } from "./now.ts";
 
 /** Reads the whole repository. @throws UserError naming what is damaged */

@@ -1,18 +1,20 @@
+import { lettaNames } from "../../infra/lib/names.ts";
 import { rolesOf } from "../../infra/lib/postgres/provision.ts";
 import type { Deps } from "./deps.ts";
 import { psql } from "./psql.ts";
+import { prefixOf } from "./stack-file.ts";
 import { foreignContainers, type LettaStack } from "./stacks.ts";
 
-/** Who would notice when Letta stops: containers on its network, and sessions on its Postgres. One line each. */
-export async function findClients(deps: Deps, letta: LettaStack): Promise<string[]> {
+/** Who would notice if Letta stopped, one line each: containers on its network, and sessions on its Postgres. */
+export async function findClients(deps: Deps, stack: string, letta: LettaStack): Promise<string[]> {
   const containers = await foreignContainers(deps, letta.network.name, letta.containers);
-  const sessions = await postgresSessions(deps, letta);
+  const { postgres } = lettaNames(prefixOf(deps, stack));
+  const sessions = await postgresSessions(deps, postgres, letta.projects);
   return [...containers.map((container) => `container ${container}`), ...sessions];
 }
 
-/** Sessions of the projects' roles, both of each; Letta's own and provisioning do not count. Empty when Postgres is down. */
-async function postgresSessions(deps: Deps, { containers, projects }: LettaStack): Promise<string[]> {
-  const postgres = containers.find((name) => name.endsWith("-postgres")) ?? "";
+/** Sessions of both roles of each project; those of Letta and of provisioning do not count. Empty when Postgres is down. */
+async function postgresSessions(deps: Deps, postgres: string, projects: readonly string[]): Promise<string[]> {
   const names = await psql(deps, postgres, "select usename from pg_stat_activity where usename is not null").catch(
     () => [],
   );

@@ -4,7 +4,7 @@ import { projectEnvironment, root } from "./checkout.ts";
 import { redact } from "./redact.ts";
 import { zxShell } from "./zx-shell.ts";
 
-/** All that a command does to the world outside; tests give it another. */
+/** Everything a command does to the outside world; tests pass their own. */
 export interface Deps {
   /** zx's shell, quiet, in the project's environment. */
   readonly $: Shell;
@@ -13,23 +13,26 @@ export interface Deps {
   /** Folder of Pulumi.yaml. */
   readonly projectDirectory: string;
   readonly print: (line: string) => void;
-  /** Prints as it is: what the operator has asked to see, which {@link print} would hide. */
+  /** Prints what {@link print} would hide, because the operator asked to see it. */
   readonly printSecret: (line: string) => void;
-  /** Asks yes or no; no, where nobody can answer. */
+  /** The command as the operator types it, e.g. `make letta-stop`. */
+  readonly typed: string;
+  /** Asks yes or no; no where nobody can answer. */
   readonly confirm: (question: string) => Promise<boolean>;
   /** Asks for a word; empty where nobody can answer. */
   readonly ask: (question: string) => Promise<string>;
   readonly isTerminal: boolean;
 }
 
-/** The real world. */
-export function realDeps(): Deps {
+/** The real world; `typed` is the command as the operator types it. */
+export function realDeps(typed = ""): Deps {
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const projectDirectory = process.env.THOTH_LETTA_PROJECT ?? root;
   return {
     $: zxShell({ env: projectEnvironment(), cwd: projectDirectory }),
     engine,
     projectDirectory,
+    typed,
     print: (line) => console.log(redact(line)),
     printSecret: (line) => console.log(line),
     confirm: async (text) => isTerminal && /^y(es)?$/i.test(await question(`${text} [y/N] `)),

@@ -1,20 +1,21 @@
 import { UserError } from "../../infra/lib/errors.ts";
 import { storeState } from "./backup-agent/state.ts";
 import type { Deps } from "./deps.ts";
+import { pulumi, pulumiOfStack } from "./pulumi-cli.ts";
 
-/** What one run of a stack's update says: inherits the terminal, or plain lines where there is none. */
+/** On a terminal Pulumi draws its progress; elsewhere it prints plain lines. */
 const updateFlags = (deps: Deps) => [
   ...["--yes", "--skip-preview", "--suppress-outputs"],
   ...(deps.isTerminal ? [] : ["--non-interactive", "--color", "never", "--suppress-progress"]),
 ];
 
-/** Brings a stack up, and keeps its state with its backups. @throws UserError when Pulumi fails; it has said why */
+/** Brings a stack up, and stores its state with its backups. @throws UserError when Pulumi fails; it has printed why */
 export async function up(deps: Deps, stack: string): Promise<void> {
   await show(deps, ["up", "--stack", stack, ...updateFlags(deps)], `stack ${stack} did not come up`);
   await storeState(deps, stack);
 }
 
-/** Like {@link up}, for one who reads only the error: it has Pulumi's diagnostics. */
+/** Like {@link up}, but the error repeats Pulumi's diagnostics, for a caller that reports only the error. */
 export async function upTellingWhy(deps: Deps, stack: string): Promise<void> {
   const flags = updateFlags({ ...deps, isTerminal: false });
   const running = deps.$({ nothrow: true })`pulumi up --stack ${stack} ${flags} 2>&1`;
@@ -27,7 +28,7 @@ export async function upTellingWhy(deps: Deps, stack: string): Promise<void> {
   await storeState(deps, stack);
 }
 
-/** What Pulumi says between what it did and what it counts. */
+/** The part of Pulumi's output between the list of changes and the summary. */
 function diagnostics(lines: readonly string[]): string {
   const start = lines.findIndex((line) => line.startsWith("Diagnostics:"));
   const end = lines.findIndex((line) => /^(Resources|Duration):/.test(line));
@@ -35,7 +36,7 @@ function diagnostics(lines: readonly string[]): string {
   return said.filter((line) => line.trim() !== "").join("\n");
 }
 
-/** Removes a stack's containers and networks; what is protected, such as data, stays. */
+/** Removes a stack's containers and networks; protected resources, such as data, stay. */
 export async function destroy(deps: Deps, stack: string): Promise<void> {
   await show(
     deps,
@@ -44,23 +45,20 @@ export async function destroy(deps: Deps, stack: string): Promise<void> {
   );
 }
 
-/** Reads what is really there into the stack's state. */
+/** Updates the stack's state to what exists on the engine. */
 export async function refresh(deps: Deps, stack: string): Promise<void> {
   const flags = ["--clear-pending-creates", ...updateFlags(deps)];
   await show(deps, ["refresh", "--stack", stack, ...flags], `stack ${stack} could not be refreshed`);
 }
 
-/** Lets the state give up the volume that Postgres has, unless it is this one already. */
+/** Lets the next update replace the volume of Postgres, unless that is the wanted one already. */
 export async function unprotectVolume(deps: Deps, stack: string, wanted: string): Promise<void> {
   const { deployment } = (await exportState(deps, stack)) ?? {};
   const volume = deployment?.resources?.find(
     ({ urn, type }) => type === "docker:index/volume:Volume" && urn.endsWith("::postgres-volume"),
   );
   if (volume?.protect !== true || volume.outputs?.name === wanted) return;
-  const result = await deps.$({ nothrow: true })`pulumi state unprotect ${volume.urn} --yes --stack ${stack}`;
-  if (result.exitCode !== 0) {
-    throw new UserError(`volume ${volume.outputs?.name} could not be given up: ${result.stderr.trim()}`);
-  }
+  await pulumi(deps, ["state", "unprotect", volume.urn, "--yes", "--stack", stack]);
 }
 
 /** Runs pulumi with the operator watching. */
@@ -70,31 +68,25 @@ async function show(deps: Deps, args: readonly string[], failure: string): Promi
     throw new UserError(`${failure} (pulumi ended with exit code ${result.exitCode}, see above)`);
 }
 
-/** A stack's outputs with their secrets in the open, or undefined when the stack is not there or never came up. */
+/**
+ * A stack's outputs, secrets in plain text, or undefined when the stack does not exist or never came up.
+ *
+ * @throws UserError when Pulumi cannot tell
+ */
 export async function outputs<Result>(deps: Deps, stack: string): Promise<Result | undefined> {
-  const result = await deps.$({ nothrow: true })`pulumi stack output --json --show-secrets --stack ${stack}`;
-  if (result.exitCode === 0) {
-    const values = JSON.parse(result.stdout) as Record<string, unknown>;
-    return Object.keys(values).length === 0 ? undefined : (values as Result);
-  }
-  if (/no stack named|not found/i.test(result.stderr)) return undefined;
-  throw new UserError(`the outputs of stack ${stack} cannot be read: ${result.stderr.trim()}`, "make setup");
+  const text = await pulumiOfStack(deps, stack, ["stack", "output", "--json", "--show-secrets"]);
+  const values = JSON.parse(text ?? "{}") as Record<string, unknown>;
+  return Object.keys(values).length === 0 ? undefined : (values as Result);
 }
 
-/** Names of the stacks in the backend; empty where the CLI or the backend is not there yet. */
-export async function knownStacks(deps: Deps): Promise<string[]> {
-  const result = await deps.$({ nothrow: true })`pulumi stack ls --json`;
-  return result.exitCode === 0 ? (JSON.parse(result.stdout) as { name: string }[]).map(({ name }) => name) : [];
-}
-
-/** What a stack's state tells of an interrupted run. */
+/** What a stack's state says about an interrupted run. */
 export interface StateSummary {
-  /** Whether the stack was never brought up, with this state. */
+  /** True when no run on this state ever made anything. */
   readonly isEmpty: boolean;
   /** Docker name -> id. */
   readonly containerIds: Map<string, string>;
   readonly pendingOperations: number;
-  /** Docker names of the networks that were being made when the run ended. */
+  /** Docker names of the networks whose creation the run did not finish. */
   readonly pendingNetworks: readonly string[];
 }
 
@@ -118,10 +110,10 @@ export async function stateSummary(deps: Deps, stack: string): Promise<StateSumm
   };
 }
 
-/** A stack's state, or undefined when there is no such stack. */
+/** A stack's state, or undefined when there is no such stack. @throws UserError when Pulumi cannot tell */
 async function exportState(deps: Deps, stack: string): Promise<StackExport | undefined> {
-  const result = await deps.$({ nothrow: true })`pulumi stack export --stack ${stack}`;
-  return result.exitCode === 0 ? (JSON.parse(result.stdout) as StackExport) : undefined;
+  const text = await pulumiOfStack(deps, stack, ["stack", "export"]);
+  return text === undefined ? undefined : (JSON.parse(text) as StackExport);
 }
 
 interface StackExport {

@@ -19,9 +19,10 @@ import { prefixOf } from "./stack-file.ts";
 export async function repair(deps: Deps, stack: string): Promise<void> {
   await removeStaleLocks(deps, stack);
   const state = await stateSummary(deps, stack);
+  const orphans = await orphanedContainers(deps, prefixOf(deps, stack), new Set(state?.containerIds.values()));
+  if (state === undefined && orphans.length === 0) return;
+  if (state === undefined || state.isEmpty) await requireNothingThere(deps, stack, orphans);
   if (state === undefined) return;
-  const orphans = await orphanedContainers(deps, prefixOf(deps, stack), new Set(state.containerIds.values()));
-  if (state.isEmpty) await requireNothingThere(deps, stack, orphans);
   for (const name of orphans) {
     deps.print(`removing ${name}: an interrupted run left it`);
     await deps.engine.dockerOutput(["rm", "--force", name]);

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { UserError } from "../../infra/lib/errors.ts";
 import { paths } from "./checkout.ts";
 import type { Deps } from "./deps.ts";
-import { knownStacks } from "./pulumi.ts";
+import { knownStacks } from "./pulumi-cli.ts";
 
 /** @throws UserError when setup has not been run for this stack, or the engine does not answer */
 export async function requireSetup(deps: Deps, stack: string): Promise<void> {

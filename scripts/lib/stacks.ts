@@ -32,14 +32,20 @@ export function required<Stack>(value: Stack | undefined, stack: string, command
   return value;
 }
 
-/** Stops containers one after the other, each with its own grace; those that are gone or stopped are passed over. */
-export async function stopContainers(deps: Deps, names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    const state = await deps.engine.inspectContainer(name);
-    if (!state?.State.Running) continue;
-    deps.print(`stopping ${name}`);
+/**
+ * Stops containers in this order; those of one group stop together.
+ *
+ * Each gets its own grace. Containers that are gone or stopped are skipped.
+ */
+export async function stopContainers(deps: Deps, order: readonly (string | readonly string[])[]): Promise<void> {
+  for (const group of order) {
+    const names = [group].flat();
+    const states = await Promise.all(names.map((name) => deps.engine.inspectContainer(name)));
+    const running = names.filter((_, index) => states[index]?.State.Running);
+    if (running.length === 0) continue;
+    deps.print(`stopping ${running.join(", ")}`);
     // No --time: the container carries its own grace.
-    await deps.engine.dockerOutput(["stop", name]);
+    await deps.engine.dockerOutput(["stop", ...running]);
   }
 }
 

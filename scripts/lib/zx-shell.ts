@@ -1,14 +1,19 @@
-import { spawn } from "node:child_process";
+import { type SpawnOptions, spawn } from "node:child_process";
 import { type Shell, $ as zx } from "zx";
 
 /** zx's shell, quiet. A program that ends without reading all of its input does not end this process. */
 export function zxShell(options: { env: Record<string, string>; cwd: string }): Shell {
-  return zx({ ...options, quiet: true, spawn: spawnForgiving });
+  return zx({ ...options, quiet: true, spawn: spawnBash });
 }
 
-/** zx itself writes the input without listening for errors: an EPIPE would be an uncaught exception (seen with zx 8.8). */
-const spawnForgiving = ((...args: Parameters<typeof spawn>) => {
-  const child = spawn(...args);
+/**
+ * Starts bash without ~/.bashrc, and listens for errors of its standard input.
+ *
+ * Bash reads ~/.bashrc when its standard input is a socket, as Node's pipes are, and SHLVL is unset, as under cron and
+ * systemd. zx writes the input without listening for errors: an EPIPE would be an uncaught exception (seen with zx 8.8).
+ */
+const spawnBash = ((command: string, _args: readonly string[], options: SpawnOptions) => {
+  const child = spawn("bash", ["--norc", "-c", command], { ...options, shell: false });
   child.stdin?.on("error", () => {});
   return child;
 }) as typeof spawn;

@@ -1,10 +1,10 @@
 import type { DrillResult } from "../../images/backup/src/drill.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
-import { withProgress } from "../lib/backup-agent/progress.ts";
 import { renderChecks } from "../lib/backup-agent/results.ts";
 import { readBackupStack } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 import { formatBytes, formatDuration } from "../lib/format.ts";
+import { withProgress } from "../lib/progress.ts";
 
 export interface DrillOptions {
   readonly stack: string;

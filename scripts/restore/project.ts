@@ -107,7 +107,7 @@ async function run(
   const what = begun.target === undefined ? "undo of the last restore" : "restore";
   for (const line of renderPlan(`${what} of database ${begun.project} of stack ${begun.stack}`, rows)) deps.print(line);
   if (dryRun) return 0;
-  if (!(await confirm(deps, yes))) return 1;
+  if (!(await confirm(deps, { yes }))) return 1;
   await runProjectRestore(deps, site, await saveOperation<ProjectRestore>(deps, begun));
   return 0;
 }

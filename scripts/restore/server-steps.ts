@@ -1,11 +1,11 @@
 import type { Restored } from "../../images/backup/src/restore.ts";
 import { lettaNames } from "../../infra/lib/names.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
-import { withProgress } from "../lib/backup-agent/progress.ts";
 import { backUpFully, requireSound } from "../lib/backup-agent/results.ts";
 import { type BackupStack, oneOff } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 import { endOperation, saveOperation, stamp } from "../lib/operation.ts";
+import { withProgress } from "../lib/progress.ts";
 import { isPostgresUp } from "../lib/psql.ts";
 import { unprotectVolume, up } from "../lib/pulumi.ts";
 import { repair } from "../lib/repair.ts";

@@ -58,10 +58,8 @@ async function replaceVolume(
   deps: Deps,
 ): Promise<number> {
   if (dryRun) return 0;
-  const clients = await findClients(deps, site.letta);
-  if (clients.length > 0) deps.print("connected, and cut off meanwhile:");
-  for (const client of clients) deps.print(`  ${client}`);
-  if (!(await confirm(deps, yes))) return 1;
+  const lines = await findClients(deps, stack, site.letta);
+  if (!(await confirm(deps, { yes, affects: { heading: "connected, and cut off meanwhile:", lines } }))) return 1;
   const rows = change.wasUp ? await countRows(deps, site.containers.postgres, databasesOf(site)) : {};
   const operation = { kind: "server-restore", phase: "restoring", stack, ...change, rows } as const;
   await runServerRestore(deps, site, await saveOperation<ServerRestore>(deps, operation));

@@ -4,7 +4,7 @@ import { chmod, link, mkdir, rm, writeFile } from "node:fs/promises";
 import { UserError } from "../../infra/lib/errors.ts";
 import { paths } from "../lib/checkout.ts";
 import type { Deps } from "../lib/deps.ts";
-import { knownStacks } from "../lib/pulumi.ts";
+import { knownStacks } from "../lib/pulumi-cli.ts";
 import { readConfigFile } from "../lib/stack-file.ts";
 import type { Step } from "../lib/steps.ts";
 
@@ -42,7 +42,8 @@ export function stackStep(
     needs,
     async isDone() {
       const isChosen = Object.keys(chosen).every((key) => readConfigFile(deps, stack)[key] !== undefined);
-      return isChosen && (await knownStacks(deps)).includes(stack);
+      // Before the first setup there is no CLI yet.
+      return isChosen && (await knownStacks(deps).catch((): string[] => [])).includes(stack);
     },
     async run() {
       if (!(await knownStacks(deps)).includes(stack)) await makeStack(deps, stack);

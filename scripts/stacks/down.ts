@@ -1,17 +1,24 @@
+import { lettaStopOrder } from "../../infra/lib/names.ts";
 import type { Deps } from "../lib/deps.ts";
 import { destroy } from "../lib/pulumi.ts";
 import { repair } from "../lib/repair.ts";
-import { foreignContainers, readLetta, readThoth } from "../lib/stacks.ts";
+import { prefixOf } from "../lib/stack-file.ts";
+import { foreignContainers, readLetta, readThoth, stopContainers } from "../lib/stacks.ts";
 
 export interface DownOptions {
   readonly lettaStack: string;
   readonly thothStack: string;
 }
 
-/** Removes the containers and networks of both stacks; volumes, passwords and the vault stay for the next `up`. */
+/** Removes the containers and networks of both stacks. Volumes, passwords and the vault stay for the next `up`. */
 export async function down({ lettaStack, thothStack }: DownOptions, deps: Deps): Promise<number> {
   await repair(deps, thothStack);
-  if ((await readThoth(deps, thothStack)) !== undefined) await destroy(deps, thothStack);
+  const thoth = await readThoth(deps, thothStack);
+  if (thoth !== undefined) {
+    // Pulumi removes containers one after the other where one was started after the other.
+    await stopContainers(deps, [thoth.containers]);
+    await destroy(deps, thothStack);
+  }
   await repair(deps, lettaStack);
   const letta = await readLetta(deps, lettaStack);
   if (letta === undefined) {
@@ -23,6 +30,7 @@ export async function down({ lettaStack, thothStack }: DownOptions, deps: Deps):
     deps.print(`the letta stack "${lettaStack}" stays up: ${clients.join(", ")} use it`);
     return 1;
   }
+  await stopContainers(deps, lettaStopOrder(prefixOf(deps, lettaStack)));
   await destroy(deps, lettaStack);
   deps.print(`down; kept: volumes ${Object.values(letta.volumes).join(", ")}`);
   return 0;

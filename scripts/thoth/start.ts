@@ -1,4 +1,5 @@
 import { startLetta } from "../letta/start.ts";
+import { confirm } from "../lib/confirm.ts";
 import type { Deps } from "../lib/deps.ts";
 import { up } from "../lib/pulumi.ts";
 import { repair } from "../lib/repair.ts";
@@ -17,10 +18,7 @@ export async function startThoth(options: StartThothOptions, deps: Deps): Promis
   await requireSetup(deps, options.stack);
   if (await isLettaDown(options, deps)) {
     const question = `Thoth needs the letta stack "${options.lettaStack}", which is down. Start it?`;
-    if (!options.yes && !(await deps.confirm(question))) {
-      deps.print(`the letta stack "${options.lettaStack}" is down: make letta-start, or say --yes (make: YES=1)`);
-      return 1;
-    }
+    if (!(await confirm(deps, { yes: options.yes, question }))) return 1;
     await startLetta({ stack: options.lettaStack }, deps);
   }
   await repair(deps, options.stack);

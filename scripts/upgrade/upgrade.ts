@@ -72,7 +72,7 @@ async function choose(options: UpgradeOptions, { deps, site }: Run): Promise<Omi
 
 /** True when the operator says so, having seen who will notice. */
 async function mayGoOn({ yes }: UpgradeOptions, site: UpgradeSite, deps: Deps): Promise<boolean> {
-  const clients = await findClients(deps, site.letta);
+  const clients = await findClients(deps, site.stack, site.letta);
   if (clients.length > 0) deps.print("connected, and told to wait while Letta is away:");
   for (const client of clients) deps.print(`  ${client}`);
   if (yes || (await deps.confirm("go on?"))) return true;

@@ -28,6 +28,7 @@ export function fakeDeps(options: FakeDepsOptions = {}): FakeDeps {
     $: zxShell({ env: { ...process.env } as Record<string, string>, cwd: projectDirectory }),
     engine,
     projectDirectory,
+    typed: "make this",
     printed,
     questions,
     print: (line) => printed.push(line),

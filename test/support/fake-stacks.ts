@@ -47,8 +47,27 @@ export const thothOutputs: ThothExports = {
   isStandIn: true,
 };
 
-/** What `pulumi stack output` says of a stack that is not there. */
-export const noStack: FakeAnswer = { exitCode: 255, stderr: "error: no stack named 'letta' found\n" };
+/** The answers of `pulumi` without these stacks, for {@link pulumiAnswers}. */
+export function without(...stacks: ("letta" | "thoth")[]): FakeAnswers {
+  const failure = { exitCode: 255, stderr: "error: no stack of that name found\n" };
+  const others = ["letta", "thoth"].filter((name) => !(stacks as string[]).includes(name));
+  return {
+    ...Object.fromEntries(
+      stacks.flatMap((stack) => [
+        [`stack output --json --show-secrets --stack ${stack}`, failure],
+        [`stack export --stack ${stack}`, failure],
+      ]),
+    ),
+    "stack ls": { stdout: JSON.stringify(others.map((name) => ({ name }))) },
+  };
+}
+
+/** Ways in which Pulumi fails; none of them means that a stack does not exist. */
+export const pulumiFailures: Readonly<Record<string, FakeAnswer>> = {
+  "is not on PATH": { exitCode: 127, stderr: "bash: line 1: pulumi: command not found\n" },
+  "has the wrong passphrase": { exitCode: 1, stderr: "error: failed to decrypt: incorrect passphrase\n" },
+  "has a broken backend": { exitCode: 1, stderr: "error: unable to open bucket file:///nowhere\n" },
+};
 
 /** The answers of `pulumi` while both stacks are there, whole and at rest; `changes` come first. */
 export function pulumiAnswers(changes: FakeAnswers = {}): FakeAnswers {

@@ -4,6 +4,7 @@ import { engineError } from "../../../infra/lib/docker/engine.ts";
 import { UserError } from "../../../infra/lib/errors.ts";
 import type { Deps } from "../deps.ts";
 import { formatBytes, formatDuration } from "../format.ts";
+import type { Report } from "../progress.ts";
 
 /** One command of the backup agent, and where its input comes from and its output goes. */
 export interface AgentCall {
@@ -30,9 +31,6 @@ export function inContainer(container: string, args: readonly string[], input?: 
     ...(input === undefined ? {} : { input }),
   };
 }
-
-/** Takes one line of progress. */
-export type Report = (line: string) => void;
 
 /**
  * Runs a command of the backup agent to its end.

@@ -3,8 +3,8 @@ import type { Restored } from "../../../images/backup/src/restore.ts";
 import { UserError } from "../../../infra/lib/errors.ts";
 import type { Deps } from "../deps.ts";
 import { formatBytes, formatDuration, formatTime } from "../format.ts";
+import { withProgress } from "../progress.ts";
 import { callAgent, inContainer } from "./call.ts";
-import { withProgress } from "./progress.ts";
 import { waitForAgent } from "./stack.ts";
 
 /** What the repository holds. */

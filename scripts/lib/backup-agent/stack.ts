@@ -57,7 +57,7 @@ export async function readBackupStack(deps: Deps, stack: string): Promise<Backup
     image: await agentImage(deps, stack, backup.container),
     settings: JSON.stringify(JSON.parse(backupSettings)),
     repository: volumes.backup,
-    containers: { postgres: `${prefix}-postgres`, backup: backup.container, drill: backup.drillContainer },
+    containers: { postgres: lettaNames(prefix).postgres, backup: backup.container, drill: backup.drillContainer },
   };
 }
 

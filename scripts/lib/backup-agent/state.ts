@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { UserError } from "../../../infra/lib/errors.ts";
 import type { Deps } from "../deps.ts";
+import { pulumi } from "../pulumi-cli.ts";
 import { prefixOf } from "../stack-file.ts";
 import { callAgent, inContainer } from "./call.ts";
 
@@ -28,7 +28,7 @@ export async function storeState(deps: Deps, stack: string): Promise<void> {
   try {
     if (!(await deps.engine.inspectContainer(container))?.State.Running) return;
     const put = (name: string, content: string) => callAgent(deps, inContainer(container, ["put", name], content));
-    await put(stateFiles.state, await pulumiOutput(deps, ["stack", "export", "--show-secrets", "--stack", stack]));
+    await put(stateFiles.state, await pulumi(deps, ["stack", "export", "--show-secrets", "--stack", stack]));
     await put(stateFiles.config, JSON.stringify(await readWholeConfig(deps, stack)));
   } catch (error) {
     deps.print(`warning: the state of stack ${stack} is not in its backups: ${(error as Error).message}`);
@@ -64,16 +64,9 @@ function withoutSecure(value: unknown): unknown {
 
 /** A stack's config with its secrets in the open: key -> value, or for what has parts, the parts. */
 export async function openConfig(deps: Deps, stack: string): Promise<Tree> {
-  const text = await pulumiOutput(deps, ["config", "--json", "--show-secrets", "--stack", stack]);
+  const text = await pulumi(deps, ["config", "--json", "--show-secrets", "--stack", stack]);
   const entries = Object.entries(JSON.parse(text) as Record<string, { value?: string; objectValue?: unknown }>);
   return Object.fromEntries(entries.map(([key, { value, objectValue }]) => [key, objectValue ?? value]));
-}
-
-/** An error never has what was put out, which is secret. */
-async function pulumiOutput(deps: Deps, args: readonly string[]): Promise<string> {
-  const { exitCode, stdout, stderr } = await deps.$({ nothrow: true })`pulumi ${args}`;
-  if (exitCode === 0) return stdout;
-  throw new UserError(`pulumi ${args.slice(0, 2).join(" ")} failed: ${stderr.trim()}`);
 }
 
 function valueAt(tree: unknown, [key, ...rest]: readonly string[]): unknown {

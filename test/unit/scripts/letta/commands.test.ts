@@ -10,9 +10,9 @@ import {
   dockerAnswers,
   keepsState,
   networkOf,
-  noStack,
   pulumiAnswers,
   temporaryBackend,
+  without,
 } from "../../../support/fake-stacks.ts";
 
 const checks = ["docker version --format {{.Server.Version}}", "pulumi stack ls --json"];
@@ -22,9 +22,13 @@ const repairs = [
 ];
 const plain = "--non-interactive --color never --suppress-progress";
 const up = `pulumi up --stack letta --yes --skip-preview --suppress-outputs ${plain}`;
-/** Clients first, and Postgres last: what makes its backups sees all that is written. */
-const stopOrder = ["letta-nginx", "letta-server", "letta-redis", "letta-drill", "letta-backup", "letta-postgres"];
-const stopsInOrder = stopOrder.map((name) => `docker stop ${name}`);
+/** Clients first, and Postgres after its backups, which see everything that is written. */
+const stopsInOrder = [
+  "docker stop letta-nginx",
+  "docker stop letta-server",
+  "docker stop letta-backup letta-drill",
+  "docker stop letta-redis letta-postgres",
+];
 const stopsOf = (calls: readonly string[]) => calls.filter((call) => call.startsWith("docker stop"));
 
 describe("letta start", () => {
@@ -75,7 +79,7 @@ describe("letta stop", () => {
 
   const sessionsOf = (...roles: string[]) => ({ "exec -i letta-postgres psql": { stdout: `${roles.join("\n")}\n` } });
 
-  test("stops the containers one after the other, clients first", async () => {
+  test("stops clients first, and together what may stop together", async () => {
     const programs = fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers() });
     const deps = fakeDeps();
     expect(await stopLetta({ stack: "letta", yes: false }, deps)).toBe(0);
@@ -84,7 +88,7 @@ describe("letta stop", () => {
     expect(deps.printed.at(-1)).toBe("stack letta is stopped; its data is kept: make letta-start");
   });
 
-  test("passes over what is stopped or gone", async () => {
+  test("skips what is stopped or gone", async () => {
     const programs = fakePrograms({
       docker: dockerAnswers({
         "container inspect letta-nginx": inspected({ Status: "exited" }),
@@ -94,7 +98,11 @@ describe("letta stop", () => {
       pulumi: pulumiAnswers(),
     });
     expect(await stopLetta({ stack: "letta", yes: false }, fakeDeps())).toBe(0);
-    expect(stopsOf(programs.calls())).toEqual(stopsInOrder.filter((call) => !/nginx|redis|backup/.test(call)));
+    expect(stopsOf(programs.calls())).toEqual([
+      "docker stop letta-server",
+      "docker stop letta-drill",
+      "docker stop letta-postgres",
+    ]);
   });
 
   test("refuses while others are connected, and names each of them", async () => {
@@ -106,12 +114,13 @@ describe("letta stop", () => {
     const deps = fakeDeps();
     expect(await stopLetta({ stack: "letta", yes: false }, deps)).toBe(1);
     expect(deps.printed).toEqual([
-      'these use the letta stack "letta" and would lose it:',
+      'these use the letta stack "letta" and will lose it:',
       "  container a-script (started by hand)",
       "  container thoth-api (stack thoth)",
       "  container web (compose project shop)",
       "  project thoth: 2 Postgres sessions",
-      "nothing was stopped; stop them first, or say --yes (make: YES=1)",
+      "stop it anyway?",
+      "nothing was changed; to go ahead without a question: make this YES=1",
     ]);
     expect(stopsOf(programs.calls())).toEqual([]);
   });
@@ -125,7 +134,7 @@ describe("letta stop", () => {
 
   test.each([
     { how: "told so", yes: true, answer: false, questions: [] },
-    { how: "answered so", yes: false, answer: true, questions: ["stop it all the same?"] },
+    { how: "answered so", yes: false, answer: true, questions: ["stop it anyway?"] },
   ])("stops all the same when $how", async ({ yes, answer, questions }) => {
     const programs = fakePrograms({ docker: busy, pulumi: pulumiAnswers() });
     const deps = fakeDeps({ answer });
@@ -135,7 +144,7 @@ describe("letta stop", () => {
   });
 
   test("of a stack that never came up says so", async () => {
-    fakePrograms({ docker: {}, pulumi: pulumiAnswers({ "stack output": noStack }) });
+    fakePrograms({ docker: {}, pulumi: pulumiAnswers(without("letta")) });
     await expect(stopLetta({ stack: "letta", yes: true }, fakeDeps())).rejects.toThrow(
       new UserError("stack letta was never brought up", "make letta-start"),
     );
@@ -148,7 +157,7 @@ describe("letta restart", () => {
     const programs = fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers() });
     expect(await restartLetta({ stack: "letta", yes: false }, fakeDeps())).toBe(0);
     const calls = programs.calls();
-    expect(calls.slice(calls.indexOf("docker stop letta-postgres") + 1)).toEqual([
+    expect(calls.slice(calls.indexOf("docker stop letta-redis letta-postgres") + 1)).toEqual([
       ...checks,
       ...repairs,
       up,

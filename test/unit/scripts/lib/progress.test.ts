@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { progress } from "../../../../scripts/lib/steps.ts";
+import { throttled } from "../../../../scripts/lib/progress.ts";
 
 function shown(isTerminal: boolean, lines: readonly (readonly [seconds: number, line: string])[]): string[] {
   const result: string[] = [];
   let time = 0;
-  const report = progress(
+  const report = throttled(
     isTerminal,
     (line) => result.push(line),
     () => time * 1000,

@@ -8,7 +8,7 @@ import { repair } from "../../../../scripts/lib/repair.ts";
 import { notThere } from "../../../support/container-state.ts";
 import { type FakeDepsOptions, fakeDeps } from "../../../support/fake-deps.ts";
 import { fakePrograms } from "../../../support/fake-programs.ts";
-import { dockerAnswers, pulumiAnswers, temporaryBackend } from "../../../support/fake-stacks.ts";
+import { dockerAnswers, pulumiAnswers, temporaryBackend, without } from "../../../support/fake-stacks.ts";
 import { temporaryFiles, temporaryFolder, withEnvironment } from "../../../support/temporary.ts";
 
 /** The number of a process that has ended. */
@@ -164,8 +164,12 @@ test("operations that were cut off make it refresh the state", async () => {
 
 test("a stack without a state has nothing to repair", async () => {
   temporaryBackend();
-  const { calls } = await repaired({ pulumi: { "stack export": { exitCode: 255, stderr: "error: no stack\n" } } });
-  expect(calls).toEqual(["pulumi stack export --stack letta"]);
+  const { calls } = await repaired({ pulumi: without("letta") });
+  expect(calls).toEqual([
+    "pulumi stack export --stack letta",
+    "pulumi stack ls --json",
+    "docker ps --all --no-trunc --filter label=thoth-letta.prefix=letta --format {{.ID}}\t{{.Names}}",
+  ]);
 });
 
 describe("an empty state, of a checkout that is new or has lost its own,", () => {

@@ -112,7 +112,7 @@ describe("restore of the whole server", () => {
     expect(await restoreServer({ ...toGood, yes: false }, deps)).toBe(1);
     expect(deps.questions).toEqual(["continue?"]);
     expect(steps(programs.calls())).toEqual([]);
-    expect(deps.printed.at(-1)).toBe("nothing was changed; to skip the question use --yes (make: YES=1)");
+    expect(deps.printed.at(-1)).toBe("nothing was changed; to go ahead without a question: make this YES=1");
   });
 
   test.each([

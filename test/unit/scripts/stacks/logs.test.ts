@@ -4,7 +4,7 @@ import { lettaLogs } from "../../../../scripts/letta/logs.ts";
 import { thothLogs } from "../../../../scripts/thoth/logs.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
 import { type FakeAnswers, fakePrograms } from "../../../support/fake-programs.ts";
-import { noStack, pulumiAnswers } from "../../../support/fake-stacks.ts";
+import { pulumiAnswers, without } from "../../../support/fake-stacks.ts";
 
 const options = { lettaStack: "letta", thothStack: "thoth", follow: false, tail: "100" };
 const lines = (...texts: string[]) => texts.map((text) => `${text}\n`).join("");
@@ -86,7 +86,7 @@ describe("the logs of a stack", () => {
     [lettaLogs, "letta"],
     [thothLogs, "thoth"],
   ] as const)("of a stack that never came up name the command that brings it up", async (logs, stack) => {
-    fakePrograms({ pulumi: { "stack output": noStack } });
+    fakePrograms({ pulumi: without("letta", "thoth") });
     await expect(logs(options, fakeDeps())).rejects.toThrow(
       new UserError(`stack ${stack} was never brought up`, `make ${stack}-start`),
     );

@@ -8,7 +8,7 @@ import { render, status } from "../../../../scripts/status/command.ts";
 import { inspected, notThere } from "../../../support/container-state.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
 import { type FakeAnswers, fakePrograms } from "../../../support/fake-programs.ts";
-import { dockerAnswers, lettaOutputs, noStack, pulumiAnswers } from "../../../support/fake-stacks.ts";
+import { dockerAnswers, lettaOutputs, pulumiAnswers, without } from "../../../support/fake-stacks.ts";
 
 /** Bytes of every database, or undefined while Postgres is down. */
 const postgres = vi.hoisted(() => ({ size: 8_388_608 as number | undefined }));
@@ -208,7 +208,7 @@ describe("status", () => {
   });
 
   test("of stacks that are not there names the commands that bring them up", async () => {
-    await bothStacks({ pulumi: { "stack output": noStack } });
+    await bothStacks({ pulumi: without("letta", "thoth") });
     const { exitCode, stacks } = await jsonStatus();
     expect(exitCode).toBe(1);
     expect(stacks).toEqual([
@@ -218,7 +218,7 @@ describe("status", () => {
   });
 
   test("of thoth without its letta says so", async () => {
-    await bothStacks({ pulumi: { "stack output --json --show-secrets --stack letta": noStack } });
+    await bothStacks({ pulumi: without("letta") });
     const { stacks } = await jsonStatus("thoth");
     expect(stacks[0]?.notes).toContain("the letta stack it stands on is gone");
   });

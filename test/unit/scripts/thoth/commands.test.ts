@@ -6,7 +6,7 @@ import { stopThoth } from "../../../../scripts/thoth/stop.ts";
 import { inspected, notThere } from "../../../support/container-state.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
 import { type FakeAnswers, fakePrograms } from "../../../support/fake-programs.ts";
-import { dockerAnswers, noStack, pulumiAnswers, temporaryBackend } from "../../../support/fake-stacks.ts";
+import { dockerAnswers, pulumiAnswers, temporaryBackend, without } from "../../../support/fake-stacks.ts";
 
 const options = { stack: "thoth", lettaStack: "letta", yes: false };
 const flags = "--yes --skip-preview --suppress-outputs --non-interactive --color never --suppress-progress";
@@ -45,7 +45,7 @@ describe("thoth start", () => {
   });
 
   const downs: { how: string; docker?: FakeAnswers; pulumi?: FakeAnswers }[] = [
-    { how: "never came up", pulumi: { "stack output --json --show-secrets --stack letta": noStack } },
+    { how: "never came up", pulumi: without("letta") },
     { how: "came up empty", pulumi: { "stack output --json --show-secrets --stack letta": { stdout: "{}" } } },
     { how: "has a stopped container", docker: { "container inspect letta-redis": inspected({ Status: "exited" }) } },
     { how: "has lost a container", docker: { "container inspect letta-nginx": notThere } },
@@ -60,7 +60,10 @@ describe("thoth start", () => {
     const deps = fakeDeps();
     expect(await startThoth(options, deps)).toBe(1);
     expect(deps.questions).toEqual(['Thoth needs the letta stack "letta", which is down. Start it?']);
-    expect(deps.printed).toEqual(['the letta stack "letta" is down: make letta-start, or say --yes (make: YES=1)']);
+    expect(deps.printed).toEqual([
+      ...deps.questions,
+      "nothing was changed; to go ahead without a question: make this YES=1",
+    ]);
     expect(upsOf(programs.calls())).toEqual([]);
   });
 
@@ -86,19 +89,14 @@ describe("thoth start", () => {
 });
 
 describe("thoth stop", () => {
-  test("stops Thoth's containers alone, the last started first", async () => {
+  test("stops Thoth's containers, all together", async () => {
     const programs = bothStacks();
     expect(await stopThoth({ stack: "thoth" }, fakeDeps())).toBe(0);
-    expect(stopsOf(programs.calls())).toEqual([
-      "docker stop thoth-monitor",
-      "docker stop thoth-discovery",
-      "docker stop thoth-mcp",
-      "docker stop thoth-api",
-    ]);
+    expect(stopsOf(programs.calls())).toEqual(["docker stop thoth-api thoth-mcp thoth-discovery thoth-monitor"]);
   });
 
   test("of a stack that never came up says so", async () => {
-    bothStacks({ pulumi: { "stack output": noStack } });
+    bothStacks({ pulumi: without("thoth") });
     await expect(stopThoth({ stack: "thoth" }, fakeDeps())).rejects.toThrow(
       new UserError("stack thoth was never brought up", "make thoth-start"),
     );

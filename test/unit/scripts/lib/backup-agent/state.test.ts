@@ -66,6 +66,6 @@ test("a state that cannot be read is told without what was put out", async () =>
   fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers({ "stack export --show-secrets": failed }) });
   const deps = fakeDeps();
   await storeState(deps, "letta");
-  expect(deps.printed.join()).toContain("pulumi stack export failed: error: incorrect passphrase");
+  expect(deps.printed.join()).toContain("pulumi stack export letta failed: error: incorrect passphrase");
   expect(deps.printed.join()).not.toContain("a-secret");
 });
