@@ -1,6 +1,6 @@
 import manifest from "../package.json" with { type: "json" };
 
-/** What this program says of itself wherever it is asked, so that nobody takes it for Thoth. */
+/** How this program identifies itself everywhere, so that nobody mistakes it for Thoth. */
 export const ABOUT = {
   name: "thoth",
   standIn: true,

@@ -4,15 +4,15 @@ import { type Database, LOCKS, type Queryable } from "./database.ts";
 import { describeError } from "./errors.ts";
 import type { Log } from "./log.ts";
 
-/** How long to wait before the next look, in milliseconds. */
+/** Pause before the next check, in milliseconds. */
 const PAUSES = { ready: 30_000, waiting: 10_000, failed: 2000 };
 
 type LookResult = AgentOutcome | { readonly state: "failed"; readonly reason: string };
 
-/** What is known of the agent right now. */
+/** The last known state of the agent. */
 export type AgentState = LookResult | { readonly state: "unknown"; readonly reason: string };
 
-/** Which agent is ours, in the database. */
+/** Remembers our agent in the database. */
 export function agentMemory(client: Queryable, name: string): AgentMemory {
   return {
     async remembered() {
@@ -33,13 +33,13 @@ export function agentMemory(client: Queryable, name: string): AgentMemory {
   };
 }
 
-/** Keeps the assistant's agent: makes sure that it is there, and looks again for as long as the program runs. */
+/** Makes sure that the assistant's agent exists, and keeps checking while the program runs. */
 export class AgentKeeper {
   readonly #name: string;
   readonly #directory: AgentDirectory;
   readonly #database: Database;
   readonly #log: Log;
-  #state: AgentState = { state: "unknown", reason: "not looked for yet" };
+  #state: AgentState = { state: "unknown", reason: "not checked yet" };
 
   constructor(name: string, directory: AgentDirectory, database: Database, log: Log) {
     this.#name = name;
@@ -56,13 +56,13 @@ export class AgentKeeper {
     return this.#state;
   }
 
-  /** Throws unless Letta has told whether the agent is there: a refused token shows here and in no health route. */
+  /** Throws unless Letta has answered whether the agent exists: a refused token shows here, not in a health route. */
   check(): void {
     const { state } = this;
     if (state.state === "failed" || state.state === "unknown") throw new Error(`agent: ${state.reason}`);
   }
 
-  /** Runs until the signal ends it. */
+  /** Runs until aborted. */
   async run(signal: AbortSignal): Promise<never> {
     for (;;) {
       const state = await this.#look();
@@ -74,7 +74,7 @@ export class AgentKeeper {
     }
   }
 
-  /** The lock keeps two programs that start together from making an agent each. */
+  /** The lock keeps two programs that start together from each creating an agent. */
   async #look(): Promise<LookResult> {
     try {
       return await this.#database.transaction(async (client) => {

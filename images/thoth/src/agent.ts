@@ -1,27 +1,27 @@
-/** What can be told about an agent in Letta without asking for more. */
+/** An agent as Letta lists it. */
 export interface AgentSummary {
   readonly id: string;
   readonly name: string;
 }
 
-/** The part of Letta that finding and making the agent needs; every method throws when Letta gives no clear answer. */
+/** What finding and creating the agent needs of Letta; every method throws if Letta gives no clear answer. */
 export interface AgentDirectory {
-  /** False only where Letta itself answers that it knows no such agent. */
+  /** False only if Letta itself answers that it does not know the agent. */
   exists(id: string): Promise<boolean>;
   /** Every agent of that name, over all pages, oldest first. */
   named(name: string): AsyncIterable<AgentSummary>;
-  /** The model and embedding to make an agent with; undefined where Letta has no model to offer. */
+  /** The model and embedding for a new agent; undefined if Letta offers no model. */
   models(): Promise<AgentModels | undefined>;
   create(name: string, models: AgentModels): Promise<AgentSummary>;
 }
 
-/** Handles of the language model and, where there is one, of the embedding model. */
+/** Handles of the language model and, if there is one, the embedding model. */
 export interface AgentModels {
   readonly model: string;
   readonly embedding: string | undefined;
 }
 
-/** Which agent is ours, kept where a restart does not lose it. */
+/** Remembers across restarts which agent is ours. */
 export interface AgentMemory {
   remembered(): Promise<string | undefined>;
   remember(agent: AgentSummary): Promise<void>;
@@ -29,18 +29,17 @@ export interface AgentMemory {
   forget(id: string): Promise<void>;
 }
 
-/** What `ensureAgent` came to. */
+/** Result of `ensureAgent`. */
 export type AgentOutcome =
   | { readonly state: "ready"; readonly id: string; readonly how: "remembered" | "found" | "created" }
   | { readonly state: "waiting"; readonly reason: string };
 
 /**
- * Finds our agent in Letta, or makes it where it is certain that there is none.
+ * Finds our agent in Letta, or creates it if there is certainly none.
  *
- * An agent is all that the assistant has learned; a blank one in its place loses that silently. Thoth asks "is my agent
- * there?", takes every error for a no (a timeout, a 401, a 500 while Letta starts), makes a new agent and forgets the
- * old one's id. Here nothing but Letta's own "not found" is a no: every error leaves this function as an error and
- * changes nothing, and the caller tries again later.
+ * An agent holds all that the assistant has learned; a blank one in its place loses it silently. Thoth takes every error (a
+ * timeout, a 401, a 500 while Letta starts) for "no such agent", creates one and forgets the old id. Here only Letta's own
+ * "not found" counts: any other error is thrown, nothing changes, and the caller tries again later.
  */
 export async function ensureAgent(name: string, directory: AgentDirectory, memory: AgentMemory): Promise<AgentOutcome> {
   const remembered = await memory.remembered();
@@ -60,10 +59,10 @@ export async function ensureAgent(name: string, directory: AgentDirectory, memor
   return { state: "ready", id: created.id, how: "created" };
 }
 
-/** The oldest agent of that name: where an older program made several, the first one holds what was learned. */
+/** The oldest agent of that name: if an older program created several, the first one has what was learned. */
 async function firstNamed(name: string, directory: AgentDirectory): Promise<AgentSummary | undefined> {
   for await (const agent of directory.named(name)) {
-    // Compared once more, because a server that does not know the filter answers with everyone.
+    // Checked again: a server that ignores the filter returns all agents.
     if (agent.name === name) return agent;
   }
   return undefined;

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 
-/** Whether an Authorization header carries the token; the time it takes tells nothing about the token. */
+/** Whether an Authorization header carries the token, in constant time. */
 export function carriesToken(header: string | undefined, token: string): boolean {
   const digest = (text: string) => createHash("sha256").update(text).digest();
   const given = /^Bearer\s+(\S+)\s*$/i.exec(header ?? "")?.[1] ?? "";

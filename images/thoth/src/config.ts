@@ -3,16 +3,16 @@ import { isAbsolute, join } from "node:path";
 import { z } from "zod";
 import { AliasReader } from "./environment.ts";
 
-/** The programs in the image; the command names one of them. */
+/** The image's programs, selected by its command. */
 export const ROLES = ["api", "mcp", "discovery", "monitor"] as const;
 
-/** One of the programs in the image. */
+/** One of these programs. */
 export type Role = (typeof ROLES)[number];
 
-/** Where each role listens unless the environment says otherwise: Thoth's own ports. */
+/** Default ports, the same as Thoth's. */
 export const PORTS: Readonly<Record<Role, number>> = { api: 8000, mcp: 8001, discovery: 8002, monitor: 8003 };
 
-/** Both families of key names that Thoth reads; the stand-in only tells which are present. */
+/** Both families of key names that Thoth reads; the stand-in only reports which are set. */
 const API_KEY_NAMES = [
   ...["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENROUTER_API_KEY", "GOOGLE_API_KEY", "GROQ_API_KEY", "MISTRAL_API_KEY"],
   ...["SEMANTIC_SCHOLAR_API_KEY", "SERPER_API_KEY", "BRAVE_API_KEY"],
@@ -29,7 +29,7 @@ const LETTA_URL_NAMES = [
 ];
 const LETTA_TOKEN_NAMES = ["LETTA_SERVER_PASSWORD", "LETTA_SERVER_PASS", "LETTA_API_KEY", "LETTA_TOKEN"];
 
-/** Thoth names its levels as Python does; the log library has names of its own. */
+/** Thoth uses Python's names of levels; the log library has different ones. */
 const LOG_LEVELS = { DEBUG: "debug", INFO: "info", WARNING: "warn", ERROR: "error", CRITICAL: "fatal" } as const;
 
 const port = z.coerce.number().int().min(1).max(65535);
@@ -46,7 +46,7 @@ const schema = z.object({
   lettaToken: z.string().optional(),
   mcpUrl: httpUrl.optional(),
   mcpServiceToken: z.string().optional(),
-  // Thoth's other programs read the same name to find the MCP server: only an address can be meant for listening.
+  // Thoth's other programs use the same name to find the MCP server; only an address can be meant for listening.
   mcpHost: z
     .string()
     .transform((host) => (isIP(host) === 0 ? "0.0.0.0" : host))
@@ -67,10 +67,10 @@ const schema = z.object({
 
 type Field = keyof z.infer<typeof schema>;
 
-/** Which environment names may set a field: the first one is the one to use in a message. */
+/** Environment variables that set a field; messages use the first. */
 const NAMES: Readonly<Record<Field, readonly string[]>> = {
   databaseUrl: ["DATABASE_URL"],
-  // As libpq, and so Python's drivers have it.
+  // libpq's name, which Python's drivers use.
   databaseAuthority: ["PGSSLROOTCERT"],
   lettaUrl: LETTA_URL_NAMES,
   lettaToken: LETTA_TOKEN_NAMES,
@@ -87,17 +87,17 @@ const NAMES: Readonly<Record<Field, readonly string[]>> = {
   discoveryInterval: ["THOTH_DISCOVERY_INTERVAL"],
 };
 
-/** Everything a role needs to know, complete and checked. */
+/** The complete, validated configuration of a role. */
 export type Config = ReturnType<typeof parseConfig>;
 
-/** The environment does not describe a program that can run; the message holds every mistake. */
+/** The environment is invalid; the message lists all mistakes. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
 /**
- * Reads the environment, where an empty value means the same as none.
- * @throws ConfigError with all mistakes at once; it never holds a value that may be secret.
+ * Reads the environment; an empty value counts as unset.
+ * @throws ConfigError with all mistakes, without values that may be secret
  */
 export function parseConfig(role: Role, environment: NodeJS.ProcessEnv) {
   const reader = new AliasReader(environment);

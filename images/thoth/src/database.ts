@@ -5,10 +5,10 @@ import type { Log } from "./log.ts";
 import { untilSuccess } from "./retry.ts";
 import { EXTENSIONS, MIGRATION, SCHEMA } from "./schema.ts";
 
-/** Numbers of our advisory locks; any would do, as long as all programs use the same. */
+/** Numbers of our advisory locks: arbitrary, but the same in all programs. */
 export const LOCKS = { migration: 7_104_310, agent: 7_104_311 } as const;
 
-/** The database did not take a statement; callers of the API are told to come back later. */
+/** A statement failed; the API answers 503. */
 export class DatabaseFailure extends Error {
   override readonly name = "DatabaseFailure";
   readonly statusCode = 503;
@@ -18,16 +18,16 @@ export class DatabaseFailure extends Error {
   }
 }
 
-/** What a transaction's work may do. */
+/** What the work of a transaction may use. */
 export type Queryable = Pick<pg.ClientBase, "query">;
 
-/** The connection to Postgres: its pool, its schema, and whether both are there. */
+/** The pool of connections to Postgres, and our schema in it. */
 export class Database {
   readonly #pool: pg.Pool;
   readonly #log: Log;
   #isPrepared = false;
 
-  /** @param authority file of the authority that the server's certificate is of; without one any certificate will do */
+  /** @param authority CA file to verify the server's certificate with; without one any certificate is accepted */
   constructor(url: string, authority: string | undefined, log: Log) {
     this.#log = log;
     this.#pool = new pg.Pool({
@@ -41,16 +41,16 @@ export class Database {
       // `public` holds the extensions' types and functions.
       options: `-c search_path=${SCHEMA},public`,
     });
-    // An idle connection that Postgres closes (a restart, a failover) is an event of the pool; unheard it ends the process.
+    // An idle connection that Postgres closes (restart, failover) is an error event; unhandled, it ends the process.
     this.#pool.on("error", (error) => log.warn({ problem: describeError(error) }, "a database connection was lost"));
   }
 
-  /** Waits for the database and makes the schema, however long that takes. */
+  /** Waits for the database and creates the schema, however long it takes. */
   async prepare(signal: AbortSignal): Promise<void> {
     let told = "";
     const onFailure = (error: unknown) => {
       const problem = describeError(error);
-      // Told once for each new reason, not once for each attempt.
+      // Logged once per reason, not per attempt.
       if (problem !== told) this.#log.warn({ problem }, "the database is not ready, trying again");
       told = problem;
     };
@@ -58,13 +58,13 @@ export class Database {
     this.#log.info("the database is ready");
   }
 
-  /** Throws unless the database answers and has our tables; makes them again where the database was replaced. */
+  /** Throws unless the database answers and has our tables; recreates them if the database was replaced. */
   async ping(): Promise<void> {
     const { rows } = await this.#pool.query<{ papers: string | null }>("select to_regclass('papers') as papers");
     if (!this.#isPrepared || rows[0]?.papers === null) await this.#migrate();
   }
 
-  /** Runs one statement and gives its rows. */
+  /** Runs one statement and returns its rows. */
   async query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
     try {
       return (await this.#pool.query<Row>(text, values)).rows;
@@ -73,7 +73,7 @@ export class Database {
     }
   }
 
-  /** Runs the work in one transaction, which a throw rolls back. */
+  /** Runs the work in one transaction, rolled back if it throws. */
   async transaction<Result>(work: (client: Queryable) => Promise<Result>): Promise<Result> {
     const client = await this.#pool.connect().catch((error: unknown) => {
       throw new DatabaseFailure(error);
@@ -85,7 +85,7 @@ export class Database {
       await client.query("commit");
       return result;
     } catch (error) {
-      // Where even that fails the connection is gone, and the transaction with it.
+      // If this fails too, the connection is gone and the transaction with it.
       await client.query("rollback").catch((failure: Error) => {
         broken = failure;
       });
@@ -99,7 +99,7 @@ export class Database {
     await this.#pool.end();
   }
 
-  /** Four roles start at once: the lock lets one make the schema while the others wait and then find it made. */
+  /** Four roles start at once: the lock lets one create the schema while the others wait. */
   async #migrate(): Promise<void> {
     await this.transaction(async (client) => {
       await client.query("select pg_advisory_xact_lock($1)", [LOCKS.migration]);

@@ -1,12 +1,11 @@
 import { countWords, words } from "./words.ts";
 
-/** Length of every embedding; the `vector` column of the table has the same. */
+/** Length of an embedding and of the table's `vector` column. */
 export const EMBEDDING_DIMENSIONS = 256;
 
 /**
- * What search answers say about their vectors. They come from a hash of the words and not from a model: texts that
- * share words are near each other, texts that share only their meaning are not. It needs no network, no key and no
- * memory, and the same text has the same vector on every machine, which is all a stand-in can promise.
+ * Describes the vectors in search results. They are hashes of words, not from a model: texts that share words are close,
+ * texts that only share their meaning are not. This needs no network, key or memory, and is the same on every machine.
  */
 export const EMBEDDING_NOTE = {
   kind: "hash",
@@ -23,13 +22,13 @@ function hash(word: string): number {
   return value >>> 0;
 }
 
-/** Embeds a text as a vector of length one, or all zeros where the text has no words. */
+/** Embeds a text as a unit vector, or as zeros if it has no words. */
 export function embed(text: string): number[] {
   const vector = new Array<number>(EMBEDDING_DIMENSIONS).fill(0);
   for (const [word, count] of countWords(words(text))) {
     const value = hash(word);
     const place = value % EMBEDDING_DIMENSIONS;
-    // The sign is a bit the place does not use, so that words that fall on one place cancel out as often as they add.
+    // The sign comes from a bit the place does not use, so that colliding words cancel out as often as they add up.
     const sign = value & 0x8000_0000 ? -1 : 1;
     vector[place] = (vector[place] ?? 0) + sign * (1 + Math.log(count));
   }
@@ -37,7 +36,7 @@ export function embed(text: string): number[] {
   return length === 0 ? vector : vector.map((value) => value / length);
 }
 
-/** Writes a vector the way pgvector reads it. */
+/** A vector as pgvector reads it. */
 export function toVectorLiteral(vector: readonly number[]): string {
   return `[${vector.join(",")}]`;
 }

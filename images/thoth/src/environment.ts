@@ -1,4 +1,4 @@
-/** Reads settings that may go by several names in the environment, and remembers where the names disagree. */
+/** Reads settings that have several names in the environment, and collects disagreements between them. */
 export class AliasReader {
   readonly #environment: NodeJS.ProcessEnv;
   readonly #mistakes: string[] = [];
@@ -7,17 +7,16 @@ export class AliasReader {
     this.#environment = environment;
   }
 
-  /** One line for each setting whose names hold different values. */
+  /** A line per setting whose names have different values. */
   get mistakes(): readonly string[] {
     return this.#mistakes;
   }
 
   /**
-   * Gives the value of the first name that is set, a URL without slashes at its end.
+   * Returns the value of the first name that is set, a URL without trailing slashes.
    *
-   * Thoth's modules read different names of one setting. If two of them held different values, its parts would talk to
-   * different servers without anyone being told, so a disagreement is a mistake here. The values stay out of the
-   * message: some of them are tokens, and a URL may hold a password.
+   * Thoth's modules read different names of one setting. With different values its parts would silently use different
+   * servers, so a disagreement is a mistake. Values stay out of the message: they may be tokens or contain a password.
    */
   read(names: readonly string[]): string | undefined {
     const found = names
@@ -32,7 +31,7 @@ export class AliasReader {
   }
 }
 
-/** Two URLs that differ in a slash at the end are one; in a token the same slash means something. */
+/** Trailing slashes do not matter in URLs, but do in tokens. */
 function tidy(value: string): string {
   const text = value.trim();
   return /^https?:/.test(text) ? text.replace(/\/+$/, "") : text;

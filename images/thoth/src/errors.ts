@@ -1,7 +1,7 @@
-/** Says in one line what went wrong, also for errors that keep their text in `code` or in a list of causes. */
+/** Describes an error in one line, including nested and aggregated causes. */
 export function describeError(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") {
-    // A host name with several addresses fails with one error for each of them and no text of its own.
+    // A host name with several addresses fails with one error per address and no text.
     return error.errors.map(describeError).join("; ");
   }
   if (!(error instanceof Error)) return String(error);

@@ -1,14 +1,14 @@
 import { describeError } from "./errors.ts";
 
-/** How long an answer is used again, in milliseconds; a failure is looked at sooner, so that recovery shows at once. */
+/** How long an answer is cached, in milliseconds; failures for a shorter time, so that recovery shows at once. */
 const KEPT = { healthy: 3000, failing: 1000 };
-/** A dependency that has not answered by then is not there, in milliseconds. */
+/** Timeout of a dependency, in milliseconds. */
 const PATIENCE = 2000;
 
-/** A look at one dependency: it throws where the dependency does not answer. */
+/** Checks one dependency; throws if it does not answer. */
 export type Probe = () => Promise<void>;
 
-/** Remembers a probe's answer for a short while, and asks only once at a time. */
+/** Caches a probe's answer briefly and never runs it twice at a time. */
 export class CachedProbe {
   readonly #probe: Probe;
   readonly #now: () => number;
@@ -20,7 +20,7 @@ export class CachedProbe {
     this.#now = now;
   }
 
-  /** What is wrong with the dependency; undefined where it answers. */
+  /** The dependency's problem; undefined if it answers. */
   async problem(): Promise<string | undefined> {
     if (this.#answer) {
       const keptFor = this.#answer.problem === undefined ? KEPT.healthy : KEPT.failing;
@@ -48,7 +48,7 @@ export class CachedProbe {
   }
 }
 
-/** The answer of `GET /health`, without what names the program. */
+/** The answer of `GET /health`, without the program's identity. */
 export interface HealthReport {
   readonly status: "healthy" | "unhealthy";
   readonly failing: readonly string[];
@@ -57,7 +57,7 @@ export interface HealthReport {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** Gathers what a role depends on and what else it wants to tell. */
+/** A role's dependencies, details and warnings. */
 export class Health {
   readonly #probes = new Map<string, CachedProbe>();
   readonly #details = new Map<string, () => unknown>();
@@ -68,12 +68,12 @@ export class Health {
     this.#probes.set(name, new CachedProbe(probe));
   }
 
-  /** Adds something worth knowing that is neither good nor bad. */
+  /** Adds a neutral detail. */
   tells(name: string, value: () => unknown): void {
     this.#details.set(name, value);
   }
 
-  /** Adds something an operator should see although the role works. */
+  /** Adds a warning that does not make the role unhealthy. */
   warns(warning: () => string | undefined): void {
     this.#warnings.push(warning);
   }

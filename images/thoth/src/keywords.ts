@@ -1,9 +1,9 @@
 import { countWords, words } from "./words.ts";
 
-/** A word of the title counts as much as this many in the text. */
+/** Weight of a word in the title, relative to one in the text. */
 const TITLE_WEIGHT = 3;
 
-/** The words that stand for a paper: those it uses most, its title's above others; ties in alphabetical order. */
+/** A paper's most frequent words, those of the title weighted; ties in alphabetical order. */
 export function extractKeywords(title: string, text: string, limit = 8): string[] {
   const counts = countWords(words(text));
   for (const word of words(title)) counts.set(word, (counts.get(word) ?? 0) + TITLE_WEIGHT);

@@ -1,13 +1,13 @@
 import Letta from "@letta-ai/letta-client";
 import type { AgentDirectory, AgentModels, AgentSummary } from "./agent.ts";
 
-/** Patience for each kind of request, in milliseconds. */
+/** Timeouts per kind of request, in milliseconds. */
 const TIMEOUTS = { health: 2000, request: 10_000, create: 60_000, firstAnswer: 120_000 };
 
-/** Letta lists this model on every server; it answers from the internet, so any other one is nearer. */
+/** Every Letta server lists this hosted model; any other one is preferred. */
 const HOSTED_PROVIDER = "letta/";
 
-/** The Letta server, as far as Thoth's contract needs it. */
+/** The part of Letta's API that the stand-in uses. */
 export class LettaServer implements AgentDirectory {
   readonly #client: Letta;
   readonly #wanted: { readonly model: string | undefined; readonly embedding: string | undefined };
@@ -17,7 +17,7 @@ export class LettaServer implements AgentDirectory {
     token: string | undefined,
     wanted: { model?: string | undefined; embedding?: string | undefined },
   ) {
-    // Retries are the callers' affair: they know which request may be sent twice.
+    // Callers retry: they know which requests may be sent twice.
     this.#client = new Letta({ baseURL: url, apiKey: token ?? null, maxRetries: 0, timeout: TIMEOUTS.request });
     this.#wanted = { model: wanted.model, embedding: wanted.embedding };
   }
@@ -38,7 +38,7 @@ export class LettaServer implements AgentDirectory {
   }
 
   async *named(name: string): AsyncIterable<AgentSummary> {
-    // The client asks for page after page until one is empty.
+    // The client follows the pages until one is empty.
     for await (const agent of this.#client.agents.list({ name, order: "asc", order_by: "created_at", limit: 50 })) {
       yield { id: agent.id, name: agent.name };
     }
@@ -67,7 +67,7 @@ export class LettaServer implements AgentDirectory {
     return { id: agent.id, name: agent.name };
   }
 
-  /** Sends a message to the agent and gives Letta's answer piece by piece, as it comes. */
+  /** Sends a message to the agent and streams Letta's answer. */
   async converse(agentId: string, message: string, signal: AbortSignal): Promise<AsyncIterable<unknown>> {
     return this.#client.agents.messages.create(
       agentId,
@@ -77,13 +77,13 @@ export class LettaServer implements AgentDirectory {
   }
 }
 
-/** The first model that the server lists, one of its own before the hosted one. */
+/** The first model listed, the hosted one last. */
 function nearest(models: readonly { handle?: string | null }[]): string | undefined {
   const handles = models.map(({ handle }) => handle).filter((handle) => typeof handle === "string");
   return handles.find((handle) => !handle.startsWith(HOSTED_PROVIDER)) ?? handles[0];
 }
 
-/** Letta's own "not found" names the agent; a 404 of a proxy, or of another server at that address, proves nothing. */
+/** Letta's own "not found" contains the agent's id; a 404 of a proxy or another server proves nothing. */
 function saysNotFound(error: unknown, id: string): boolean {
   if (!(error instanceof Letta.NotFoundError)) return false;
   const body: unknown = error.error;

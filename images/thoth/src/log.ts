@@ -1,5 +1,5 @@
-/** A line, or its fields and a line. */
+/** A message, or fields and a message. */
 type Write = (...line: [message: string] | [fields: object, message: string]) => void;
 
-/** The part of Fastify's log that this program uses, described here so that it can be checked without Fastify. */
+/** The part of Fastify's logger that this program uses, declared here so that tests need no Fastify. */
 export type Log = Readonly<Record<"debug" | "info" | "warn" | "error", Write>>;

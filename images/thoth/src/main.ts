@@ -6,12 +6,12 @@ import { untilAborted } from "./retry.ts";
 import type { RoleSetup } from "./roles/context.ts";
 import { createServer } from "./server.ts";
 
-/** Exit codes of sysexits.h: an operator's scripts tell a wrong command from a wrong environment by them. */
+/** Exit codes of sysexits.h, which tell scripts a wrong command from a wrong environment. */
 const EXIT = { usage: 64, software: 70, configuration: 78 } as const;
-/** How long a stop may take, in milliseconds; an engine waits ten seconds before it kills. */
+/** How long a stop may take, in milliseconds; Docker kills after ten seconds. */
 const STOP_LIMIT = 3000;
 
-/** Only the asked role's module is loaded: the others' libraries would cost start time and memory. */
+/** Loads only the selected role's module: the others' libraries cost start time and memory. */
 const SETUPS: Readonly<Record<Role, () => Promise<RoleSetup>>> = {
   api: async () => (await import("./roles/api.ts")).setUpApi,
   mcp: async () => (await import("./roles/mcp.ts")).setUpMcp,
@@ -29,7 +29,7 @@ async function run(role: Role, config: Config, stop: AbortController): Promise<v
   server.log.info(`Thoth stand-in ${ABOUT.version}, role ${role}. ${ABOUT.notice}`);
   await server.listen({ host, port: role === "mcp" ? config.mcpPort : PORTS[role] });
   try {
-    // The server answers from here on, so that its health tells what the work below still waits for.
+    // The server answers from here on, so its health shows what the work below waits for.
     await database.prepare(stop.signal);
     await work?.(stop.signal);
     await untilAborted(stop.signal);
@@ -41,7 +41,7 @@ async function run(role: Role, config: Config, stop: AbortController): Promise<v
   }
 }
 
-/** As process 1 nothing ends this program but its own handler. */
+/** As process 1, only its own handler ends this program. */
 function stopOnSignal(stop: AbortController): void {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, () => {
@@ -62,7 +62,7 @@ async function main(role: string | undefined): Promise<number> {
     await run(role as Role, parseConfig(role as Role, process.env), stop);
     return 0;
   } catch (error) {
-    // A bug keeps its stack; what the operator can fix is told in words alone.
+    // A bug keeps its stack; a mistake the operator can fix is only a message.
     console.error(error instanceof ConfigError ? error.message : error);
     return error instanceof ConfigError ? EXIT.configuration : EXIT.software;
   }

@@ -4,18 +4,18 @@ import { stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import type { PaperFile } from "./papers.ts";
 
-/** Files that are papers. Of a PDF the bytes are hashed and its name is its title; its text is not read. */
+/** Extensions of papers. A PDF is only hashed; its title is its file name. */
 export const PAPER_EXTENSIONS: ReadonlySet<string> = new Set([".md", ".txt", ".pdf"]);
 
-/** Longest text that is stored, in bytes; a longer one is stored up to there. */
+/** Longest text stored, in bytes; longer ones are truncated. */
 const TEXT_LIMIT = 4 * 1024 * 1024;
 
-/** Whether a path is one of a paper; hidden files belong to editors and to synchronisation tools. */
+/** Whether a path is a paper's; hidden files belong to editors and sync tools. */
 export function isPaperPath(path: string): boolean {
   return PAPER_EXTENSIONS.has(extname(path).toLowerCase()) && !basename(path).startsWith(".");
 }
 
-/** Reads a file of the folder: its hash, its title and, where it is text, its text. */
+/** Reads a file: its hash, its title and, unless it is a PDF, its text. */
 export async function readPaperFile(folder: string, path: string): Promise<PaperFile> {
   const file = join(folder, path);
   const { size, mtime } = await stat(file);
@@ -40,12 +40,12 @@ export async function readPaperFile(folder: string, path: string): Promise<Paper
   };
 }
 
-/** Decodes a text; Postgres cannot store the character zero. */
+/** Decodes a text without NUL, which Postgres cannot store. */
 export function cleanText(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes).replaceAll("\0", "");
 }
 
-/** The title a text gives itself (front matter, then the first heading), or else the file's name. */
+/** The title: from the front matter, else the first heading, else the file name. */
 export function titleOf(path: string, content: string): string {
   const frontMatter = /^---\r?\n([\s\S]*?)\r?\n---/.exec(content)?.[1] ?? "";
   const declared = /^title:\s*(["']?)(.+?)\1\s*$/m.exec(frontMatter)?.[2];

@@ -8,7 +8,7 @@ import { isPaperPath, readPaperFile } from "./paper-file.ts";
 import type { Papers } from "./papers.ts";
 import { untilAborted, untilSuccess } from "./retry.ts";
 
-/** A file is read once it has kept its size for this long, in milliseconds: a copy over a slow disk comes in pieces. */
+/** A file is read once its size is stable for this long, in milliseconds: slow copies arrive in pieces. */
 const QUIET = { stabilityThreshold: 800, pollInterval: 100 };
 
 /** What the watcher has done so far. */
@@ -19,7 +19,7 @@ export interface WatchProgress {
   readonly failed: number;
 }
 
-/** Follows a folder and brings each change of it to the database, one after the other. */
+/** Watches a folder and applies its changes to the database, one at a time. */
 export class PaperWatcher {
   readonly #folder: string;
   readonly #papers: Papers;
@@ -39,22 +39,22 @@ export class PaperWatcher {
     return this.#counts;
   }
 
-  /** Something an operator should look at; undefined where all is well. */
+  /** A warning for the operator; undefined if all is well. */
   get warning(): string | undefined {
     return this.#warning;
   }
 
-  /** Looks at the whole folder and then follows it until the signal ends that; may be run again afterwards. */
+  /** Scans the folder, then watches it until aborted; may be run again afterwards. */
   async run(signal: AbortSignal): Promise<void> {
     this.#seen.clear();
     this.#counts.isInitialScanDone = false;
     const watcher = watch(this.#folder, {
       awaitWriteFinish: QUIET,
-      // A link may lead out of the vault, where nothing is a paper.
+      // A link may lead out of the vault.
       followSymlinks: false,
-      // A file that may not be read is then reported here, where it can be told, and not silently left out.
+      // An unreadable file is then reported when it is read, instead of being skipped silently.
       ignorePermissionErrors: true,
-      // Folders have to be followed whatever they are called; what they are shows in their status alone.
+      // Folders are watched whatever their name, and only their stats tell that they are folders.
       ignored: (path, stats) => stats?.isFile() === true && !isPaperPath(path),
     });
     const onPaper = (file: string) => this.#enqueue(file, signal, (path) => this.#store(path, signal));
@@ -71,7 +71,7 @@ export class PaperWatcher {
     }
   }
 
-  /** Changes keep their order: a file that was deleted and made again must not end as deleted. */
+  /** Keeps changes in order: a file that was deleted and recreated must not end up deleted. */
   #enqueue(file: string, signal: AbortSignal, work: (path: string) => Promise<void>): void {
     const path = relative(this.#folder, file);
     this.#counts.waiting += 1;
@@ -107,21 +107,21 @@ export class PaperWatcher {
     this.#log.info({ path }, "marked a paper as deleted");
   }
 
-  /** Marks what was deleted while nobody watched. */
+  /** Marks what was deleted while nobody was watching. */
   async #finishScan(signal: AbortSignal): Promise<void> {
     const gone = (await this.#retrying(signal, () => this.#papers.livePaths())).filter((path) => !this.#seen.has(path));
     this.#counts.isInitialScanDone = true;
     if (this.#seen.size === 0 && gone.length > 0) {
-      // An empty folder where there were papers is more often a vault that is not mounted than a reader who threw all away.
+      // An empty folder more often means that the vault is not mounted than that somebody deleted all papers.
       this.#warning = `the folder is empty but ${gone.length} papers are known: is the vault mounted? nothing was marked`;
       this.#log.warn(this.#warning);
       return;
     }
     for (const path of gone) await this.#drop(path, signal);
-    this.#log.info({ papers: this.#seen.size }, "the first look at the folder is done");
+    this.#log.info({ papers: this.#seen.size }, "the initial scan is done");
   }
 
-  /** Waits for the database where it is away; a row that it refuses for what is in it is refused for ever. */
+  /** Waits for the database to be back; a row refused for its content is not tried again. */
   #retrying<Result>(signal: AbortSignal, action: () => Promise<Result>): Promise<Result> {
     const onFailure = (error: unknown) => {
       if (error instanceof DatabaseError && /^2[23]/.test(error.code ?? "")) throw error;

@@ -1,7 +1,7 @@
 import type { Database } from "./database.ts";
 import { embed, toVectorLiteral } from "./embedding.ts";
 
-/** A paper as lists and search show it. */
+/** A paper in lists and search results. */
 export interface PaperSummary {
   readonly id: string;
   readonly title: string;
@@ -19,7 +19,7 @@ export interface Paper extends PaperSummary {
   readonly addedAt: Date;
 }
 
-/** What a file in the vault says of itself. */
+/** A paper's file in the vault. */
 export interface PaperFile {
   readonly path: string;
   readonly sha256: string;
@@ -32,7 +32,7 @@ export interface PaperFile {
 const SUMMARY = `id, title, path, keywords, size_bytes::float8 as "sizeBytes", modified_at as "modifiedAt",
   deleted_at as "deletedAt"`;
 
-/** Every statement about papers. */
+/** All queries on papers. */
 export class Papers {
   readonly #database: Database;
 
@@ -40,7 +40,7 @@ export class Papers {
     this.#database = database;
   }
 
-  /** Papers that are in the vault now, the newest first. */
+  /** The papers now in the vault, newest first. */
   list(limit: number, offset: number): Promise<PaperSummary[]> {
     return this.#database.query(
       `select ${SUMMARY} from papers where deleted_at is null order by added_at desc, id limit $1 offset $2`,
@@ -53,10 +53,10 @@ export class Papers {
     return (await this.#database.query<Paper & Record<string, unknown>>(text, [id]))[0];
   }
 
-  /** Papers that share words with the query, the nearest first. */
+  /** Papers that share words with the query, closest first. */
   search(query: string, limit: number): Promise<(PaperSummary & { readonly similarity: number })[]> {
-    // All vectors have length one (or zero, for a text without words), so the inner product is the cosine.
-    // pgvector's operator gives it with its sign turned, because an index can only walk upwards.
+    // All vectors have length one (or zero, without words), so the inner product is the cosine. pgvector's operator returns
+    // it negated, because an index scans in ascending order only.
     return this.#database.query(
       `select ${SUMMARY}, -(embedding <#> $1::vector) as similarity from papers
        where deleted_at is null and embedding <#> $1::vector < 0 order by embedding <#> $1::vector limit $2`,
@@ -64,7 +64,7 @@ export class Papers {
     );
   }
 
-  /** Whether the file was stored as it is now, by the signs that cost nothing to look at. */
+  /** Whether the file is stored as it is now, judged by size and time. */
   async isStored(path: string, sizeBytes: number, modifiedAt: Date): Promise<boolean> {
     const rows = await this.#database.query(
       "select 1 from papers where path = $1 and size_bytes = $2 and modified_at = $3 and deleted_at is null",
@@ -73,7 +73,7 @@ export class Papers {
     return rows.length > 0;
   }
 
-  /** Stores a file; one that was deleted elsewhere with the same bytes was moved, and keeps its id and keywords. */
+  /** Stores a file. A deleted one with the same bytes was moved: it keeps its id and keywords. */
   async save(file: PaperFile): Promise<void> {
     const embedding = toVectorLiteral(embed(`${file.title}\n${file.content}`));
     await this.#database.transaction(async (client) => {
@@ -97,12 +97,12 @@ export class Papers {
     });
   }
 
-  /** Marks a paper whose file is gone; its row stays, with what was learned about it. */
+  /** Marks a paper as deleted; its row and keywords stay. */
   async markDeleted(path: string): Promise<void> {
     await this.#database.query("update papers set deleted_at = now() where path = $1 and deleted_at is null", [path]);
   }
 
-  /** Paths of all papers that were in the vault when last looked at. */
+  /** Paths of all papers not marked as deleted. */
   async livePaths(): Promise<string[]> {
     const rows = await this.#database.query<{ path: string }>("select path from papers where deleted_at is null");
     return rows.map(({ path }) => path);

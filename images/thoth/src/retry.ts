@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** How `untilSuccess` waits and whom it tells. */
+/** Options of `untilSuccess`. */
 export interface RetryOptions {
-  /** Ends the attempts: the promise then rejects with an AbortError. */
+  /** Stops the attempts; the promise rejects with an AbortError. */
   readonly signal: AbortSignal;
-  /** First pause in milliseconds; each next one is twice as long. Default 250. */
+  /** First pause in milliseconds, doubled each time. Default 250. */
   readonly firstPause?: number;
   /** Longest pause in milliseconds. Default 5000. */
   readonly longestPause?: number;
@@ -12,13 +12,13 @@ export interface RetryOptions {
   readonly onFailure?: (error: unknown) => void;
 }
 
-/** Resolves when the signal ends whatever it was given to. */
+/** Resolves when the signal aborts. */
 export async function untilAborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
 }
 
-/** Runs the action until it succeeds, with growing pauses, and gives its result. */
+/** Repeats the action with growing pauses until it succeeds, and returns its result. */
 export async function untilSuccess<Result>(action: () => Promise<Result>, options: RetryOptions): Promise<Result> {
   const longestPause = options.longestPause ?? 5000;
   let pause = options.firstPause ?? 250;

@@ -1,15 +1,15 @@
 import { EMBEDDING_DIMENSIONS } from "./embedding.ts";
 
 /**
- * The stand-in keeps its tables in a schema of its own: Thoth has a table `papers` with other columns, and must find
- * its database empty of ours on the day it takes the stand-in's place.
+ * The stand-in's tables are in a separate schema: Thoth has a table `papers` with other columns, and must not find ours when
+ * it replaces the stand-in.
  */
 export const SCHEMA = "thoth_stand_in";
 
-/** Extensions the platform makes in each database: creating them needs rights this role does not have. */
+/** Extensions the letta stack creates in each database; this role may not. */
 export const EXTENSIONS = ["vector", "uuid-ossp"] as const;
 
-/** Statements that may run any number of times, at every start of every role. */
+/** Idempotent statements, run at every start of every role. */
 export const MIGRATION = `
 create schema if not exists ${SCHEMA};
 
@@ -48,6 +48,6 @@ create table if not exists ${SCHEMA}.agents (
   remembered_at timestamptz not null default now(),
   lost_at timestamptz
 );
-comment on column ${SCHEMA}.agents.lost_at is 'when Letta answered that it knows this agent no more';
+comment on column ${SCHEMA}.agents.lost_at is 'when Letta answered that it no longer knows this agent';
 create unique index if not exists agents_one_in_use on ${SCHEMA}.agents (name) where lost_at is null;
 `;

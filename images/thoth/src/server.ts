@@ -5,7 +5,7 @@ import type { Config, Role } from "./config.ts";
 import { describeError } from "./errors.ts";
 import { Health } from "./health.ts";
 
-/** An answer other than 200 that a route gives on purpose. */
+/** A deliberate response other than 200. */
 export class HttpError extends Error {
   readonly statusCode: number;
 
@@ -15,7 +15,7 @@ export class HttpError extends Error {
   }
 }
 
-/** Makes a role's HTTP server with the routes that every role has. */
+/** Creates a role's HTTP server with the routes all roles have. */
 export function createServer(role: Role, config: Config): { server: FastifyInstance; health: Health } {
   const server = Fastify({
     logger: {
@@ -24,9 +24,9 @@ export function createServer(role: Role, config: Config): { server: FastifyInsta
       formatters: { level: (level) => ({ level }) },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
     },
-    // A health check every second would drown everything else.
+    // Health checks would drown everything else.
     logController: new LogController({ disableRequestLogging: config.logLevel !== "debug" }),
-    // A client that keeps its connection open must not hold up a stop.
+    // Open connections must not delay a stop.
     forceCloseConnections: true,
   });
   const health = new Health();
@@ -37,7 +37,7 @@ export function createServer(role: Role, config: Config): { server: FastifyInsta
   });
   server.setErrorHandler((error, request, reply) => {
     const { code, message } = explain(error);
-    // A dependency that is away is no bug, and its stack would tell nothing.
+    // A missing dependency is not a bug; its stack is of no use.
     if (code > 500) request.log.warn({ problem: message, url: request.url }, "a request failed");
     if (code === 500) request.log.error({ err: error, url: request.url }, "a request failed");
     return reply.code(code).send({ error: message });
@@ -48,7 +48,7 @@ export function createServer(role: Role, config: Config): { server: FastifyInsta
   return { server, health };
 }
 
-/** What the caller is told: their own mistakes in full, ours in one line. */
+/** The error response: full details for the caller's mistakes, one line for ours. */
 function explain(error: unknown): { code: number; message: string } {
   if (error instanceof ZodError) return { code: 400, message: z.prettifyError(error) };
   const code = (error as { statusCode?: number }).statusCode;

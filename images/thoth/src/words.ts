@@ -1,4 +1,4 @@
-/** Words that say nothing about what a text is about. */
+/** Stop words. */
 const COMMON_WORDS = new Set(
   `a about above after again against all also although always among an and any are as at be because been before being
   below between both but by can cannot could did do does doing done down during each either else et etc even ever every
@@ -10,7 +10,7 @@ const COMMON_WORDS = new Set(
   without would yet you your yours`.split(/\s+/),
 );
 
-/** Splits a text into lower-case words of two letters or more, without the words that every text has. */
+/** Splits a text into lower-case words of at least two characters, without stop words. */
 export function words(text: string): string[] {
   const found =
     text

@@ -24,7 +24,7 @@ const chatBody = z.object({ message: z.string().trim().min(1).max(100_000) });
 /** The API: papers, search, settings, and conversations with the assistant's agent in Letta. */
 export const setUpApi: RoleSetup = (context) => {
   const { config, health } = context;
-  // The configuration of this role is not complete without a URL.
+  // parseConfig requires it for this role.
   const letta = new LettaServer(config.lettaUrl as string, config.lettaToken, {
     model: config.agentModel,
     embedding: config.agentEmbedding,
@@ -79,7 +79,7 @@ function addAgentRoutes({ server }: RoleContext, letta: LettaServer, keeper: Age
     const answer = await letta.converse(state.id, message, stop.signal).catch((error: unknown) => {
       throw new HttpError(502, `Letta refused the message: ${describeError(error)}`);
     });
-    // Nobody is left to read when the caller goes away: Letta is told by the closed connection.
+    // If the caller disconnects, closing the connection tells Letta to stop.
     reply.raw.once("close", () => stop.abort());
     return reply
       .header("content-type", "text/event-stream; charset=utf-8")
@@ -89,18 +89,18 @@ function addAgentRoutes({ server }: RoleContext, letta: LettaServer, keeper: Age
   });
 }
 
-/** Writes each piece of an answer as a server-sent event, and says how it ended. */
+/** Turns an answer into server-sent events, with a last one for how it ended. */
 async function* asEvents(answer: AsyncIterable<unknown>): AsyncGenerator<string> {
   try {
     for await (const piece of answer) yield `data: ${JSON.stringify(piece)}\n\n`;
     yield "event: done\ndata: {}\n\n";
   } catch (error) {
-    // The status line is long sent; an event is the only way left to tell.
+    // The status line was sent; only an event can report it.
     yield `event: error\ndata: ${JSON.stringify({ error: describeError(error) })}\n\n`;
   }
 }
 
-/** Names the sections of the settings file and no values: Thoth keeps keys in it. */
+/** Lists the sections of the settings file but no values: Thoth keeps keys in it. */
 async function describeSettingsFile(path: Config["settingsFile"]): Promise<{ state: string; sections: string[] }> {
   try {
     const content: unknown = JSON.parse(await readFile(path, "utf8"));

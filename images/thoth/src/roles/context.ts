@@ -5,7 +5,7 @@ import type { Health } from "../health.ts";
 import type { Log } from "../log.ts";
 import type { Papers } from "../papers.ts";
 
-/** What every role is given. */
+/** What every role gets. */
 export interface RoleContext {
   readonly config: Config;
   readonly server: FastifyInstance;
@@ -15,5 +15,5 @@ export interface RoleContext {
   readonly log: Log;
 }
 
-/** Adds the role's routes and checks, and gives its work: a function that runs until the signal ends it. */
+/** Adds the role's routes and checks. Returns its background work, which runs until aborted. */
 export type RoleSetup = (context: RoleContext) => ((signal: AbortSignal) => Promise<void>) | undefined;

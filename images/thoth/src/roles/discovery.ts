@@ -4,19 +4,19 @@ import { describeError } from "../errors.ts";
 import { extractKeywords } from "../keywords.ts";
 import type { RoleSetup } from "./context.ts";
 
-/** Papers looked at in one transaction. */
+/** Papers per transaction. */
 const BATCH = 50;
-/** Runs that are kept; a run each minute would fill the table otherwise. */
+/** How long runs are kept. */
 const KEPT_RUNS = "30 days";
 
-/** What one look at the papers came to. */
+/** The result of one run. */
 export interface DiscoveryRun {
   readonly startedAt: Date;
   readonly papersExamined: number;
   readonly papersTagged: number;
 }
 
-/** Discovery: finds keywords for papers that have none, again and again. */
+/** Discovery: periodically finds keywords for papers without any. */
 export const setUpDiscovery: RoleSetup = ({ database, config, health, log }) => {
   let lastRun: DiscoveryRun | undefined;
   let problem: string | undefined;
@@ -38,7 +38,7 @@ export const setUpDiscovery: RoleSetup = ({ database, config, health, log }) => 
   };
 };
 
-/** Looks at all papers without keywords, and records the run. */
+/** Examines all papers without keywords and records the run. */
 export async function runDiscovery(database: Database, signal: AbortSignal): Promise<DiscoveryRun> {
   const startedAt = new Date();
   let papersExamined = 0;
@@ -58,7 +58,7 @@ export async function runDiscovery(database: Database, signal: AbortSignal): Pro
   return { startedAt, papersExamined, papersTagged };
 }
 
-/** The row locks keep a second discovery from looking at the same papers, and the monitor from changing them meanwhile. */
+/** Row locks keep a second discovery from the same papers, and the monitor from changing them meanwhile. */
 function tagBatch(database: Database): Promise<{ examined: number; tagged: number }> {
   return database.transaction(async (client) => {
     const { rows } = await client.query<{ id: string; title: string; content: string }>(
@@ -70,7 +70,7 @@ function tagBatch(database: Database): Promise<{ examined: number; tagged: numbe
     for (const { id, title, content } of rows) {
       const keywords = extractKeywords(title, content);
       if (keywords.length > 0) tagged += 1;
-      // An empty list is an answer too: the paper has been looked at.
+      // An empty list also means that the paper was examined.
       await client.query("update papers set keywords = $2 where id = $1", [id, keywords]);
     }
     return { examined: rows.length, tagged };

@@ -11,8 +11,8 @@ import { HttpError } from "../server.ts";
 import type { RoleSetup } from "./context.ts";
 
 /**
- * The MCP server, at `/mcp` over streamable HTTP, without sessions: each request carries all it needs, so a restart is
- * noticed by no client. It does not tell Letta about itself; whoever runs the stack does, for Thoth and stand-in alike.
+ * The MCP server, at `/mcp` over streamable HTTP, without sessions: no client notices a restart. The thoth stack registers it
+ * in Letta, for Thoth and the stand-in alike.
  */
 export const setUpMcp: RoleSetup = ({ server, papers, config, log }) => {
   if (config.mcpServiceToken === undefined) log.warn("THOTH_MCP_SERVICE_TOKEN is not set: /mcp answers everyone");
@@ -22,11 +22,11 @@ export const setUpMcp: RoleSetup = ({ server, papers, config, log }) => {
     const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true });
     reply.raw.once("close", () => void mcp.close());
     reply.hijack();
-    // The class declares its optional fields in a way that exactOptionalPropertyTypes does not match with its interface.
+    // With exactOptionalPropertyTypes the class does not match its own interface.
     await mcp.connect(transport as Transport);
     await transport.handleRequest(request.raw, reply.raw, request.body);
   });
-  // Without sessions there is no stream to open and none to delete.
+  // Without sessions there is no stream to open or delete.
   server.route({
     method: ["GET", "DELETE"],
     url: "/mcp",
@@ -35,7 +35,7 @@ export const setUpMcp: RoleSetup = ({ server, papers, config, log }) => {
   return undefined;
 };
 
-/** Browsers send an Origin; no MCP client of ours is one, and a page that rebinds its host name to us would be. */
+/** Refuses browsers, which send an Origin: no MCP client is one, but a page after DNS rebinding is. */
 function refuseStrangers(request: FastifyRequest, token: string | undefined): void {
   if (request.headers.origin !== undefined) throw new HttpError(403, "requests from web pages are refused");
   if (token !== undefined && !carriesToken(request.headers.authorization, token)) {

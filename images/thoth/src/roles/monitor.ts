@@ -6,10 +6,10 @@ import { untilSuccess } from "../retry.ts";
 import { checkFolder, folderIdentity, papersFolder } from "../vault.ts";
 import type { RoleSetup } from "./context.ts";
 
-/** How often to look whether the folder is still the one that is watched, in milliseconds. */
+/** How often to check that the folder is still the watched one, in milliseconds. */
 const LOOK_INTERVAL = 1000;
 
-/** The monitor: keeps the table of papers the same as the vault's folder of papers. */
+/** The monitor: keeps the table of papers in sync with the vault's folder. */
 export const setUpMonitor: RoleSetup = ({ config, health, papers, log }) => {
   const folder = papersFolder(config.vault);
   const watcher = new PaperWatcher(folder, papers, log);
@@ -28,8 +28,8 @@ export const setUpMonitor: RoleSetup = ({ config, health, papers, log }) => {
 };
 
 /**
- * Runs the work until the folder is another one. The kernel reports on a folder, not on a name: when the vault's folder
- * is moved away and a new one (or the same one) comes in its place, a watch that was set before stays silent for ever.
+ * Runs the work until the folder is replaced. The kernel watches a folder, not a name: if the vault's folder is moved away and
+ * another one (or the same one) takes its place, the old watch stays silent.
  */
 async function whileSameFolder(
   folder: string,
