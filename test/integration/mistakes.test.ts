@@ -1,11 +1,10 @@
 import { createServer } from "node:net";
 import { beforeAll, describe, expect, test } from "vitest";
 import { dockerOutput } from "../../infra/lib/docker/engine.ts";
-import { freePorts } from "../support/free-places.ts";
-import { ownProject, sharedStacks } from "../support/shared-stacks.ts";
-import type { StackConfig, TestProject } from "../support/stacks.ts";
+import { freePorts, freeSubnets } from "../support/free-places.ts";
+import { ownPrefix, ownProject } from "../support/shared-stacks.ts";
+import { presentImage, type StackConfig, type TestProject } from "../support/stacks.ts";
 
-const shared = sharedStacks();
 let project: TestProject;
 beforeAll(async () => {
   project = await ownProject();
@@ -48,7 +47,7 @@ describe("config", () => {
     expect(output).toContain(`pulumi config set --path 'thoth-letta:sizes.server.workers' VALUE -s ${stack}`);
   });
 
-  test("that does not tell the stack's kind is refused", async () => {
+  test("with an unknown kind of stack is refused", async () => {
     expect(await refusal("letta", { kind: "leta" })).toContain(`pulumi config set kind letta -s ${project.letta}`);
   });
 });
@@ -61,8 +60,8 @@ describe("Thoth", () => {
   });
 });
 
-describe("what somebody else has on this host", () => {
-  test("a port: the message names it, its key and the way out", async () => {
+describe("what something else on this host has", () => {
+  test("a port: the message names it, its key and the fix", async () => {
     const [port] = (await freePorts(1)) as [number];
     const listener = createServer().listen(port, "127.0.0.1");
     const ports = project.configured<Record<string, number>>(project.letta, "ports");
@@ -72,22 +71,28 @@ describe("what somebody else has on this host", () => {
     expect(output).toContain(`pulumi config set --path 'thoth-letta:ports.gateway' PORT -s ${project.letta}`);
   });
 
-  test("a port of another stack: the message names its container", async () => {
-    const { postgres } = shared.configured<{ postgres: number }>(shared.letta, "ports");
+  test("a container's port: the message names the container", async () => {
+    const [postgres] = (await freePorts(1)) as [number];
+    const other = `${ownPrefix()}-other`;
+    const published = ["--publish", `127.0.0.1:${postgres}:6379`, presentImage("redis"), "sleep", "600"];
+    await dockerOutput(["run", "--detach", "--init", "--name", other, ...published]);
     const ports = project.configured<Record<string, number>>(project.letta, "ports");
     const output = await refusal("letta", { ports: { ...ports, postgres } });
-    expect(output).toContain(`port ${postgres} (ports.postgres) is taken by container ${shared.letta}-postgres`);
+    await dockerOutput(["rm", "--force", "--volumes", other]);
+    expect(output).toContain(`port ${postgres} (ports.postgres) is taken by container ${other}`);
   });
 
   test("a subnet: the message names the network", async () => {
-    const subnet = shared.configured<string>(shared.letta, "subnet");
+    const [subnet] = (await freeSubnets(1)) as [string];
+    const other = `${ownPrefix()}-network`;
+    await dockerOutput(["network", "create", "--subnet", subnet, other]);
     const output = await refusal("letta", { subnet });
-    expect(output).toContain(`subnet ${subnet} overlaps with Docker network ${shared.letta}-network`);
+    await dockerOutput(["network", "rm", other]);
+    expect(output).toContain(`subnet ${subnet} overlaps with Docker network ${other}`);
   });
 
-  test("a container's name: the message says how to put the container aside", async () => {
-    const image = (await dockerOutput(["inspect", "--format", "{{.Config.Image}}", `${shared.letta}-redis`])).trim();
-    const id = (await dockerOutput(["create", "--name", `${project.letta}-redis`, image])).trim();
+  test("a container's name: the message says how to rename the container", async () => {
+    const id = (await dockerOutput(["create", "--name", `${project.letta}-redis`, presentImage("redis")])).trim();
     const output = await project.pulumi(["up", "--yes", "--skip-preview", "--stack", project.letta]);
     expect(await dockerOutput(["ps", "--all", "--quiet", "--no-trunc", "--filter", `name=${project.letta}-`])).toBe(
       `${id}\n`,
@@ -99,7 +104,7 @@ describe("what somebody else has on this host", () => {
 });
 
 describe("the engine and the state", () => {
-  test("an engine that does not answer is told as that", async () => {
+  test("an engine that does not answer is reported as that", async () => {
     const output = await refusal("letta", {}, { DOCKER_HOST: "unix:///nonexistent/docker.sock" });
     expect(output).toContain("the Docker engine does not answer");
   });

@@ -12,8 +12,7 @@ const preview = (stack: string, ...args: string[]) =>
   stacks.pulumi(["preview", "--stack", stack, "--policy-pack", pack, ...args]);
 
 test("both stacks keep every rule", async () => {
-  for (const stack of [stacks.letta, stacks.thoth]) {
-    const { exitCode, output } = await preview(stack);
+  for (const { exitCode, output } of await Promise.all([stacks.letta, stacks.thoth].map((stack) => preview(stack)))) {
     expect(output).toMatch(/✅ thoth-letta@/);
     expect(exitCode).toBe(0);
   }

@@ -183,9 +183,9 @@ import json, os, time
 with open("secret", "w") as file:
     file.write("of one project")
 os.chmod(".", 0o777)
-print(os.getcwd(), os.getpid(), flush=True)
-time.sleep(10)
-return "slept"`;
+while not os.path.exists("seen"):
+    time.sleep(0.1)
+return "seen"`;
     const running = runTool(endpoint, lines, one.user);
     const command =
       "ls /run/letta-tools; cd /proc; for p in [0-9]*; do [ $(stat -c %u $p) -ge 1000000 ] && echo $p; done";
@@ -208,7 +208,8 @@ return json.dumps(outcomes)`;
       "Permission denied",
     ]);
     expect(folder).toMatch(/^tmp/);
-    await running;
+    await inServer("touch", `/run/letta-tools/${folder}/seen`);
+    expect((await running).tool_return).toBe("seen");
   });
 
   test("leave a process behind, whether it hides or forks without end", async () => {

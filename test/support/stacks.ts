@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import YAML from "yaml";
@@ -56,6 +56,7 @@ export class TestProject {
   readonly letta: string;
   readonly thoth: string;
   readonly #place: Place;
+  #checkout = root;
 
   /** @param place default: this machine, and its engine */
   constructor(suffix: string, place: Place = { wrapper: [], env: {} }) {
@@ -85,6 +86,12 @@ export class TestProject {
     });
   }
 
+  /** Makes a folder's sources the program and the commands of this project from now on; state and config stay. */
+  useCheckout(folder: string): void {
+    this.#checkout = folder;
+    layOutProject(this.folder, folder);
+  }
+
   /** Runs Pulumi; never throws for an exit code. */
   pulumi(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
     return this.#run("pulumi", [...args, "--non-interactive", "--color", "never"], options);
@@ -92,7 +99,7 @@ export class TestProject {
 
   /** Runs one of the project's own commands, e.g. `letta stop`; never throws for an exit code. */
   command(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-    return this.#run("node", [join(root, "scripts/main.ts"), ...args], options);
+    return this.#run("node", [join(this.#checkout, "scripts/main.ts"), ...args], options);
   }
 
   /** Runs the Docker CLI; never throws for an exit code. */
@@ -233,7 +240,7 @@ export async function makeProject({ owner, letta = {}, thoth = {}, place }: Proj
     internalSubnet,
     mcpHosts: [`${project.thoth}-mcp`],
     // A rehearsal takes a processor for seconds; a test that is about one asks for it.
-    backup: { drillOnStart: false, archiveSeconds: 2, heartbeatSeconds: 2 },
+    backup: { drillOnStart: false, archiveSeconds: 5, heartbeatSeconds: 2 },
     ...letta,
   });
   await project.initialize(project.thoth, {
@@ -247,10 +254,13 @@ export async function makeProject({ owner, letta = {}, thoth = {}, place }: Proj
   return project;
 }
 
-/** Gives an empty folder what Pulumi needs of this checkout, its state and config aside. */
-export function layOutProject(folder: string): void {
-  copyFileSync(join(root, "Pulumi.yaml"), join(folder, "Pulumi.yaml"));
-  for (const name of ["infra", "node_modules", "package.json"]) symlinkSync(join(root, name), join(folder, name));
+/** Gives a folder what Pulumi needs of a checkout, its state and config aside. */
+export function layOutProject(folder: string, checkout = root): void {
+  copyFileSync(join(checkout, "Pulumi.yaml"), join(folder, "Pulumi.yaml"));
+  for (const name of ["infra", "node_modules", "package.json"]) {
+    rmSync(join(folder, name), { force: true });
+    symlinkSync(join(checkout, name), join(folder, name));
+  }
 }
 
 /** Where setup takes this checkout's images from. */

@@ -123,8 +123,8 @@ describe("create", () => {
       exec: fails,
       "logs --tail 15 a-container": { stdout: `${log}\n\n`, stderr: "FATAL: No space left on device\n" },
     });
-    const started = Date.now();
-    await expect(provider.create(inputs)).rejects.toThrow(
+    // Were it to wait for its timeout, this test would not end.
+    await expect(provider.create({ ...inputs, timeoutSeconds: 1e6 })).rejects.toThrow(
       new UserError(
         [
           "a-container stopped instead of answering (exit code 1)",
@@ -135,7 +135,6 @@ describe("create", () => {
         ].join("\n"),
       ),
     );
-    expect(Date.now() - started).toBeLessThan(inputs.timeoutSeconds * 500);
     expect(docker.calls().at(-1)).toBe("logs --tail 15 a-container");
   });
 
