@@ -90,7 +90,7 @@ add<{ keyFile?: string }>(
   "take the state of a letta stack, which was lost, from its backups",
   [lettaStack, keyFile],
   async (options) =>
-    (await import("./letta/recover.ts")).recoverLetta({ stack: options.lettaStack, keyFile: options.keyFile }, deps),
+    (await import("./backup/recover.ts")).recoverLetta({ stack: options.lettaStack, keyFile: options.keyFile }, deps),
 );
 add(letta, "status", "the letta stack", [...stacks, json], async (options) =>
   (await import("./status/command.ts")).status({ ...options, scope: "letta" }, deps),

@@ -12,7 +12,7 @@ import {
 } from "../../infra/lib/images.ts";
 import { root } from "../lib/checkout.ts";
 import type { Deps } from "../lib/deps.ts";
-import { readConfigFile } from "../lib/stack-file.ts";
+import { configuredVersion, imageSource } from "../lib/stack-images.ts";
 import type { Step } from "../lib/steps.ts";
 import { writeWhole } from "../lib/whole-file.ts";
 
@@ -23,12 +23,6 @@ export async function readLock(deps: Pick<Deps, "projectDirectory">): Promise<Im
 
 function lockPath({ projectDirectory }: Pick<Deps, "projectDirectory">): string {
   return join(lockFolder(projectDirectory, root), lockFile);
-}
-
-/** The mirror a stack's images come from: what its config says, else THOTH_LETTA_MIRROR. */
-export function mirrorOf(deps: Pick<Deps, "projectDirectory">, stack: string): string | undefined {
-  const { imageMirror = process.env.THOTH_LETTA_MIRROR } = readConfigFile(deps, stack);
-  return imageMirror === undefined ? undefined : String(imageMirror);
 }
 
 /** Pulls every image's tag and writes the digest it stands for today into images.lock.json. */
@@ -104,23 +98,21 @@ async function missingImages(deps: Deps, references: readonly string[]): Promise
   return references.filter((_, index) => !isThere[index]);
 }
 
-/** The images of a letta stack as it names them: of the versions in its config. @throws UserError when one is not pinned */
+/** The registry images of a letta stack, of the versions in its config. @throws UserError when one is not pinned */
 export function pinnedReferences(
   deps: Pick<Deps, "projectDirectory">,
   stack: string,
 ): Readonly<Record<LettaImage | "base", string>> {
   const source = {
+    ...imageSource(deps, stack),
     root: lockFolder(deps.projectDirectory, root),
     images: "registry",
-    mirror: mirrorOf(deps, stack),
   } as const;
-  const config = readConfigFile(deps, stack);
-  const version = (key: string) => (config[key] === undefined ? undefined : String(config[key]));
   return {
-    postgres: imageReference("postgres", source, version("postgresVersion")),
+    postgres: imageReference("postgres", source, configuredVersion(deps, stack, "postgres")),
     redis: imageReference("redis", source),
     nginx: imageReference("nginx", source),
-    letta: imageReference("letta", source, version("lettaVersion")),
+    letta: imageReference("letta", source, configuredVersion(deps, stack, "letta")),
     base: imageReference("base", source),
   };
 }

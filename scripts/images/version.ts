@@ -1,22 +1,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../infra/lib/errors.ts";
-import {
-  type ImageSource,
-  imageReference,
-  imageVersion,
-  localFile,
-  lockFolder,
-  versionKey,
-} from "../../infra/lib/images.ts";
+import { imageReference, imageVersion, localFile, versionKey } from "../../infra/lib/images.ts";
 import { root } from "../lib/checkout.ts";
 import type { Deps } from "../lib/deps.ts";
-import { readConfigFile } from "../lib/stack-file.ts";
+import { imageSource, mirrorOf } from "../lib/stack-images.ts";
 import type { Step } from "../lib/steps.ts";
 import { writeWholeJson } from "../lib/whole-file.ts";
 import { lettaImageSteps } from "./build.ts";
 import { companionSteps, postgresReference } from "./postgres-version.ts";
-import { mirrorOf, pinImage, readLock } from "./registry.ts";
+import { pinImage, readLock } from "./registry.ts";
 
 /** The images whose versions a stack's config names. */
 export type VersionedImage = "letta" | "postgres";
@@ -36,13 +29,7 @@ export async function runningImage(deps: Deps, container: string): Promise<Image
 
 /** The version that a stack has whose config names none. */
 export function defaultVersion(deps: Deps, stack: string, key: VersionedImage): string {
-  return imageVersion(imageReference(key, sourceOf(deps, stack))) ?? "latest";
-}
-
-function sourceOf(deps: Deps, stack: string): ImageSource {
-  const { images = "registry" } = readConfigFile(deps, stack) as { images?: ImageSource["images"] };
-  const folder = images === "local" ? root : lockFolder(deps.projectDirectory, root);
-  return { root: folder, images, mirror: mirrorOf(deps, stack) };
+  return imageVersion(imageReference(key, imageSource(deps, stack))) ?? "latest";
 }
 
 /**
@@ -57,7 +44,7 @@ export async function requireImage(
   key: VersionedImage,
   wanted: string,
 ): Promise<ImageChoice> {
-  const source = sourceOf(deps, stack);
+  const source = imageSource(deps, stack);
   const version = await (source.images === "local" ? buildImage : pullImage)(deps, stack, key, wanted);
   if (key === "postgres") await runSteps(deps, await companionSteps(deps, stack, source, version));
   const reference =

@@ -1,31 +1,34 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../infra/lib/errors.ts";
-import { localReference } from "../../infra/lib/images.ts";
+import { imageReference } from "../../infra/lib/images.ts";
 import { lettaNames } from "../../infra/lib/names.ts";
-import { pinnedReferences } from "../images/registry.ts";
+import { agentPaths } from "../lib/backup-agent/stack.ts";
 import { root } from "../lib/checkout.ts";
 import type { Deps } from "../lib/deps.ts";
 import { prefixOf, readConfigFile } from "../lib/stack-file.ts";
+import { configuredVersion, imageSource } from "../lib/stack-images.ts";
 
 const guard = join(root, "images/postgres/uploads/guard.sh");
-const volumePath = "/var/lib/postgresql/data";
+const volumePath = agentPaths.cluster;
 
 /**
- * Puts a cluster aside whose first start was interrupted, within its volume, so that the next start makes another one.
+ * Sets a cluster aside, within its volume, if its first start was interrupted; the next start makes a new one.
  *
- * The guard itself looks at the volume, under its lock: a cluster that was ever finished stays where it is.
+ * The guard looks at the volume itself, holding its lock: a cluster that was ever finished stays where it is.
  */
 export async function reinitLetta({ stack }: { stack: string }, deps: Deps): Promise<number> {
   const names = lettaNames(prefixOf(deps, stack));
-  const { postgresVolume: volume = names.volumes.postgres } = readConfigFile(deps, stack) as {
-    postgresVolume?: string;
-  };
-  // A container that mounts a volume makes it.
-  if (!(await deps.engine.volumeExists(String(volume))))
+  const volume = String(readConfigFile(deps, stack).postgresVolume ?? names.volumes.postgres);
+  // Mounting a volume that does not exist creates it.
+  if (!(await deps.engine.volumeExists(volume))) {
     throw new UserError(`there is no volume ${volume}: nothing was ever started on it`, "make letta-start");
-  const image = await postgresImage(deps, stack, names.postgres);
-  // Nothing is stopped for it: a Postgres that works holds the lock, and then the guard refuses.
+  }
+  const running = await deps.engine.inspectContainer(names.postgres);
+  const image =
+    running?.Config.Image ??
+    imageReference("postgres", imageSource(deps, stack), configuredVersion(deps, stack, "postgres"));
+  // Nothing needs to be stopped: while Postgres runs it holds the lock, and the guard refuses.
   const result = await deps.engine.docker(
     [
       ...["run", "--rm", "--interactive", "--network", "none", "--user", "0:0"],
@@ -35,14 +38,6 @@ export async function reinitLetta({ stack }: { stack: string }, deps: Deps): Pro
     { input: await readFile(guard, "utf8") },
   );
   if (result.exitCode !== 0) throw new UserError(result.stderr.trim().replace(/^REFUSED: /, ""));
-  deps.print(`put aside in volume ${volume}: ${result.stdout.trim()}; make letta-start makes a new cluster`);
+  deps.print(`set aside in volume ${volume}: ${result.stdout.trim()}; next: make letta-start`);
   return 0;
-}
-
-/** That of the container that could not start, else the one that it would be given. */
-async function postgresImage(deps: Deps, stack: string, container: string): Promise<string> {
-  const known = await deps.engine.inspectContainer(container);
-  if (known !== undefined) return known.Config.Image;
-  if (readConfigFile(deps, stack).images === "local") return localReference("postgres", root);
-  return pinnedReferences(deps, stack).postgres;
 }

@@ -2,10 +2,11 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../infra/lib/errors.ts";
 import { tagReference } from "../../infra/lib/images.ts";
-import { mirrorOf, readLock } from "../images/registry.ts";
+import { readLock } from "../images/registry.ts";
 import { root } from "../lib/checkout.ts";
 import type { Deps } from "../lib/deps.ts";
 import { readConfigFile } from "../lib/stack-file.ts";
+import { mirrorOf } from "../lib/stack-images.ts";
 
 /** Where images and tools come from, and why. */
 export interface Source {

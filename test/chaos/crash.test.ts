@@ -12,24 +12,27 @@ beforeAll(async () => {
   url = (await project.lettaOutputs()).hostDatabaseUrls.thoth ?? "";
 });
 
-const round = (settings?: string): Promise<CrashRound> =>
-  crashRound(`${project.letta}-postgres`, url, {
-    afterMilliseconds: 1000 + Math.random() * 9000,
+async function round(settings?: string): Promise<CrashRound> {
+  const afterMilliseconds = 1000 + Math.random() * 9000;
+  const result = await crashRound(`${project.letta}-postgres`, url, {
+    afterMilliseconds,
     ...(settings && { settings }),
   });
+  const { acknowledged, lost, backAfterSeconds } = result;
+  console.log(`${acknowledged} rows acknowledged, ${lost} lost; back after ${backAfterSeconds.toFixed(1)} s`);
+  return result;
+}
 
 describe("Postgres, killed at a random moment under four writers", () => {
-  test.each([1, 2, 3, 4, 5])("round %i: keeps every acknowledged row", async () => {
-    const { acknowledged, lost, doubled, backAfterSeconds } = await round();
-    console.log(`${acknowledged} rows acknowledged, ${lost} lost; back after ${backAfterSeconds.toFixed(1)} s`);
+  // A round ends only when the writers write again.
+  test.each([1, 2, 3, 4, 5])("round %i: comes back with every acknowledged row", async () => {
+    const { lost, doubled, acknowledged } = await round();
     expect({ lost, doubled }).toEqual({ lost: 0, doubled: 0 });
-    expect(acknowledged).toBeGreaterThan(0);
+    expect(acknowledged).toBeGreaterThan(100);
   });
 
-  test("loses rows without synchronous commits", async () => {
-    const result = await round("set synchronous_commit = off");
-    console.log(`synchronous_commit = off: ${result.lost} of ${result.acknowledged} acknowledged rows lost`);
-    expect(result.lost).toBeGreaterThan(0);
+  test("loses rows without synchronous commits, so the rounds above can fail", async () => {
+    expect((await round("set synchronous_commit = off")).lost).toBeGreaterThan(0);
   });
 });
 

@@ -99,7 +99,7 @@ describe.each(["our image", "the published image"])("a first start of %s", (entr
     expect(await inVolume(volume, "cat pgdata.half-made.*/PG_VERSION")).toBe("17");
   });
 
-  test("ends with a mark, and a cluster that is never put aside", async () => {
+  test("ends with a mark, and a cluster that is never set aside", async () => {
     await serves(volume, entrypoint);
     expect(await marks(volume)).toBe(".initialised");
     await dockerOutput(["rm", "--force", container]);
@@ -144,9 +144,7 @@ test("a stack whose first start was interrupted says what fixes it, and then it 
   expect(output).toContain("likely cause: its first start was interrupted: `make letta-reinit`");
 
   const reinit = await project.command(["letta", "reinit"]);
-  expect(reinit.output).toMatch(
-    /^put aside in volume \S+: \S+\/pgdata\.half-made\.\S+; make letta-start makes a new cluster\n$/,
-  );
+  expect(reinit.output).toMatch(/^set aside in volume \S+: \S+\/pgdata\.half-made\.\S+; next: make letta-start\n$/);
   expect(reinit.exitCode).toBe(0);
   const isReady = async () => (await docker(["exec", volume, "pg_isready", "-q", "-h", "127.0.0.1"])).exitCode;
   // Docker's restarts of a container that ends at once are ever further apart.

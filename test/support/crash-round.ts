@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { withPostgres } from "../../infra/lib/postgres/connect.ts";
+import { until } from "../../scripts/lib/until.ts";
 import { killFirstProcess } from "./kill-container.ts";
 import { type Comparison, Writers } from "./writers.ts";
 
@@ -25,7 +26,9 @@ export async function crashRound(
   const killedAt = Date.now();
   await killFirstProcess(container);
   const before = writers.acknowledged;
-  await until(async () => writers.failures >= 4 && writers.acknowledged > before && (await answers(url)));
+  const isBack = async () => writers.failures >= 4 && writers.acknowledged > before && (await answers(url));
+  const problem = () => new Error("Postgres did not come back within two minutes");
+  await until(isBack, { seconds: 120, everyMs: 50, problem });
   const backAfterSeconds = (Date.now() - killedAt) / 1000;
   await writers.stop();
   return { ...(await writers.compare()), backAfterSeconds };
@@ -36,13 +39,4 @@ async function answers(url: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** @throws when it is not so within two minutes */
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 120_000;
-  while (!(await isSo())) {
-    if (Date.now() > deadline) throw new Error("Postgres did not come back within two minutes");
-    await sleep(50);
-  }
 }

@@ -1,11 +1,11 @@
 import type { SettingsInput } from "../../../images/backup/src/settings.ts";
 import { agentCapabilities, runOnce } from "../../../infra/lib/docker/engine.ts";
 import { UserError } from "../../../infra/lib/errors.ts";
-import { imageReference, lockFolder } from "../../../infra/lib/images.ts";
+import { imageReference } from "../../../infra/lib/images.ts";
 import { labels, lettaNames } from "../../../infra/lib/names.ts";
-import { root } from "../checkout.ts";
 import type { Deps } from "../deps.ts";
-import { prefixOf, readConfigFile } from "../stack-file.ts";
+import { prefixOf } from "../stack-file.ts";
+import { imageSource } from "../stack-images.ts";
 import { type LettaStack, readLetta, required } from "../stacks.ts";
 import { until } from "../until.ts";
 import { type AgentCall, inContainer } from "./call.ts";
@@ -89,12 +89,7 @@ export async function siteWithKey(
 export async function agentImage(deps: Deps, stack: string, container: string): Promise<string> {
   const running = await deps.engine.inspectContainer(container);
   if (running !== undefined) return running.Config.Image;
-  const { images = "registry", imageMirror } = readConfigFile(deps, stack) as {
-    images?: "registry" | "local";
-    imageMirror?: string;
-  };
-  const folder = images === "local" ? root : lockFolder(deps.projectDirectory, root);
-  return imageReference("backup", { root: folder, images, mirror: imageMirror });
+  return imageReference("backup", imageSource(deps, stack));
 }
 
 /** How long a container of the agent may take until it serves, in seconds. */

@@ -19,36 +19,36 @@ const engine = (changes: FakeAnswers = {}) =>
 const project = (config = "") =>
   fakeDeps({ projectDirectory: temporaryFiles({ "Pulumi.letta.yaml": `config:\n${config}` }) });
 
-test("the guard puts the cluster aside, in a container of the same image on the stack's volume", async () => {
+test("the guard sets the cluster aside, in a container of the same image on the stack's volume", async () => {
   const docker = engine();
   const deps = project();
   expect(await reinitLetta({ stack: "letta" }, deps)).toBe(0);
   const run = docker.calls().find((call) => call.startsWith("run "));
   expect(run).toContain("--volume letta-postgres:/var/lib/postgresql/data --entrypoint bash postgres:17 -s set-aside");
   expect(docker.lastInput()).toContain("set_aside() {");
-  expect(deps.printed).toEqual([`put aside in volume letta-postgres: ${aside}; make letta-start makes a new cluster`]);
+  expect(deps.printed).toEqual([`set aside in volume letta-postgres: ${aside}; next: make letta-start`]);
 });
 
-test("nothing is stopped for it", async () => {
+test("nothing is stopped", async () => {
   const docker = engine();
   await reinitLetta({ stack: "letta" }, project());
   expect(docker.calls().filter((call) => /^(stop|rm|kill)/.test(call))).toEqual([]);
 });
 
-test("it is the volume that the config names", async () => {
+test("uses the volume in the config", async () => {
   const docker = engine();
   await reinitLetta({ stack: "letta" }, project("  thoth-letta:postgresVolume: restored\n"));
   expect(docker.calls().join("\n")).toContain("--volume restored:/var/lib/postgresql/data");
 });
 
-test("what the guard refuses is told as its reason", async () => {
+test("the guard's refusal is the message", async () => {
   engine({ "run ": { exitCode: 76, stderr: "REFUSED: it is no half-made one: nothing was changed\n" } });
   await expect(reinitLetta({ stack: "letta" }, project())).rejects.toThrow(
     new UserError("it is no half-made one: nothing was changed"),
   );
 });
 
-test("a volume that is not there is not made", async () => {
+test("a missing volume is not created", async () => {
   const docker = engine({ "volume inspect": { exitCode: 1 }, "container inspect": notThere });
   await expect(reinitLetta({ stack: "letta" }, project())).rejects.toThrow(
     "there is no volume letta-postgres: nothing was ever started on it",

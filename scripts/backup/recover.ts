@@ -1,13 +1,13 @@
 import { UserError } from "../../infra/lib/errors.ts";
 import { lettaNames } from "../../infra/lib/names.ts";
-import { type ReadStored, storedOf, takeBackState } from "../backup/import-state.ts";
-import { readRecoveryKey } from "../backup/key.ts";
 import { inContainer, readAgent } from "../lib/backup-agent/call.ts";
 import { siteWithKey } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 import { stateSummary } from "../lib/pulumi.ts";
 import { requireSetup } from "../lib/require-setup.ts";
 import { prefixOf } from "../lib/stack-file.ts";
+import { type ReadStored, storedOf, takeBackState } from "./import-state.ts";
+import { readRecoveryKey } from "./key.ts";
 
 export interface RecoverOptions {
   readonly stack: string;
@@ -16,7 +16,7 @@ export interface RecoverOptions {
 }
 
 /**
- * Takes a letta stack's state, which was lost, from its backups: with it the passwords, and what of the engine is the stack's.
+ * Takes a letta stack's lost state from its backups: the passwords, and which Docker resources belong to the stack.
  *
  * Changes nothing on the engine.
  */
@@ -27,7 +27,7 @@ export async function recoverLetta({ stack, keyFile }: RecoverOptions, deps: Dep
   }
   const { backup, volumes } = lettaNames(prefixOf(deps, stack));
   if (!(await deps.engine.volumeExists(volumes.backup))) {
-    throw new UserError(`there is no volume ${volumes.backup}, with the backups of stack ${stack}`);
+    throw new UserError(`there is no volume ${volumes.backup} with the backups of stack ${stack}`);
   }
   const isRunning = (await deps.engine.inspectContainer(backup))?.State.Running === true;
   const read: ReadStored =

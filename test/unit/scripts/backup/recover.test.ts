@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { recoverLetta } from "../../../../scripts/letta/recover.ts";
+import { recoverLetta } from "../../../../scripts/backup/recover.ts";
 import { readConfigFile } from "../../../../scripts/lib/stack-file.ts";
 import { notThere } from "../../../support/container-state.ts";
 import { backedUpStack } from "../../../support/fake-backups.ts";
@@ -40,7 +40,7 @@ function lostStack({ of = "letta", docker = {}, pulumi = {} }: { of?: string; do
 }
 
 describe("letta recover", () => {
-  test("sets the secrets anew, since those in the file may be of a passphrase that is lost", async () => {
+  test("sets the secrets again, because those in the file may be encrypted with a lost passphrase", async () => {
     const { programs, deps } = lostStack();
     const unreadable = "config:\n  thoth-letta:secretEnv:\n    KEY:\n      secure: old\nencryptionsalt: v1:new\n";
     writeFileSync(join(deps.projectDirectory, "Pulumi.letta.yaml"), unreadable);
@@ -50,7 +50,7 @@ describe("letta recover", () => {
     ]);
   });
 
-  test("asks the container of the backups while it runs, and takes the whole state and the config that is not there", async () => {
+  test("asks the backup container while it runs, and takes the whole state and the missing config", async () => {
     const { programs, deps } = lostStack();
     expect(await recoverLetta({ stack: "letta" }, deps)).toBe(0);
     const calls = programs.calls();
@@ -76,7 +76,7 @@ describe("letta recover", () => {
     expect(calls).not.toContain(key);
   });
 
-  test("refuses another stack's backups, and changes nothing", async () => {
+  test("refuses the backups of another stack and changes nothing", async () => {
     const { programs, deps } = lostStack({ of: "letta-staging" });
     await expect(recoverLetta({ stack: "letta" }, deps)).rejects.toThrow(
       "these are backups of stack letta-staging, not of letta\n  fix: LETTA_STACK=letta-staging",
@@ -93,7 +93,7 @@ describe("letta recover", () => {
   test("says that there are no backups", async () => {
     const { deps } = lostStack({ docker: { "volume inspect": { exitCode: 1 } } });
     await expect(recoverLetta({ stack: "letta" }, deps)).rejects.toThrow(
-      "there is no volume letta-backup, with the backups of stack letta",
+      "there is no volume letta-backup with the backups of stack letta",
     );
   });
 });
