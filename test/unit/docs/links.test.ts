@@ -1,16 +1,8 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { root } from "../../../scripts/lib/checkout.ts";
-
-/** Paths of all pages, relative to the checkout. */
-const pages = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.md"], {
-  cwd: root,
-  encoding: "utf8",
-})
-  .split("\n")
-  .filter((path) => path !== "" && existsSync(join(root, path)));
+import { pages, readPage } from "./pages.ts";
 
 /** The anchor that code hosts give a heading. */
 const anchorOf = (heading: string) =>
@@ -29,14 +21,14 @@ function brokenLinks(page: string, text: string): string[] {
     const [path = "", anchor] = link.split("#");
     const target = path === "" ? page : join(dirname(page), path);
     if (!existsSync(join(root, target))) return true;
-    const targetText = target === page ? text : anchor === undefined ? "" : readFileSync(join(root, target), "utf8");
+    const targetText = target === page ? text : anchor === undefined ? "" : readPage(target);
     return anchor !== undefined && !anchorsOf(targetText).includes(anchor);
   });
 }
 
 describe("relative links and anchors lead somewhere", () => {
   test.each(pages)("in %s", (page) => {
-    expect(brokenLinks(page, readFileSync(join(root, page), "utf8"))).toEqual([]);
+    expect(brokenLinks(page, readPage(page))).toEqual([]);
   });
 
   test("and one that does not is found", () => {
