@@ -2,22 +2,18 @@ import { basename, dirname } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
 import type { WorkingCredentials } from "../lib/credentials.ts";
-import { renderNginxConfig } from "../lib/gateway/nginx.ts";
+import { gatewayConfig, gatewayPort, gatewayTlsPort } from "../lib/gateway/config.ts";
 import { type GatewayProject, gatewayProjectsPath, renderGatewayProjects } from "../lib/gateway/projects.ts";
+import { readImageFile } from "../lib/image-files.ts";
 import { aliases, lettaNames, probeOwner } from "../lib/names.ts";
 import type { StackCredentials } from "./credentials.ts";
 import { credentialsVolume } from "./data-volume.ts";
 import type { GatewayCertificate } from "./gateway-certificate.ts";
 import { ProviderResource } from "./provider-resource.ts";
-import { readImageFile } from "./service/files.ts";
 import { Service } from "./service/service.ts";
 
-/** Port nginx listens on inside its container. */
-export const gatewayPort = 8284;
-/** Port with TLS, of the same nginx; containers beside it go on with the other one. */
-const tlsPort = 8443;
+/** Certificate and key, where tls.conf has them. */
 const certificatePath = "/run/credentials/tls.pem";
-
 const startPath = "/run/thoth-letta/nginx-start.sh";
 const reloadPath = "/run/thoth-letta/nginx-reload.sh";
 /** The ids in the published image, and in the one that is built here. */
@@ -29,25 +25,26 @@ export interface GatewayArgs {
   readonly networkId: pulumi.Input<string>;
   /** Address of the Letta server on the network. */
   readonly serverAddress: string;
-  /** By which Letta knows the proxy; secret. */
+  /** By which Letta knows the gateway; secret. */
   readonly serverPassword: pulumi.Output<string>;
   readonly credentials: StackCredentials;
   /** Project -> the Letta user that it acts as. */
   readonly users: pulumi.Output<Record<string, string>>;
   /** Default: no TLS. */
   readonly certificate?: GatewayCertificate;
-  /** nginx is ready when Letta is, so it is asked after it. */
+  /** The gateway is ready only when Letta is, so its readiness is checked after these. */
   readonly readyAfter: pulumi.Resource[];
 }
 
-/** nginx in front of Letta, for everything but the operator: it decides who is asking, and for how much. */
+/** nginx in front of Letta for everyone but the operator; see images/nginx/uploads/nginx.conf. */
 export class Gateway extends pulumi.ComponentResource {
   static readonly type = "thoth-letta:letta:Gateway";
   readonly service: Service;
 
   constructor(name: string, args: GatewayArgs, options?: pulumi.ComponentResourceOptions) {
+    // The name and type in the state of existing installations.
     super(Gateway.type, name, {}, { ...options, aliases: [{ name: "nginx", type: "thoth-letta:letta:SseProxy" }] });
-    const { config } = args;
+    const { config, certificate } = args;
     const names = lettaNames(config.prefix);
     const volume = credentialsVolume(`${name}-credentials`, names.volumes.gatewayCredentials, { parent: this });
     const file = (resource: string, path: string, content: pulumi.Output<string>) =>
@@ -65,12 +62,11 @@ export class Gateway extends pulumi.ComponentResource {
         },
         { parent: this },
       );
-    const { certificate } = args;
     const files = [file("projects", gatewayProjectsPath, gatewayProjects(args))];
     if (certificate !== undefined) {
       files.push(file("tls", certificatePath, pulumi.interpolate`${certificate.certificate}${certificate.key}`));
     }
-    const paths = [gatewayProjectsPath, ...(certificate === undefined ? [] : [certificatePath])];
+    const awaited = [gatewayProjectsPath, ...(certificate === undefined ? [] : [certificatePath])];
     this.service = new Service(
       name,
       {
@@ -78,28 +74,22 @@ export class Gateway extends pulumi.ComponentResource {
         prefix: config.prefix,
         service: "nginx",
         image: args.image,
-        command: ["sh", startPath, ...paths],
+        command: ["sh", startPath, ...awaited],
         user,
         networks: [{ id: args.networkId, aliases: [aliases.gateway] }],
+        hosts: { [aliases.server]: args.serverAddress },
         ports: [
           {
-            internal: certificate === undefined ? gatewayPort : tlsPort,
+            internal: certificate === undefined ? gatewayPort : gatewayTlsPort,
             external: config.ports.gateway,
             bindAddress: config.bindAddress,
           },
         ],
         files: [
-          {
-            path: "/etc/nginx/nginx.conf",
-            content: renderNginxConfig({
-              serverAddress: args.serverAddress,
-              listenPort: gatewayPort,
-              allowedOrigins: config.allowedOrigins,
-              maxRequestMiB: config.maxRequestMiB,
-              limits: config.projectLimits,
-              ...(certificate === undefined ? {} : { tls: { port: tlsPort, certificatePath } }),
-            }),
-          },
+          ...Object.entries(gatewayConfig({ ...config, hasTls: certificate !== undefined })).map(([path, content]) => ({
+            path,
+            content,
+          })),
           { path: startPath, content: readImageFile("nginx/uploads/start.sh") },
           { path: reloadPath, content: readImageFile("nginx/uploads/reload.sh") },
         ],
@@ -110,7 +100,7 @@ export class Gateway extends pulumi.ComponentResource {
           readyTimeoutSeconds: 30,
         },
         limits: config.sizes.gateway,
-        // Quit gracefully: streams may end by themselves.
+        // Graceful: streams may end.
         stopSignal: "SIGQUIT",
         stopGraceSeconds: 15,
       },
@@ -120,7 +110,7 @@ export class Gateway extends pulumi.ComponentResource {
   }
 }
 
-/** Who may ask, as a file; secret. */
+/** The projects with their tokens, as a file for nginx; secret. */
 function gatewayProjects({ config, credentials, users, serverPassword }: GatewayArgs): pulumi.Output<string> {
   const owners = [...config.projects, probeOwner];
   const all = pulumi.all([pulumi.all(owners.map(credentials.of)), users, serverPassword]);

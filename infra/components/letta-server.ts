@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
 import type { WorkingCredentials } from "../lib/credentials.ts";
-import { serverFiles } from "../lib/letta/launcher-files.ts";
+import { launcherFiles } from "../lib/image-files.ts";
 import { aliases, lettaNames, serverPorts } from "../lib/names.ts";
 import { credentialsVolume, dataVolume } from "./data-volume.ts";
 import { databaseUrl, type OwnDatabase } from "./databases.ts";
@@ -9,7 +9,6 @@ import type { Postgres } from "./postgres.ts";
 import { ProviderResource } from "./provider-resource.ts";
 import { type Redis, redisUser } from "./redis.ts";
 import { dataSecret } from "./secret.ts";
-import { readImageFile } from "./service/files.ts";
 import { Service } from "./service/service.ts";
 
 const filesPath = "/run/thoth-letta";
@@ -93,17 +92,15 @@ export class LettaServer extends pulumi.ComponentResource {
           LETTA_ENCRYPTION_KEY: this.encryptionKey,
           ...config.secretEnv,
         },
-        files: serverFiles.map((file) => ({
-          path: `${filesPath}/${file}`,
-          content: readImageFile(`letta/launcher/${file}`),
-        })),
+        files: Object.entries(launcherFiles()).map(([file, content]) => ({ path: `${filesPath}/${file}`, content })),
         mounts: [
           { type: "volume", source: home.name, target: homePath },
           { type: "volume", source: data.name, target: `${homePath}/.persist` },
           { type: "volume", source: logins.name, target: credentialsPath, readOnly: true },
         ],
         health: {
-          test: ["CMD", "python3", "-S", "-c", healthProbe],
+          // -S: without site-packages Python starts in a fraction of the time.
+          test: ["CMD", "python3", "-S", `${filesPath}/health.py`],
           intervalSeconds: 15,
           readyTimeoutSeconds: 180,
         },
@@ -133,12 +130,6 @@ function lettaCredentials(own: pulumi.Output<WorkingCredentials>): pulumi.Output
   );
   return pulumi.secret(text);
 }
-
-/** -S: without site-packages Python starts in a fraction of the time, and this runs for ever. */
-const healthProbe =
-  `import http.client as h\nfor port in ${Object.values(serverPorts).join(", ")}:\n` +
-  " c = h.HTTPConnection('127.0.0.1', port, timeout=4); c.request('GET', '/v1/health/')\n" +
-  " if c.getresponse().status != 200: raise SystemExit(1)";
 
 function migration(name: string, args: LettaServerArgs, parent: pulumi.Resource): Migration {
   const { endpoint } = args.postgres;

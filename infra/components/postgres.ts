@@ -2,12 +2,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { paths as backupPaths, postgresUser } from "../../images/backup/src/paths.ts";
 import type { LettaConfig } from "../config/letta.ts";
 import { hostAddress } from "../lib/docker/host.ts";
+import { readImageFile } from "../lib/image-files.ts";
 import { aliases, lettaNames } from "../lib/names.ts";
 import { adminRole } from "../lib/postgres/connect.ts";
 import type { BackupRepository } from "./backup-repository.ts";
 import { dataVolume } from "./data-volume.ts";
 import { archiveEnvironment, postgresFiles, postgresPaths, postgresSettings } from "./postgres-settings.ts";
-import { readImageFile } from "./service/files.ts";
 import { Service } from "./service/service.ts";
 
 /** How provisioning and scripts on this host reach Postgres. */

@@ -13,7 +13,7 @@ export interface GatewayRequest {
 export const logHours = 24;
 const logLines = 20_000;
 
-/** The format `gateway` of infra/lib/gateway/nginx.ts; a request without a token has no project's name. */
+/** The format `gateway` of images/nginx/uploads/nginx.conf; a request without a token has no project's name. */
 const pattern = /^(\d+\.\d+\.\d+\.\d+) \[([^\]]+)\] project=([a-z][a-z0-9_]*) "/;
 
 /** The requests of the last hours, oldest first; empty where the proxy does not run. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../infra/lib/errors.ts";
-import { drainFlags } from "../../infra/lib/gateway/drain.ts";
+import { drainFlags } from "../../infra/lib/gateway/config.ts";
 import type { Deps } from "../lib/deps.ts";
 import { formatDuration } from "../lib/format.ts";
 import { literal } from "../lib/psql.ts";

@@ -1,8 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../infra/lib/errors.ts";
+import { launcherFiles, readImageFile } from "../../infra/lib/image-files.ts";
 import type { LettaEndpoint } from "../../infra/lib/letta/api.ts";
-import { serverFiles } from "../../infra/lib/letta/launcher-files.ts";
 import { scramVerifier } from "../../infra/lib/postgres/connect.ts";
 import { agentPaths } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
@@ -68,7 +67,7 @@ export async function startCopy(deps: Deps, { prefix, letta }: UpgradeSite, imag
       image,
       "-c",
       withCertificate,
-      await imageFile("postgres/uploads/certificate.sh"),
+      readImageFile("postgres/uploads/certificate.sh"),
       "postgres",
     ],
     ...Object.entries(postgresSettings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
@@ -109,11 +108,9 @@ async function handOver(deps: Deps, site: UpgradeSite, server: string): Promise<
     );
   await write(`${folder}/secrets.env`, `${secrets}\n${own.join("\n")}\n`);
   await write("/run/credentials/letta.json", JSON.stringify(credentials(site)));
-  for (const file of serverFiles) await write(`${folder}/${file}`, await imageFile(`letta/launcher/${file}`));
+  for (const [file, text] of Object.entries(launcherFiles())) await write(`${folder}/${file}`, text);
   await write(`${folder}/ready`, "");
 }
-
-const imageFile = (name: string) => readFile(new URL(`../../images/${name}`, import.meta.url), "utf8");
 
 /** What the server logs in with, and what it is asked with. Redis here asks nobody who he is. */
 function credentials({ letta }: UpgradeSite) {

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Lets a running nginx read its files again, and ends once it answers by them alone. A stream under way goes on.
+# Reloads a running nginx, and returns once it answers by the new files alone. Streams under way continue.
+# Usage: reload.sh PROJECTS_FILE GATEWAY_URL
 [ -s /tmp/nginx.pid ] || exit 0
-# Old and new processes take connections side by side for a while, so that one good answer says little.
+# For a while old and new workers both accept connections, so one good answer proves little.
 is_worker() { grep -qs '^nginx: worker process' "/proc/$1/cmdline"; }
 is_leaving() { ! is_worker "$1" || grep -qs 'is shutting down' "/proc/$1/cmdline"; }
 all_leaving() { for pid in $old; do is_leaving "$pid" || return 1; done; }
@@ -13,5 +14,5 @@ for _ in $(seq 100); do
   if all_leaving && [ "$(curl -fsS -m 2 "$2/nginx-projects")" = "$wanted" ]; then exit 0; fi
   sleep 0.1
 done
-echo "nginx still answers by the old files" >&2
+echo "nginx still answers by its old files" >&2
 exit 1

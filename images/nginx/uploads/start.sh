@@ -1,5 +1,5 @@
 #!/bin/sh
-# nginx, once its files are there: it starts beside Letta, of which it is told who the projects are.
+# Starts nginx once the given files exist: the container starts together with Letta, and Letta knows the projects' users.
 for file in "$@"; do
   until [ -s "$file" ]; do sleep 0.1; done
 done

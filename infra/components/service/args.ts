@@ -55,6 +55,8 @@ export interface ServiceArgs {
   /** `none`: it reaches nothing and nobody reaches it, but through its volumes. */
   readonly networks: readonly ServiceNetwork[] | "none";
   readonly ports?: readonly PublishedPort[];
+  /** Names in its hosts file -> address. */
+  readonly hosts?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, pulumi.Input<string>>>;
   /** Environment that must not be seen in `docker inspect`. */
   readonly secretEnv?: Readonly<Record<string, pulumi.Input<string>>>;

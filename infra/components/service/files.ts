@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { readImageFile } from "../../lib/image-files.ts";
 
 /** A file put into the container before it starts. */
 export interface ContainerFile {
@@ -54,9 +54,4 @@ export function environmentFile(env: Readonly<Record<string, pulumi.Input<string
       .join(""),
   );
   return pulumi.secret(lines);
-}
-
-/** The text of a file in images/. */
-export function readImageFile(name: string): string {
-  return readFileSync(new URL(`../../../images/${name}`, import.meta.url), "utf8");
 }

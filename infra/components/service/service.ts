@@ -57,7 +57,7 @@ function containerArgs(args: ServiceArgs): docker.ContainerArgs {
     ...startCommand(args),
     envs: Object.entries(args.env ?? {}).map(([key, value]) => pulumi.interpolate`${key}=${value}`),
     uploads: uploads(args),
-    ...attachment(args.networks),
+    ...attachment(args),
     ports: (args.ports ?? []).map(({ internal, external, bindAddress }) => ({ internal, external, ip: bindAddress })),
     mounts: [...(args.mounts ?? [])],
     healthcheck: healthcheck(args.health),
@@ -103,18 +103,20 @@ function share({ limits: { memoryMiB, cpus }, cpuShares = 1024 }: ServiceArgs): 
   };
 }
 
-function attachment(networks: ServiceArgs["networks"]): Partial<docker.ContainerArgs> {
+function attachment({ networks, hosts = {} }: ServiceArgs): Partial<docker.ContainerArgs> {
   if (networks === "none") return { networkMode: "none" };
+  const isInternal = networks.every((network) => network.isInternal === true);
   return {
     networksAdvanced: networks.map(({ id, aliases, address }) => ({
       name: id,
       aliases,
       ...(address === undefined ? {} : { ipv4Address: address }),
     })),
-    // Reaches model servers on the host, such as Ollama, from Linux as from Docker Desktop.
-    ...(networks.every(({ isInternal }) => isInternal === true)
-      ? {}
-      : { hosts: [{ host: "host.docker.internal", ip: "host-gateway" }] }),
+    hosts: [
+      // Reaches model servers on the host, such as Ollama, from Linux as from Docker Desktop.
+      ...(isInternal ? [] : [{ host: "host.docker.internal", ip: "host-gateway" }]),
+      ...Object.entries(hosts).map(([host, ip]) => ({ host, ip })),
+    ],
   };
 }
 

@@ -3,18 +3,18 @@ import { fingerprint } from "../fingerprint.ts";
 /** One project as the gateway knows it. */
 export interface GatewayProject {
   readonly name: string;
-  /** Bearer tokens that are its own; two while it changes from one to the other. */
+  /** Bearer tokens of this project alone; two while one replaces the other. */
   readonly tokens: readonly string[];
   /** Id of the Letta user that it acts as. */
   readonly user: string;
 }
 
-/** Where the gateway finds {@link renderGatewayProjects}, in its container. */
+/** Where nginx.conf includes {@link renderGatewayProjects}. */
 export const gatewayProjectsPath = "/run/credentials/projects.conf";
 
 /**
- * The part of nginx' config that says who is who, which changes while nginx runs: token -> project -> Letta user, and the
- * password by which Letta knows nginx.
+ * The part of nginx' configuration that changes while nginx runs: token -> project -> Letta user, and the password by
+ * which Letta knows the gateway.
  */
 export function renderGatewayProjects(projects: readonly GatewayProject[], serverPassword: string): string {
   const tokens = projects.flatMap(({ name, tokens }) =>
@@ -28,14 +28,3 @@ export function renderGatewayProjects(projects: readonly GatewayProject[], serve
   ].join("\n");
   return `${maps}\nmap "" $projects_version {\n  default "${fingerprint(maps)}";\n}\n`;
 }
-
-/**
- * For nginx' http block: `$project` is whom the request comes from, empty for nobody.
- *
- * nginx looks a map's texts up without regard to case, so that the token is compared once more.
- */
-export const projectMap = `  include ${gatewayProjectsPath};
-  map "$known_token $http_authorization" $project {
-    default "";
-    "~^(?<known_project>[a-z0-9_-]+)/(?<known>[A-Za-z0-9]+) [Bb][Ee][Aa][Rr][Ee][Rr] \\k<known>$" $known_project;
-  }`;

@@ -1,0 +1,63 @@
+import { readImageFile } from "../image-files.ts";
+
+/** What one project may ask of the gateway; see `projectLimits` in config/letta.ts. */
+interface ProjectLimits {
+  readonly requestsPerSecond: number;
+  readonly burst: number;
+  readonly connections: number;
+  readonly runs: number;
+}
+
+/** The part of nginx' configuration that depends on the stack's config. */
+export interface GatewaySettings {
+  /** Browser origins that get CORS headers. An origin without a port matches every port. */
+  readonly allowedOrigins: readonly string[];
+  readonly maxRequestMiB: number;
+  readonly projectLimits: ProjectLimits;
+  /** A listener with TLS, in addition to the one without. */
+  readonly hasTls: boolean;
+}
+
+/** Ports in nginx.conf and tls.conf. */
+export const gatewayPort = 8284;
+export const gatewayTlsPort = 8443;
+
+/** Files in the gateway's container that keep requests out while they exist; see nginx.conf. */
+export const drainFlags = { runs: "/tmp/letta-drain", all: "/tmp/letta-closed" } as const;
+
+/** How many runs a project may start in a minute, on average, for each that it may have at a time. */
+const startsPerRun = 15;
+
+/** nginx' configuration without the projects: path in the container -> text. */
+export function gatewayConfig({ hasTls, ...settings }: GatewaySettings): Record<string, string> {
+  const fixed = ["nginx.conf", "routes.conf", "refusals.conf", ...(hasTls ? ["tls.conf"] : [])];
+  return {
+    ...Object.fromEntries(fixed.map((name) => [`/etc/nginx/${name}`, readImageFile(`nginx/uploads/${name}`)])),
+    "/etc/nginx/generated/origins.conf": settings.allowedOrigins.map(originEntry).join(""),
+    "/etc/nginx/generated/limits.conf": limits(settings),
+  };
+}
+
+/** Matches an origin exactly; one without a port also matches itself with any port. */
+function originEntry(origin: string): string {
+  const escaped = origin.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const hasPort = /:\d+$/.test(origin);
+  return `"~^${escaped}${hasPort ? "" : "(:[0-9]+)?"}$" $http_origin;\n`;
+}
+
+function limits({ maxRequestMiB, projectLimits }: Omit<GatewaySettings, "hasTls">): string {
+  const { requestsPerSecond, burst, connections, runs } = projectLimits;
+  return `client_max_body_size ${maxRequestMiB}m;
+
+limit_conn connections ${connections};
+limit_conn runs ${runs};
+
+limit_req_zone $project zone=requests:2m rate=${requestsPerSecond}r/s;
+limit_req zone=requests burst=${burst} nodelay;
+
+# nginx does not see when a background run ends, and each start takes Letta's processor for a while. So starts are spread;
+# without nodelay they wait their turn, and a client that starts one after the other is slowed down, not refused.
+limit_req_zone $run_project zone=run_starts:2m rate=${runs * startsPerRun}r/m;
+limit_req zone=run_starts burst=${runs * 2};
+`;
+}
