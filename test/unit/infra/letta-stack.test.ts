@@ -135,8 +135,8 @@ test("the server has a fixed address, and nginx sends requests there", () => {
     { name: "id-of-network", aliases: ["letta-server"], ipv4Address: "172.22.0.10" },
     { name: "id-of-internal-network", aliases: ["letta-server"] },
   ]);
-  const { uploads } = graph.resource("gateway-container").inputs as { uploads: { file: string; content: string }[] };
-  expect(uploads.find(({ file }) => file === "/etc/nginx/nginx.conf")?.content).toContain("server 172.22.0.10:8283");
+  const { hosts } = graph.resource("gateway-container").inputs;
+  expect(hosts).toContainEqual({ host: "letta-server", ip: "172.22.0.10" });
 });
 
 test("Redis is not published, and Postgres, Letta and the proxy each on their own port", () => {

@@ -1,0 +1,268 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
+import { drainFlags, gatewayConfig } from "../../infra/lib/gateway/config.ts";
+import { gatewayProjectsPath, renderGatewayProjects } from "../../infra/lib/gateway/projects.ts";
+import { probeOwner } from "../../infra/lib/names.ts";
+import { headerValues, type RawRequest, type RawResponse, rawRequest } from "../support/raw-request.ts";
+import { ownPrefix } from "../support/shared-stacks.ts";
+import { presentImage } from "../support/stacks.ts";
+
+/** The gateway's own rules, asked of nginx with the real configuration; in Letta's place another nginx echoes what it gets. */
+const container = `${ownPrefix()}-nginx`;
+const tokens = { thoth: "ThothNew", former: "ThothOld", notes: "Notes", probe: "Probe" };
+
+const echo = `
+pid /tmp/echo.pid;
+events {}
+http {
+  access_log off;
+  underscores_in_headers on;
+  server {
+    listen 127.0.0.1:8283;
+    listen 127.0.0.1:8285;
+    client_max_body_size 0;
+    return 200 "$server_port $request_uri $http_user_id $http_authorization $http_x_bare_password|$http_cookie|$http_accept";
+  }
+}`;
+
+let gateway: string;
+const ask = (path: string, { headers, ...options }: RawRequest = {}) =>
+  rawRequest(gateway, path, { ...options, headers: { authorization: `Bearer ${tokens.thoth}`, ...headers } });
+const send = (request: string) => {
+  const [method = "", path = ""] = request.split(" ");
+  return ask(path, { method });
+};
+
+beforeAll(async () => {
+  const files = {
+    ...gatewayConfig({
+      allowedOrigins: [
+        ...["app://obsidian.md", "http://localhost", "https://app.letta.com", "http://portal:3000"],
+        ...["https://a.org+(b)|c", "https://[::1]", "a://b$c^d{1}*?"],
+      ],
+      maxRequestMiB: 1,
+      projectLimits: { requestsPerSecond: 10_000, burst: 10_000, connections: 100, runs: 1000 },
+      hasTls: false,
+    }),
+    [gatewayProjectsPath]: renderGatewayProjects(
+      [
+        { name: "thoth", tokens: [tokens.thoth, tokens.former], user: "user-1" },
+        { name: "notes", tokens: [tokens.notes], user: "user-2" },
+        { name: probeOwner, tokens: [tokens.probe], user: "user-3" },
+      ],
+      "server-password",
+    ),
+    "/etc/nginx/echo.conf": echo,
+  };
+  const folder = mkdtempSync(join(tmpdir(), "thoth-letta-test-"));
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  await dockerOutput([
+    ...["create", "--name", container, "--add-host", "letta-server:127.0.0.1"],
+    ...["--publish", "127.0.0.1::8284", "--entrypoint", "sh", presentImage("nginx")],
+    ...["-c", "nginx -c /etc/nginx/echo.conf && nginx -t -q && exec nginx -g 'daemon off;'"],
+  ]);
+  for (const part of ["etc", "run"]) await dockerOutput(["cp", join(folder, part), `${container}:/`]);
+  rmSync(folder, { recursive: true });
+  await dockerOutput(["start", container]);
+  gateway = `http://${(await dockerOutput(["port", container, "8284/tcp"])).split("\n")[0]}`;
+  await vi.waitFor(() => rawRequest(gateway, "/nginx-health"), { timeout: 30_000 });
+}, 60_000);
+
+afterAll(async () => {
+  await docker(["rm", "--force", "--volumes", container]);
+});
+
+describe("who is asking", () => {
+  const accepted = [
+    ["a project's token", `Bearer ${tokens.thoth}`, "user-1"],
+    ["the token it replaces", `Bearer ${tokens.former}`, "user-1"],
+    ["another project's token", `bearer ${tokens.notes}`, "user-2"],
+  ];
+  test.each(accepted)("%s makes Letta see its user and the server's password", async (_, authorization, user) => {
+    const { body } = await ask("/v1/agents/", { headers: { authorization: authorization ?? "" } });
+    expect(body).toContain(`8283 /v1/agents/ ${user} Bearer server-password `);
+  });
+
+  test("is decided by the token alone, and only known headers reach Letta", async () => {
+    const others = {
+      user_id: "user-2",
+      "user-id": "user-2",
+      "x-bare-password": "password x",
+      cookie: "c",
+      accept: "a/b",
+    };
+    expect((await ask("/v1/agents/", { headers: others })).body).toBe(
+      "8283 /v1/agents/ user-1 Bearer server-password ||a/b",
+    );
+  });
+
+  test.each([
+    ["no token", undefined],
+    ["an unknown token", "Bearer Nobody"],
+    ["a token in another case", `Bearer ${tokens.thoth.toUpperCase()}`],
+    ["another scheme", `Basic ${tokens.thoth}`],
+    ["the server's own password", "Bearer server-password"],
+  ])("%s is refused with 401", async (_, authorization) => {
+    const headers = authorization === undefined ? {} : { authorization };
+    const answer = await rawRequest(gateway, "/v1/agents/", { headers });
+    expect([answer.status, JSON.parse(answer.body)]).toEqual([
+      401,
+      { detail: expect.any(String), hint: expect.any(String) },
+    ]);
+  });
+
+  test("must not be said twice", async () => {
+    const authorization = [`Bearer ${tokens.notes}`, `Bearer ${tokens.thoth}`];
+    expect((await rawRequest(gateway, "/v1/agents/", { headers: { authorization } })).status).toBe(400);
+  });
+});
+
+describe("routes", () => {
+  test.each([
+    ...["GET /v1/agents", "GET /v1/agents/", "GET /v1/health/", "PUT /v1/tools/mcp/servers", "POST /v1/mcp-servers/"],
+    ...["PATCH /v1/mcp-servers/mcp-1/refresh", "POST /v1/folders/source-1/upload", "GET /v1/providers/"],
+    ...["POST /v1/providers/", "GET /v1/sandbox-config/", "DELETE /v1/runs/run-1", "POST /v1/passages/search"],
+    ...["GET /v1/sources/name/my%20papers", "GET /v1/sources/name/%C3%A9t%C3%A9", "GET /v1/agents/?name=a//b%2f;c"],
+    ...["GET /v1/sources/name/paper.v2", "GET /v1/agents/agent-1/core-memory/blocks/human~1"],
+  ])("%s reaches Letta as it is", async (request) => {
+    expect((await send(request)).body).toContain(` ${request.split(" ")[1]} `);
+  });
+
+  test.each([
+    // Whole families, and single routes of open ones.
+    ...["GET /v1/admin/users/", "GET /v1/adminx", "GET /v1/agentsx", "GET /v2/agents/", "GET /latest/agents/", "GET /"],
+    ...[
+      "GET /V1/admin/users/",
+      "GET /V1/agents/",
+      "GET /v1/Agents/",
+      "TRACE /v1/agents/",
+      "POST /v1/auth",
+      "GET /docs",
+    ],
+    ...["GET /v1/_internal_runs/", "GET /v1/telemetry/step-1", "GET /v1/git/x/info/refs", "GET /v1/zai/v1/models"],
+    ...["GET /openapi.json", "GET /v1/users/", "GET /v1/orgs/", "GET /.git/config", "GET /v1/.env", "GET /v1/.git"],
+    ...["GET /v1/providers/provider-1", "POST /v1/providers/check", "PATCH /v1/providers/provider-1/refresh"],
+    ...["POST /v1/sandbox-config/", "PATCH /v1/sandbox-config/sandbox-1", "GET /v1/tools/mcp/oauth/callback?code=1"],
+    // Paths that nginx and Letta could read differently.
+    ...["GET //v1/admin/users/", "GET /v1//admin/users/", "GET /v1/agents/../admin/", "GET /v1/%61dmin/users/"],
+    ...["GET /v1/agents/%2e%2e/admin/", "GET /v1/agents/..%2fadmin/", "GET /v1/agents/..%5cadmin/", "GET /v1/a\\b"],
+    ...["GET /v1/agents/..;/admin/", "GET /v1/agents%2f..%2fadmin/", "GET /v1/agents/%252e%252e/admin/"],
+    ...["GET /v1/agents/%00", "GET /v1/agents/a%0D%0Ab", "GET /v1/agents/a%3Bb", "GET /v1/agents/a\\b"],
+    ...["GET /v1/agents/a#b", "GET v1/agents/", "GET /v1//agents//b//c//d//e"],
+  ])("%s is closed", async (request) => {
+    // 400, 405: nginx refuses what is no HTTP before it looks at the routes.
+    expect([400, 403, 405]).toContain((await send(request)).status);
+  });
+
+  test.each([
+    ["//v1/agents", "/v1/agents"],
+    ["///v1////agents//x", "/v1/agents/x"],
+    ["//v1/agents/?url=http://host//path", "/v1/agents/?url=http://host//path"],
+    ["/v1//agents//a//b", "/v1/agents/a/b"],
+  ])("%s loses its runs of slashes: %s", async (path, clean) => {
+    expect((await ask(path)).body).toContain(` ${clean} `);
+  });
+
+  test("nginx' own are open to nobody else", async () => {
+    expect((await ask("/nginx-projects")).status).toBe(403);
+  });
+});
+
+describe("runs", () => {
+  const starting = [
+    ...["agents/agent-1/messages", "agents/agent-1/messages/", "agents/agent-1/messages/stream"],
+    ...["agents/agent-1/messages/async", "agents/agent-1/generate", "agents/agent-1/tools/search/run"],
+    ...["conversations/conv-1/messages", "groups/group-1/messages/stream", "messages/batches", "runs", "tools/run"],
+    ...["chat/completions", "agents/agent-1/mess%61ges"],
+  ].map((path) => `POST /v1/${path}`);
+  const others = [
+    ...["GET /v1/agents/agent-1/messages", "PATCH /v1/agents/agent-1", "POST /v1/agents/", "POST /v1/tools/"],
+    ...["POST /v1/agents/messages/search", "POST /v1/agents/agent-1/messages/cancel", "POST /v1/runs/run-1/stream"],
+    ...["POST /v1/agents/agent-1/archival-memory", "POST /v1/conversations/conv-1/stream"],
+  ];
+  const hold = (flag: keyof typeof drainFlags) => dockerOutput(["exec", container, "touch", drainFlags[flag]]);
+
+  afterEach(async () => {
+    await dockerOutput(["exec", container, "rm", "-f", ...Object.values(drainFlags)]);
+  });
+
+  test("are served by the processes for runs, everything else by the other one", async () => {
+    const ports = async (requests: string[]) =>
+      new Set((await Promise.all(requests.map(send))).map(({ body }) => body.split(" ")[0]));
+    expect(await ports(starting)).toEqual(new Set(["8285"]));
+    expect(await ports(others)).toEqual(new Set(["8283"]));
+  });
+
+  test("do not start while Letta is drained, and a page of an allowed origin can read when to ask again", async () => {
+    await hold("runs");
+    const headers = { origin: "app://obsidian.md" };
+    for (const request of starting) expect((await send(request)).status, request).toBe(503);
+    for (const request of others) expect((await send(request)).status, request).toBe(200);
+    const refused = await ask("/v1/runs", { method: "POST", headers });
+    expect([headerValues(refused, "retry-after"), headerValues(refused, "access-control-allow-origin")]).toEqual([
+      ["15"],
+      ["app://obsidian.md"],
+    ]);
+    const probe = { authorization: `Bearer ${tokens.probe}` };
+    expect((await ask("/v1/runs", { method: "POST", headers: probe })).status).toBe(200);
+  });
+
+  test("and all else waits while Letta is closed, but for the stack's own probe", async () => {
+    await hold("all");
+    expect((await ask("/v1/agents/")).status).toBe(503);
+    expect((await ask("/v1/agents/", { headers: { authorization: `Bearer ${tokens.probe}` } })).status).toBe(200);
+  });
+});
+
+describe("pages of other origins", () => {
+  const preflight = (origin: string) =>
+    rawRequest(gateway, "/v1/agents/", {
+      method: "OPTIONS",
+      headers: { origin, "access-control-request-method": "POST" },
+    });
+  const allowedOrigin = (answer: RawResponse) => headerValues(answer, "access-control-allow-origin");
+
+  test.each([
+    ...["app://obsidian.md", "https://app.letta.com", "http://portal:3000", "https://a.org+(b)|c", "a://b$c^d{1}*?"],
+    // Configured without a port: any port.
+    ...["http://localhost", "http://localhost:3000", "https://[::1]:8080"],
+  ])("%s may ask first, without a token, and read the answer", async (origin) => {
+    const before = await preflight(origin);
+    expect([before.status, allowedOrigin(before)]).toEqual([204, [origin]]);
+    expect(headerValues(before, "access-control-allow-methods").join()).toContain("POST");
+    expect(headerValues(before, "access-control-allow-headers").join()).toContain("Authorization");
+    const answer = await ask("/v1/agents/", { headers: { origin } });
+    expect(allowedOrigin(answer)).toEqual([origin]);
+    expect(headerValues(answer, "access-control-allow-credentials")).toEqual(["true"]);
+    expect(allowedOrigin(await rawRequest(gateway, "/v1/agents/", { headers: { origin } }))).toEqual([origin]);
+  });
+
+  test.each([
+    ...[
+      "https://evil.example",
+      "http://localhost.evil.example",
+      "https://app.letta.com.evil.example",
+      "c",
+      "https://:",
+    ],
+    ...["http://localhost:3000.evil.example", "http://localhost:80@evil.org", "xhttp://localhost", "http://localhost:"],
+    ...["https://localhost", "http://portal:3001", "http://portal", "http://portal:30000", "https://appxletta.com"],
+  ])("%s gets nothing to read by", async (origin) => {
+    for (const answer of [await preflight(origin), await ask("/v1/agents/", { headers: { origin } })]) {
+      expect([allowedOrigin(answer), headerValues(answer, "access-control-allow-credentials")]).toEqual([[], []]);
+    }
+  });
+});
+
+test("a request over the limit is refused with 413", async () => {
+  const body = "x".repeat(2 ** 20);
+  expect((await ask("/v1/blocks/", { method: "POST", body })).status).toBe(200);
+  const headers = { "content-length": String(2 ** 20 + 1) };
+  expect((await ask("/v1/blocks/", { method: "POST", headers })).status).toBe(413);
+});
