@@ -1,28 +1,66 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
-import { deriveSecret, firstGeneration, type WorkingCredentials, workingCredentials } from "../lib/credentials.ts";
+import {
+  type CredentialState,
+  deriveSecret,
+  firstGeneration,
+  validGenerations,
+  type WorkingCredentials,
+  workingCredentials,
+} from "../lib/credentials.ts";
+import { databaseNames, lettaOwner, probeOwner } from "../lib/names.ts";
+import { ProviderResource } from "./provider-resource.ts";
 import { dataSecret } from "./secret.ts";
 
-/** Whose credentials Letta's own are: a name that no project can have. */
-export const lettaOwner = "letta";
-
-/** Everything that a letta stack's containers and projects log in with, from one protected seed. */
+/** What a letta stack's containers and projects log in with; all of it is secret. */
 export interface StackCredentials {
-  /** What all of them follow from; secret. */
-  readonly seed: pulumi.Output<string>;
-  /** What works for an owner, a project or {@link lettaOwner}; secret. */
+  /** Encryption keys derive from it for good, and credentials until their first rotation. */
+  readonly firstSeed: pulumi.Output<string>;
+  /** What is valid for an owner: a project, {@link lettaOwner} or {@link probeOwner}. */
   readonly of: (owner: string) => pulumi.Output<WorkingCredentials>;
-  /** 32 random bytes in URL-safe base64, of one project for as long as the seed is there: a lost key is lost data; secret. */
+  /** A project's key as 32 random bytes in URL-safe base64. No rotation changes it: a lost key is lost data. */
   readonly encryptionKeyOf: (project: string) => pulumi.Output<string>;
 }
 
-export function stackCredentials(config: Pick<LettaConfig, "credentials">): StackCredentials {
-  const seed = dataSecret("credentials-seed", 64, {}).result;
-  const derived = <Value>(derive: (text: string) => Value) => pulumi.secret(seed.apply(derive)) as pulumi.Output<Value>;
+class LoginSeeds extends ProviderResource<"login-seeds"> {
+  declare readonly seeds: pulumi.Output<Record<string, string>>;
+}
+
+export function stackCredentials({
+  projects,
+  credentials,
+}: Pick<LettaConfig, "projects" | "credentials">): StackCredentials {
+  // The probe is part of the stack, and rotates with Letta.
+  const stateOf = (owner: string): CredentialState =>
+    credentials[owner === probeOwner ? lettaOwner : owner] ?? firstGeneration;
+  const firstSeed = dataSecret("credentials-seed", 64, {}).result;
+  const owners = [...databaseNames(projects), probeOwner];
+  const { seeds } = new LoginSeeds(
+    "login-seeds",
+    "login-seeds",
+    { valid: owners.flatMap((owner) => validGenerations(stateOf(owner)).map((one) => `${owner}/${one}`)) },
+    // A destroy keeps passwords, as it keeps the data that they open.
+    { protect: true, additionalSecretOutputs: ["seeds"] },
+    ["seeds"],
+  );
+  const known = pulumi.all([firstSeed, seeds]);
   return {
-    seed,
-    of: (owner) => derived((text) => workingCredentials(text, owner, config.credentials[owner] ?? firstGeneration)),
+    firstSeed,
+    of: (owner) =>
+      pulumi.secret(
+        known.apply(([first, all]) =>
+          workingCredentials(owner, stateOf(owner), (generation) => {
+            const seed = all[`${owner}/${generation}`];
+            if (seed === undefined) throw new Error(`generation ${generation} of ${owner} has no seed`);
+            return seed === "" ? first : seed;
+          }),
+        ),
+      ),
     encryptionKeyOf: (project) =>
-      derived((text) => Buffer.from(deriveSecret(text, `${project}/encryption-key`, 32)).toString("base64url")),
+      pulumi.secret(
+        firstSeed.apply((seed) =>
+          Buffer.from(deriveSecret(seed, `${project}/encryption-key`, 32)).toString("base64url"),
+        ),
+      ),
   };
 }

@@ -1,43 +1,50 @@
 import * as pulumi from "@pulumi/pulumi";
+import { type LettaConfig, serverConnections } from "../config/letta.ts";
 import type { Credentials, WorkingCredentials } from "../lib/credentials.ts";
-import { aliases } from "../lib/names.ts";
+import { aliases, lettaOwner } from "../lib/names.ts";
 import type { RoleLimits, WantedDatabase } from "../lib/postgres/provision.ts";
-import type { PostgresEndpoint } from "./postgres.ts";
+import type { StackCredentials } from "./credentials.ts";
+import type { Postgres } from "./postgres.ts";
 import { ProviderResource } from "./provider-resource.ts";
 
 /** Extensions every database has: vectors for embeddings, and the uuid functions Thoth's tables default to. */
 const extensions = ["vector", "uuid-ossp"];
 
-/** A database of its own, and what its owner logs in with; both are named after the owner. */
+/** A database and what its owner logs in with; both are named after the owner. */
 export interface OwnDatabase {
   readonly name: string;
   readonly credentials: pulumi.Output<WorkingCredentials>;
 }
 
-export interface DatabasesArgs {
-  readonly endpoint: PostgresEndpoint;
-  readonly adminPassword: pulumi.Input<string>;
-  readonly databases: readonly OwnDatabase[];
-  readonly limits: RoleLimits;
-  /** Databases of other resources; where they are named, whoever is neither here nor there can no longer log in. */
-  readonly others?: readonly string[];
+/** The databases of a letta stack. */
+export interface StackDatabases {
+  /** Letta's own, which is migrated before the others exist. */
+  readonly letta: OwnDatabase & { readonly resource: pulumi.Resource };
+  /** All projects': one resource, as each resource slows every update. */
+  readonly projects: pulumi.Resource;
 }
 
-/** Databases whose roles own them and reach no other; one resource, however many there are. */
-export function databases(name: string, args: DatabasesArgs, options: { parent: pulumi.Resource }): pulumi.Resource {
-  const { host, port, container, ready } = args.endpoint;
-  return new ProviderResource(
-    "database",
-    name,
-    {
-      ...{ host, port, container, extensions },
-      adminPassword: args.adminPassword,
-      databases: pulumi.secret(pulumi.all(args.databases.map(wanted))),
-      limits: args.limits,
-      ...(args.others === undefined ? {} : { others: [...args.others] }),
-    },
-    { ...options, dependsOn: ready },
-  );
+export function stackDatabases(config: LettaConfig, postgres: Postgres, credentials: StackCredentials): StackDatabases {
+  const own = (name: string): OwnDatabase => ({ name, credentials: credentials.of(name) });
+  const letta = own(lettaOwner);
+  const { host, port, container, ready } = postgres.endpoint;
+  const adminPassword = letta.credentials.apply(({ current }) => current.adminPassword);
+  const provision = (name: string, databases: OwnDatabase[], limits: RoleLimits, others: { others?: string[] }) =>
+    new ProviderResource(
+      "database",
+      name,
+      {
+        ...{ host, port, container, extensions, adminPassword, limits, ...others },
+        databases: pulumi.secret(pulumi.all(databases.map(wanted))),
+      },
+      { parent: postgres, dependsOn: ready },
+    );
+  return {
+    letta: { ...letta, resource: provision("database-letta", [letta], lettaLimits(config), {}) },
+    projects: provision("databases-projects", config.projects.map(own), projectLimits(config), {
+      others: [lettaOwner],
+    }),
+  };
 }
 
 /** A connection URL, by default as containers on the letta network use it; secret. */
@@ -56,4 +63,17 @@ function wanted({ name, credentials }: OwnDatabase): pulumi.Output<WantedDatabas
     name,
     logins: [current, ...(previous === undefined ? [] : [previous])].map(login),
   }));
+}
+
+/** What Letta's pools may open, with room for a migration and an operator's psql. */
+function lettaLimits({ sizes }: LettaConfig): RoleLimits {
+  return { connections: serverConnections(sizes.server) + 5, statementSeconds: 0, idleInTransactionSeconds: 0 };
+}
+
+function projectLimits({ sizes }: LettaConfig): RoleLimits {
+  return {
+    connections: sizes.projectConnections,
+    statementSeconds: sizes.projectStatementSeconds,
+    idleInTransactionSeconds: sizes.projectIdleInTransactionSeconds,
+  };
 }

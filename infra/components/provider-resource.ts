@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { DatabaseInputs } from "../providers/database.ts";
 import type { LettaIdentitiesInputs } from "../providers/letta-identities.ts";
 import type { LettaProbeInputs } from "../providers/letta-probe.ts";
+import type { LoginSeedsInputs } from "../providers/login-seeds.ts";
 import type { McpRegistrationInputs } from "../providers/mcp-registration.ts";
 import type { MigrationInputs } from "../providers/migration.ts";
 import type { NetworkClientsInputs } from "../providers/network-clients.ts";
@@ -15,6 +16,7 @@ export interface ProviderInputs {
   database: DatabaseInputs;
   "letta-identities": LettaIdentitiesInputs;
   "letta-probe": LettaProbeInputs;
+  "login-seeds": LoginSeedsInputs;
   "mcp-registration": McpRegistrationInputs;
   migration: MigrationInputs;
   "network-clients": NetworkClientsInputs;

@@ -1,16 +1,16 @@
 import type { dynamic } from "@pulumi/pulumi";
 
-/** A resource that is brought to its wanted state by one and the same idempotent step, the first time and every time. */
+/** A resource that the same idempotent step brings to its wanted state, the first time and every time. */
 export interface Convergence<Inputs, Extra extends object> {
   /** The resource's id in the state. */
   id(inputs: Inputs): string;
-  /** True when nothing is to be done: the inputs are the old ones, and the world is as they want it. */
+  /** True when there is nothing to do: the inputs have not changed, and the world is as they want it. */
   isCurrent(olds: Inputs & Extra, news: Inputs): boolean | Promise<boolean>;
-  /** Brings the world to the wanted state; what it returns are outputs beside the inputs. */
-  ensure(inputs: Inputs): Promise<Extra> | Promise<void>;
-  /** Names of inputs whose change makes it another resource. Default: none. */
+  /** Brings the world to the wanted state and returns the outputs that are not inputs; `olds` are absent the first time. */
+  ensure(inputs: Inputs, olds?: Inputs & Extra): Promise<Extra> | Promise<void>;
+  /** Inputs whose change replaces the resource. Default: none. */
   readonly replaceOn?: readonly (keyof Inputs & string)[];
-  /** Default: what was made stays; the resources here stand for data, or for a state of things. */
+  /** Default: what was made stays, since most resources here stand for data. */
   remove?(outputs: Inputs & Extra): Promise<void>;
 }
 
@@ -28,8 +28,8 @@ export function convergingProvider<Inputs extends object, Extra extends object>(
     async create(inputs) {
       return { id: id(inputs), outs: { ...inputs, ...(await ensure(inputs)) } };
     },
-    async update(_id, _olds, news) {
-      return { outs: { ...news, ...(await ensure(news)) } };
+    async update(_id, olds, news) {
+      return { outs: { ...news, ...(await ensure(news, olds)) } };
     },
     async delete(_id, outputs) {
       await remove?.(outputs);

@@ -1,23 +1,23 @@
 import { hkdfSync } from "node:crypto";
 
-/** Which of the credentials of one owner, a project or Letta itself, count. */
+/** Which credentials of an owner, a project or Letta itself, are valid. */
 export interface CredentialState {
-  /** Counted from 1; another generation has other credentials. */
+  /** Counted from 1; each generation has different credentials. */
   readonly generation: number;
-  /** The generation before still works beside this one. */
+  /** The previous generation is still valid. */
   readonly overlap: boolean;
 }
 
 /** What an owner of credentials logs in with. */
 export interface Credentials {
-  /** The Postgres role that logs in; the first one also owns the database. */
+  /** The Postgres role that logs in. */
   readonly role: string;
   readonly databasePassword: string;
-  /** Bearer token of the gateway; of `letta` the server's own password. */
+  /** Bearer token for the gateway; for `letta`, the server's own password. */
   readonly token: string;
-  /** Of Redis; only Letta itself has one. */
+  /** Used by Letta alone. */
   readonly redisPassword: string;
-  /** Of Postgres' role for provisioning; only Letta itself has one. */
+  /** Of Postgres' provisioning role; used for Letta alone. */
   readonly adminPassword: string;
 }
 
@@ -25,19 +25,14 @@ export const firstGeneration: CredentialState = { generation: 1, overlap: false 
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/**
- * A secret of letters and digits that follows from the stack's seed and from what it is for.
- *
- * Derived and not generated one by one: 200 further resources, two for each of a hundred projects, made an update that
- * has nothing to do 1.8 times as long, and a rotation needs a new secret beside the old one, not in its place.
- */
+/** A secret of letters and digits, derived from a seed and from what it is for. */
 export function deriveSecret(seed: string, purpose: string, length = 40): string {
-  // Two bytes a letter: what is left of 65536 after whole rounds of 62 is too little to tell (2 in 65536).
+  // Two bytes per character keep the bias of the remainder negligible.
   const bytes = new Uint16Array(hkdfSync("sha256", seed, "", `thoth-letta/${purpose}`, length * 2));
   return Array.from(bytes, (number) => alphabet[number % alphabet.length]).join("");
 }
 
-/** The Postgres role of a generation. They alternate, so that old and new can both log in; `-b` is in no project's name. */
+/** The Postgres role of a generation. Two alternate, so that old and new can both log in; no project's name contains `-b`. */
 export function loginRole(owner: string, generation: number): string {
   return generation % 2 === 1 ? owner : `${owner}-b`;
 }
@@ -54,17 +49,24 @@ export function deriveCredentials(seed: string, owner: string, generation: numbe
   };
 }
 
-/** The credentials of an owner that work. */
+/** The generations that are valid, newest first. */
+export function validGenerations({ generation, overlap }: CredentialState): number[] {
+  return overlap && generation > 1 ? [generation, generation - 1] : [generation];
+}
+
+/** The credentials of an owner that are valid. */
 export interface WorkingCredentials {
   readonly current: Credentials;
-  /** Those before them, during an overlap. */
+  /** The previous ones, during an overlap. */
   readonly previous?: Credentials;
 }
 
-export function workingCredentials(seed: string, owner: string, state: CredentialState): WorkingCredentials {
-  const { generation, overlap } = state;
-  const current = deriveCredentials(seed, owner, generation);
-  return overlap && generation > 1
-    ? { current, previous: deriveCredentials(seed, owner, generation - 1) }
-    : { current };
+/** @param seedOf what the credentials of a generation derive from */
+export function workingCredentials(
+  owner: string,
+  state: CredentialState,
+  seedOf: (generation: number) => string,
+): WorkingCredentials {
+  const [current, previous] = validGenerations(state).map((one) => deriveCredentials(seedOf(one), owner, one));
+  return { current: current as Credentials, ...(previous === undefined ? {} : { previous }) };
 }

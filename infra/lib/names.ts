@@ -7,6 +7,12 @@ export const labels = {
   service: `${projectName}.service`,
 } as const;
 
+/** Owner of Letta's own database and credentials; no project can have this name. */
+export const lettaOwner = "letta";
+
+/** All databases of a letta stack, which are named after their owners: Letta's own and each project's. */
+export const databaseNames = (projects: readonly string[]) => [lettaOwner, ...projects];
+
 /** Whose credentials the stack's own probe has, which asks through the gateway as projects do; no project can have the name. */
 export const probeOwner = "letta-probe";
 

@@ -14,7 +14,7 @@ interface LettaBackupArgs {
   readonly repository: BackupRepository;
   readonly postgres: Postgres;
   readonly server: LettaServer;
-  /** What all credentials follow from. */
+  /** What the projects' encryption keys derive from. */
   readonly seed: pulumi.Output<string>;
   /** The databases: a first backup before them would be one of nothing. */
   readonly startAfter: readonly pulumi.Resource[];
@@ -31,7 +31,7 @@ export function lettaBackup(args: LettaBackupArgs): Backup | undefined {
     repository,
     volumes: { postgres: postgres.volumeName, home: server.homeVolumeName, data: server.dataVolumeName },
     configHash: configHash(config, images),
-    // With the recovery key, which opens them, all that a restored cluster is of no use without.
+    // Without these, what is encrypted in a restored cluster would be lost; passwords are set again by an update.
     keys: { "credentials-seed": seed, "server-encryption-key": server.encryptionKey },
     startAfter: [...startAfter, server.migration],
   });

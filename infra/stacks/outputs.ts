@@ -1,13 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
+import type { Project } from "../components/project.ts";
+import { requireContract } from "../lib/contract.ts";
 import { UserError } from "../lib/errors.ts";
 
-/** Raised when a consumer of an older contract would misread the outputs. */
-export const contractVersion = 3;
-
-/** What the letta stack tells in the open. */
+/** The letta stack's outputs that other stacks read in the open. */
 const lettaOutputsSchema = z.object({
-  contractVersion: z.literal(contractVersion),
   /** Answered with 200 while the service works; on the host. */
   healthUrls: z.object({ server: z.string(), gateway: z.string() }),
   /** On the host. */
@@ -21,51 +19,43 @@ const lettaOutputsSchema = z.object({
   volumes: z.object({ postgres: z.string(), data: z.string(), home: z.string() }),
   /** Docker names, in start order. */
   containers: z.array(z.string()),
-  /** Names of the projects that have a database. */
-  projects: z.array(z.string()),
-  /** Project -> the id of the Letta user that it acts as; each is of an organization of its own. */
-  users: z.record(z.string(), z.string()),
   images: z.enum(["registry", "local"]),
   /** The Alembic revision of Letta's database. */
   schemaVersion: z.string(),
 });
-export type LettaOutputs = z.output<typeof lettaOutputsSchema>;
+type SharedOutputs = z.output<typeof lettaOutputsSchema>;
 
-/** What the letta stack tells as secrets. */
-export interface LettaSecrets {
-  /** For the operator, on the server's own port: with it one acts as whom one likes. The gateway does not take it. */
-  readonly serverPassword: string;
-  /** Project -> what it sends to the gateway as bearer token. */
-  readonly tokens: Readonly<Record<string, string>>;
-  /** Project -> database URL for containers on the letta network. */
-  readonly databaseUrls: Readonly<Record<string, string>>;
-  /** Project -> 32 random bytes in URL-safe base64, for what the project encrypts in its database. */
-  readonly encryptionKeys: Readonly<Record<string, string>>;
-}
-
-/** What it tells the operator's commands alone; a stack that an older version brought up last has not told it. */
-export interface LettaOperation {
+/** The letta stack's outputs, with their secrets in the open. */
+export interface LettaOutputs extends SharedOutputs {
+  readonly contractVersion: number;
   /** The containers exist only while backups are enabled. */
   readonly backup: {
     readonly enabled: boolean;
-    /** Docker names: what makes the backups, and what rehearses their restore. */
+    /** Docker name of the container that makes backups. */
     readonly container: string;
+    /** Docker name of the container that drills restores. */
     readonly drillContainer: string;
   };
-  /** With those of {@link LettaOutputs} all that have data. */
-  readonly volumes: { readonly redis: string; readonly backup: string };
+  /** All that have data. */
+  readonly volumes: SharedOutputs["volumes"] & { readonly redis: string; readonly backup: string };
+  readonly projects: Readonly<Record<string, { readonly [Key in keyof Project]: pulumi.Unwrap<Project[Key]> }>>;
+  /** The operator's, for the server's own port: with it one can act as any user. The gateway refuses it. */
+  readonly serverPassword: string;
+  /** URL of Letta's own database on this host. */
+  readonly hostDatabaseUrl: string;
+  /** Opens every backup: the one secret that must be kept elsewhere too. */
+  readonly recoveryKey: string;
+  /** The backup agent's settings as JSON in one line, for one-off containers; absent while backups are off. */
+  readonly backupSettings?: string;
 }
 
-/** The letta stack's outputs as the program exports them; the secrets keep each their own secrecy. */
-export type LettaExports = { [Key in keyof LettaOutputs]: pulumi.Input<unknown> } & {
-  [Key in keyof LettaSecrets]: pulumi.Output<LettaSecrets[Key]>;
-} & { [Key in keyof LettaOperation]: pulumi.Inputs } & {
-  /** Project -> database URL on this host, for psql and migrations. */
-  readonly hostDatabaseUrls: pulumi.Output<Record<string, string>>;
-  /** Opens every backup: the one secret that has to be kept elsewhere too. */
-  readonly recoveryKey: pulumi.Output<string>;
-  /** The settings of the backup agent, as JSON in one line, for its containers that do one job; absent while backups are off. */
-  readonly backupSettings?: pulumi.Output<string>;
+type SecretText = "serverPassword" | "hostDatabaseUrl" | "recoveryKey" | "backupSettings";
+
+/** The outputs as the program exports them, each secret by itself. */
+export type LettaExports = {
+  readonly [Key in keyof Omit<LettaOutputs, SecretText | "projects">]: pulumi.Input<unknown>;
+} & { readonly [Key in keyof Pick<LettaOutputs, SecretText>]: pulumi.Output<string> } & {
+  readonly projects: Readonly<Record<string, Project>>;
 };
 
 /** What the thoth stack exports. */
@@ -80,9 +70,11 @@ export interface ThothExports {
   readonly isStandIn: boolean;
 }
 
-/** A letta stack as another stack sees it. */
+/** A letta stack as another stack sees it, with the secrets of one project. */
 export interface LettaReference {
-  readonly outputs: LettaOutputs;
+  readonly outputs: SharedOutputs;
+  /** Of the project's credentials. */
+  readonly generation: number;
   readonly token: pulumi.Output<string>;
   readonly databaseUrl: pulumi.Output<string>;
   readonly encryptionKey: pulumi.Output<string>;
@@ -96,7 +88,7 @@ export interface LettaReference {
  */
 export async function readLettaStack(stack: string, project: string): Promise<LettaReference> {
   const reference = new pulumi.StackReference(`${pulumi.getOrganization()}/${pulumi.getProject()}/${stack}`);
-  const names = [...Object.keys(lettaOutputsSchema.shape), "tokens", "databaseUrls", "encryptionKeys"];
+  const names = ["contractVersion", ...Object.keys(lettaOutputsSchema.shape), "projects"];
   const details = await Promise.all(names.map((name) => reference.getOutputDetails(name)));
   const values = Object.fromEntries(
     names.map((name, index) => [name, details[index]?.value ?? details[index]?.secretValue]),
@@ -105,11 +97,12 @@ export async function readLettaStack(stack: string, project: string): Promise<Le
 }
 
 /** The pure part of {@link readLettaStack}: checks values that may be anything. */
-export function interpretLettaOutputs(values: Record<string, unknown>, stack: string, project: string): LettaReference {
+export function interpretLettaOutputs(values: Record<string, unknown>, stack: string, name: string): LettaReference {
   const start = `pulumi up -s ${stack} (or make letta-start)`;
   if (values.contractVersion === undefined) {
     throw new UserError(`the letta stack "${stack}" is not there or was never brought up`, start);
   }
+  requireContract(values, stack);
   const parsed = lettaOutputsSchema.safeParse(values);
   if (!parsed.success) {
     throw new UserError(
@@ -117,19 +110,21 @@ export function interpretLettaOutputs(values: Record<string, unknown>, stack: st
       start,
     );
   }
-  if (!parsed.data.projects.includes(project)) {
+  const projects = (values.projects ?? {}) as Record<string, Record<keyof Project, unknown>>;
+  const project = projects[name];
+  if (project === undefined) {
     throw new UserError(
-      `stack "${stack}" has no project "${project}"; it has ${parsed.data.projects.join(", ")}`,
+      `stack "${stack}" has no project "${name}"; it has ${Object.keys(projects).join(", ")}`,
       `add it to thoth-letta:projects in Pulumi.${stack}.yaml, then ${start}`,
     );
   }
-  const ofProject = (name: string) =>
-    secretText((values[name] as Record<string, unknown> | undefined)?.[project], `${name}.${project}`, stack);
+  const secret = (key: keyof Project) => secretText(project[key], `projects.${name}.${key}`, stack);
   return {
     outputs: parsed.data,
-    token: ofProject("tokens"),
-    databaseUrl: ofProject("databaseUrls"),
-    encryptionKey: ofProject("encryptionKeys"),
+    generation: Number(project.generation),
+    token: secret("token"),
+    databaseUrl: secret("databaseUrl"),
+    encryptionKey: secret("encryptionKey"),
   };
 }
 

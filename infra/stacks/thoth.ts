@@ -26,7 +26,12 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
 
   const network = bridgeNetwork("network", names.network, planNetwork(config.subnet), {});
   const vault = new ProviderResource("vault-folder", "vault", { path: config.vault, owner: config.user });
-  const mcpToken = new random.RandomPassword("mcp-token", { length: 40, special: false });
+  const mcpToken = new random.RandomPassword("mcp-token", {
+    length: 40,
+    special: false,
+    // Rotates with the project's credentials, which restart Thoth in any case.
+    ...(letta.generation > 1 ? { keepers: { generation: String(letta.generation) } } : {}),
+  });
   const mcpUrl = `http://${names.role("mcp")}:${programs.mcp.port}`;
   const env = { ...thothEnvironment(letta.outputs.internalUrls.gateway, mcpUrl), ...config.env };
   const secretEnv = thothSecrets(letta, mcpToken.result, {

@@ -12,6 +12,7 @@ import type { Deps } from "../lib/deps.ts";
 import { formatBytes } from "../lib/format.ts";
 import { stamp } from "../lib/operation.ts";
 import { withProgress } from "../lib/progress.ts";
+import { databasesOf } from "../lib/stacks.ts";
 import { writeWhole } from "../lib/whole-file.ts";
 import { type Manifest, manifestFile, readme, sha256 } from "./manifest.ts";
 import type { BackupOptions } from "./now.ts";
@@ -74,7 +75,7 @@ async function describe(deps: Deps, site: BackupStack, path: string, file: strin
     stack: site.stack,
     createdAt: new Date().toISOString(),
     engine: "pgbackrest",
-    databases: ["letta", ...letta.projects],
+    databases: databasesOf(letta),
     archive: { file, bytes: (await stat(path)).size, sha256: await sha256(path) },
     versions: {
       "thoth-letta": project.version,

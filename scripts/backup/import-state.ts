@@ -99,6 +99,9 @@ function secretsProvider({ projectDirectory }: Deps, stack: string): object {
   return { type: "passphrase", state: { salt: file.encryptionsalt } };
 }
 
+const isGeneratedSecret = (type: string) =>
+  type === "random:index/randomPassword:RandomPassword" || type.endsWith(":login-seeds");
+
 interface Resource {
   readonly urn: string;
   readonly type: string;
@@ -130,7 +133,7 @@ export function withSecretsAlone(state: StackState, from: string, to: string, se
     // urn::id
     want(resource.provider?.replace(/::[^:]*$/, ""));
   };
-  for (const { urn, type } of resources) if (type === "random:index/randomPassword:RandomPassword") want(urn);
+  for (const { urn, type } of resources) if (isGeneratedSecret(type)) want(urn);
   const kept = resources
     .filter(({ urn }) => wanted.has(urn))
     .map(({ dependencies: _, propertyDependencies: __, ...rest }) => rest);

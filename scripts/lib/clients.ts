@@ -9,7 +9,7 @@ import { foreignContainers, type LettaStack } from "./stacks.ts";
 export async function findClients(deps: Deps, stack: string, letta: LettaStack): Promise<string[]> {
   const containers = await foreignContainers(deps, letta.network.name, letta.containers);
   const { postgres } = lettaNames(prefixOf(deps, stack));
-  const sessions = await postgresSessions(deps, postgres, letta.projects);
+  const sessions = await postgresSessions(deps, postgres, Object.keys(letta.projects));
   return [...containers.map((container) => `container ${container}`), ...sessions];
 }
 

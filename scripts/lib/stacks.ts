@@ -1,27 +1,23 @@
+import { requireContract } from "../../infra/lib/contract.ts";
 import type { ContainerState } from "../../infra/lib/docker/engine.ts";
 import { UserError } from "../../infra/lib/errors.ts";
-import { labels } from "../../infra/lib/names.ts";
-import type { LettaOperation, LettaOutputs, LettaSecrets, ThothExports } from "../../infra/stacks/outputs.ts";
+import { databaseNames, labels } from "../../infra/lib/names.ts";
+import type { LettaOutputs, ThothExports } from "../../infra/stacks/outputs.ts";
 import type { Deps } from "./deps.ts";
 import { outputs } from "./pulumi.ts";
 
-/** What scripts read of a letta stack: its outputs with the secrets in the open. */
-export type LettaStack = LettaOutputs &
-  LettaSecrets & {
-    readonly hostDatabaseUrls: Readonly<Record<string, string>>;
-    /** Absent where an older version brought the stack up last. */
-    readonly backup?: LettaOperation["backup"];
-    readonly volumes: Partial<LettaOperation["volumes"]>;
-    readonly recoveryKey?: string;
-    readonly backupSettings?: string;
-    /** Project -> bearer token of the gateway. */
-    readonly tokens?: Readonly<Record<string, string>>;
-    /** Project -> id of the user that it is in Letta. */
-    readonly users?: Readonly<Record<string, string>>;
-  };
+/** What commands read of a letta stack. */
+export type LettaStack = LettaOutputs;
 
-/** The letta stack's outputs, or undefined when it was never brought up. */
-export const readLetta = (deps: Deps, stack: string) => outputs<LettaStack>(deps, stack);
+/** The letta stack's outputs, or undefined when it was never brought up. @throws UserError when another version did that */
+export async function readLetta(deps: Deps, stack: string): Promise<LettaStack | undefined> {
+  const found = await outputs<LettaStack>(deps, stack);
+  if (found !== undefined) requireContract(found, stack);
+  return found;
+}
+
+/** All databases of a letta stack: Letta's own and each project's. */
+export const databasesOf = ({ projects }: Pick<LettaStack, "projects">) => databaseNames(Object.keys(projects));
 
 /** The thoth stack's outputs, or undefined when it is not there. */
 export const readThoth = (deps: Deps, stack: string) => outputs<ThothExports>(deps, stack);

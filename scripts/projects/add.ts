@@ -19,7 +19,7 @@ export async function addProject({ stack, name, yes }: ProjectOptions, deps: Dep
   requireName(name);
   const site = await readRunningSite(deps, stack);
   const isConfigured = site.config.projects.includes(name);
-  if (isConfigured && site.letta.projects.includes(name)) {
+  if (isConfigured && name in site.letta.projects) {
     deps.print(`project ${name} of stack ${stack} is there already: ${envCommand(name)}`);
     return 0;
   }

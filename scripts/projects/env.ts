@@ -50,18 +50,17 @@ export function environmentOf(
   reader: EnvironmentOptions["for"],
   showSecrets: boolean,
 ): Record<string, string> {
-  const urls = reader === "host" ? letta.hostDatabaseUrls : letta.databaseUrls;
-  const found = [urls[name], letta.tokens?.[name], letta.encryptionKeys[name]];
-  const [database, token, key] = found;
-  if (database === undefined || token === undefined || key === undefined) {
+  const project = letta.projects[name];
+  if (project === undefined)
     throw new UserError(`project ${name} is in the config, and not up yet`, "make letta-start");
-  }
+  const { databaseUrl, hostDatabaseUrl, token, encryptionKey } = project;
+  const database = reader === "host" ? hostDatabaseUrl : databaseUrl;
   const secret = (value: string) => (showSecrets ? value : "[hidden]");
   return {
     DATABASE_URL: showSecrets ? database : database.replace(/(:\/\/[^:@/]*:)[^@]*@/, "$1[hidden]@"),
     LETTA_BASE_URL: reader === "host" ? letta.urls.gateway : letta.internalUrls.gateway,
     LETTA_API_KEY: secret(token),
-    ENCRYPTION_KEY: secret(key),
+    ENCRYPTION_KEY: secret(encryptionKey),
   };
 }
 

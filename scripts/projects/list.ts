@@ -66,7 +66,7 @@ async function statusOf(
   const limit = Math.max(-1, ...limits);
   return {
     name,
-    state: !config.projects.includes(name) ? "retired" : letta.projects.includes(name) ? "up" : "not up yet",
+    state: !config.projects.includes(name) ? "retired" : name in letta.projects ? "up" : "not up yet",
     isDefault: name === config.defaultProject,
     databaseBytes: database?.bytes ?? null,
     connections: { open: sessions.length, limit: limit === -1 ? null : limit },
@@ -78,7 +78,7 @@ async function statusOf(
 }
 
 async function countAgents({ letta }: ProjectsSite, name: string): Promise<number | null> {
-  const user = letta.users?.[name];
+  const user = letta.projects[name]?.user;
   if (user === undefined) return null;
   const endpoint = { url: letta.urls.server, password: letta.serverPassword, user };
   return lettaJson<number>(endpoint, "GET", "/v1/agents/count").catch(() => null);

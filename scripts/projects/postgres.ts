@@ -1,4 +1,4 @@
-import { lettaOwner } from "../../infra/components/credentials.ts";
+import { databaseNames } from "../../infra/lib/names.ts";
 import type { Deps } from "../lib/deps.ts";
 import { psql } from "../lib/psql.ts";
 import type { ProjectsSite } from "./site.ts";
@@ -46,6 +46,6 @@ export function sessionsOf({ sessions }: Pick<PostgresPicture, "sessions">, role
 
 /** Databases that are kept of projects which the config no longer has: such a project's role has its name. */
 export function retiredProjects({ databases }: PostgresPicture, projects: readonly string[]): string[] {
-  const others = ["postgres", lettaOwner, ...projects];
+  const others = ["postgres", ...databaseNames(projects)];
   return databases.filter(({ name, owner }) => name === owner && !others.includes(name)).map(({ name }) => name);
 }

@@ -1,4 +1,5 @@
 import { thothReference } from "../../infra/config/thoth.ts";
+import { databaseNames } from "../../infra/lib/names.ts";
 import { startLetta } from "../letta/start.ts";
 import type { Deps } from "../lib/deps.ts";
 import { requireNoOperation } from "../lib/operation.ts";
@@ -13,7 +14,7 @@ import {
   waitForOldSessions,
   writeGenerations,
 } from "./rotation.ts";
-import { credentialsOf, owners, type ProjectsSite, readRunningSite } from "./site.ts";
+import { credentialsOf, type ProjectsSite, readRunningSite } from "./site.ts";
 
 export interface RotateAllOptions {
   readonly stack: string;
@@ -61,7 +62,7 @@ export async function rotateAll(options: RotateAllOptions, deps: Deps): Promise<
 
 /** Those that began before, maybe not to their end, are gone on with: so it can be run again after a failure. */
 async function begin({ stack, finish }: RotateAllOptions, site: ProjectsSite, deps: Deps): Promise<Generations> {
-  const all = owners(site);
+  const all = databaseNames(site.config.projects);
   const begun = all.filter((owner) => credentialsOf(site, owner).overlap);
   const fresh = begun.length > 0 || finish ? [] : all;
   const generations = {

@@ -3,7 +3,7 @@ import { startLetta } from "../letta/start.ts";
 import type { Deps } from "../lib/deps.ts";
 import { requireNoOperation } from "../lib/operation.ts";
 import { envCommand, type ProjectOptions } from "./add.ts";
-import { nextGenerations, oldRole, oldSessions, printOldSessions, writeGenerations } from "./rotation.ts";
+import { nextGenerations, oldSessions, printOldSessions, writeGenerations } from "./rotation.ts";
 import { credentialsOf, type ProjectsSite, readRunningSite, requireProject } from "./site.ts";
 
 /** Gives a project new credentials beside its old ones, or with `finish` takes the old ones away. */
@@ -19,7 +19,7 @@ export async function rotateProject(
 
 async function begin({ stack, name }: ProjectOptions, site: ProjectsSite, deps: Deps): Promise<number> {
   const { generation, overlap } = credentialsOf(site, name);
-  if (overlap && isUp(site, name, generation)) {
+  if (overlap && site.letta.projects[name]?.generation === generation) {
     throw new UserError(
       `project ${name} is between generations ${generation - 1} and ${generation}: both work`,
       `${envCommand(name)} for its application, then make project-rotate NAME=${name} FINISH=1`,
@@ -36,11 +36,6 @@ async function begin({ stack, name }: ProjectOptions, site: ProjectsSite, deps: 
   if (Object.keys(open).length > 0) deps.print("still logged in with the old ones:");
   await printOldSessions(deps, site, open);
   return 0;
-}
-
-/** True when the stack came up with this generation: its URL has that one's role and not the one's before. */
-function isUp({ letta }: ProjectsSite, name: string, generation: number): boolean {
-  return !(letta.databaseUrls[name] ?? "").includes(`://${oldRole(name, generation)}:`);
 }
 
 async function finish({ stack, name, yes }: ProjectOptions, site: ProjectsSite, deps: Deps): Promise<number> {

@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
-import { lettaOwner } from "../../infra/components/credentials.ts";
 import { loginRole } from "../../infra/lib/credentials.ts";
+import { lettaOwner } from "../../infra/lib/names.ts";
 import type { Deps } from "../lib/deps.ts";
 import { changeConfigPaths } from "../lib/stack-file.ts";
 import { describeSessions, readNeighbours } from "./neighbours.ts";

@@ -1,5 +1,4 @@
 import type { z } from "zod";
-import { lettaOwner } from "../../infra/components/credentials.ts";
 import { projectsSchema } from "../../infra/config/letta.ts";
 import { parseConfig } from "../../infra/config/read.ts";
 import { type CredentialState, firstGeneration } from "../../infra/lib/credentials.ts";
@@ -49,11 +48,6 @@ export function requireProject({ config }: ProjectsSite, name: string, others: r
 /** Which credentials of an owner count, by the config. */
 export function credentialsOf({ config }: Pick<ProjectsSite, "config">, owner: string): CredentialState {
   return config.credentials[owner] ?? firstGeneration;
-}
-
-/** Who has credentials: every project, and Letta itself, last. */
-export function owners({ config }: Pick<ProjectsSite, "config">): string[] {
-  return [...config.projects, lettaOwner];
 }
 
 /** Puts a project into the config's list, or takes it out of it. */

@@ -7,9 +7,9 @@ import type { Deps } from "../lib/deps.ts";
 import { requireNoOperation, saveOperation, stamp } from "../lib/operation.ts";
 import { isPostgresUp, literal, psql } from "../lib/psql.ts";
 import { requireSetup } from "../lib/require-setup.ts";
+import { databasesOf } from "../lib/stacks.ts";
 import { type NewProjectRestore, type ProjectRestore, type RestoreOptions, renderPlan, schemaOf } from "./operation.ts";
 import { runProjectRestore } from "./project-steps.ts";
-import { databasesOf } from "./server-steps.ts";
 import { describeTarget, parseTarget, requireReachable, type Target, type TargetOptions } from "./target.ts";
 
 /** Options of the restore of one database of a running server. */
@@ -90,7 +90,7 @@ async function requireProject(deps: Deps, site: BackupStack, project: string): P
   }
   const roles = await psql(deps, postgres, `select 1 from pg_roles where rolname = ${literal(project)}`);
   if (roles.length > 0) return;
-  throw new UserError(`there is no project "${project}"`, `use one of ${databasesOf(site).join(", ")}`);
+  throw new UserError(`there is no project "${project}"`, `use one of ${databasesOf(site.letta).join(", ")}`);
 }
 
 async function requireMoment(deps: Deps, site: BackupStack, target: Target): Promise<void> {

@@ -11,16 +11,13 @@ import { unprotectVolume, up } from "../lib/pulumi.ts";
 import { repair } from "../lib/repair.ts";
 import { countRows, renderRows } from "../lib/rows.ts";
 import { changeConfigFile } from "../lib/stack-file.ts";
-import { stopContainers } from "../lib/stacks.ts";
+import { databasesOf, stopContainers } from "../lib/stacks.ts";
 import { requireLastRecord } from "./last-record.ts";
 import { addSwitch, type ServerRestore } from "./operation.ts";
 import { formatTarget, type Target } from "./target.ts";
 
 /** Suffix of the container that restores. */
 const restoring = "restore";
-
-/** Letta's database and those of the projects. */
-export const databasesOf = ({ letta }: BackupStack) => ["letta", ...letta.projects];
 
 /** Does what is left of a restore of the whole server. @throws what stopped it; before the switch nothing has changed */
 export async function runServerRestore(deps: Deps, site: BackupStack, begun: ServerRestore): Promise<void> {
@@ -34,7 +31,7 @@ export async function runServerRestore(deps: Deps, site: BackupStack, begun: Ser
     await addSwitch(deps, operation);
     operation = await saveOperation<ServerRestore>(deps, { ...operation, phase: "checking" });
   }
-  const rows = await countRows(deps, site.containers.postgres, databasesOf(site));
+  const rows = await countRows(deps, site.containers.postgres, databasesOf(site.letta));
   await endOperation(deps, operation);
   for (const line of renderRows(operation.rows, rows)) deps.print(line);
   await backUpFully(deps, site.containers.backup);

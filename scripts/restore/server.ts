@@ -9,8 +9,9 @@ import { readOperation, requireEnded, requireNoOperation, saveOperation, stamp }
 import { isPostgresUp } from "../lib/psql.ts";
 import { requireSetup } from "../lib/require-setup.ts";
 import { countRows } from "../lib/rows.ts";
+import { databasesOf } from "../lib/stacks.ts";
 import { type RestoreOptions, readSwitches, renderPlan, type ServerRestore } from "./operation.ts";
-import { databasesOf, runServerRestore } from "./server-steps.ts";
+import { runServerRestore } from "./server-steps.ts";
 import { describeTarget, parseTarget, requireReachable, type Target, type TargetOptions } from "./target.ts";
 
 /** Restores all databases of the server to one moment, into a new volume. The volume in use is only read, and kept. */
@@ -60,7 +61,7 @@ async function replaceVolume(
   if (dryRun) return 0;
   const lines = await findClients(deps, stack, site.letta);
   if (!(await confirm(deps, { yes, affects: { heading: "connected, and cut off meanwhile:", lines } }))) return 1;
-  const rows = change.wasUp ? await countRows(deps, site.containers.postgres, databasesOf(site)) : {};
+  const rows = change.wasUp ? await countRows(deps, site.containers.postgres, databasesOf(site.letta)) : {};
   const operation = { kind: "server-restore", phase: "restoring", stack, ...change, rows } as const;
   await runServerRestore(deps, site, await saveOperation<ServerRestore>(deps, operation));
   return 0;
@@ -73,7 +74,7 @@ function plan(site: BackupStack, { target, from, to, wasUp }: Change & { readonl
     : "what Postgres had not archived when it stopped";
   return renderPlan(`restore of all databases of stack ${site.stack}`, [
     ["back to", describeTarget(target)],
-    ["databases", databasesOf(site).join(", ")],
+    ["databases", databasesOf(site.letta).join(", ")],
     ["into", `a new volume, ${to}, which is checked before it is used`],
     ["down", `Letta and Postgres, ${isLatest && wasUp ? "during the whole restore" : "during the switch at the end"}`],
     ["lost", isLatest ? latestLoss : "everything written after that, in all databases"],

@@ -1,5 +1,6 @@
 import type { BackupStatus } from "../../images/backup/src/status.ts";
 import { lettaJson } from "../../infra/lib/letta/api.ts";
+import { lettaOwner } from "../../infra/lib/names.ts";
 import { withPostgres } from "../../infra/lib/postgres/connect.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
 import type { Deps } from "../lib/deps.ts";
@@ -35,7 +36,7 @@ export async function collectLetta(deps: Deps, name: string, letta: LettaStack |
     orNull(readBackupState(deps, letta)),
   ]);
   const known: Readonly<Record<string, KnownOfService>> = {
-    postgres: { url: new URL(Object.values(letta.hostDatabaseUrls)[0] ?? "").host },
+    postgres: { url: new URL(letta.hostDatabaseUrl).host },
     server: { url: letta.urls.server, version: lettaVersion?.version ?? null },
     nginx: { url: letta.urls.gateway },
   };
@@ -89,8 +90,11 @@ function missing(name: string, start: string): StackStatus {
 }
 
 async function databaseSizes(letta: LettaStack): Promise<Record<string, number>> {
+  const ofProjects = Object.entries(letta.projects).map(
+    ([name, { hostDatabaseUrl }]) => [name, hostDatabaseUrl] as const,
+  );
   const sizes = await Promise.all(
-    Object.entries(letta.hostDatabaseUrls).map(([name, url]) =>
+    [[lettaOwner, letta.hostDatabaseUrl] as const, ...ofProjects].map(([name, url]) =>
       withPostgres(url, async (client) => {
         const { rows } = await client.query<{ size: string }>("select pg_database_size(current_database()) as size");
         return [name, Number(rows[0]?.size ?? 0)] as const;

@@ -5,6 +5,7 @@ import type { Deps } from "../lib/deps.ts";
 import { readOperation, requireEnded, requireNoOperation, saveOperation, stamp } from "../lib/operation.ts";
 import { psql } from "../lib/psql.ts";
 import { requireSetup } from "../lib/require-setup.ts";
+import { databasesOf } from "../lib/stacks.ts";
 import { type AdoptionOperation, adoptDatabase } from "./adoption.ts";
 import { chooseDatabases, inspectOld, requireMajor } from "./adoption-choice.ts";
 import { abandonAdoption, enterAdoption, finishAdoption, keptLines } from "./adoption-steps.ts";
@@ -49,7 +50,7 @@ export async function adopt(options: AdoptOptions, deps: Deps): Promise<number> 
   const oldImage = await requireMajor(deps, cluster, options.image ?? image);
   const operation = await saveOperation<AdoptionOperation>(deps, {
     ...{ kind: "letta-adopt", resume: "make letta-adopt RESUME=1", stack, id: stamp() },
-    ...{ phase: "copy", volume: fromVolume, databases: ["letta", ...run.site.letta.projects] },
+    ...{ phase: "copy", volume: fromVolume, databases: databasesOf(run.site.letta) },
   });
   try {
     deps.print(`copying volume ${fromVolume}, Postgres ${cluster.major}`);

@@ -2,6 +2,7 @@ import { UserError } from "../../infra/lib/errors.ts";
 import { runningImage } from "../images/version.ts";
 import type { Deps } from "../lib/deps.ts";
 import { psql } from "../lib/psql.ts";
+import { databasesOf } from "../lib/stacks.ts";
 import { type AdoptionOperation, requireExtensions } from "./adoption.ts";
 import { summary } from "./compare.ts";
 import { takeInventory } from "./inventory.ts";
@@ -28,7 +29,7 @@ export async function chooseDatabases(
 ): Promise<string[]> {
   const query = "select datname from pg_database where not datistemplate and datname <> 'postgres' order by 1";
   const there = await psql(deps, adoptionNames(site.prefix).postgres, query);
-  const wanted = ["letta", ...site.letta.projects];
+  const wanted = databasesOf(site.letta);
   const unknown = there.filter((name) => !wanted.includes(name) && !without.includes(name));
   if (unknown.length > 0) {
     throw new UserError(

@@ -134,8 +134,8 @@ export async function openCopy(deps: Deps, { prefix, letta }: UpgradeSite): Prom
   await psql(deps, rehearsalNames(prefix).postgres, `alter role letta with login password ${password}`);
 }
 
-function copyPassword({ hostDatabaseUrls }: LettaStack): string {
-  return new URL(hostDatabaseUrls.letta ?? "").password;
+function copyPassword({ hostDatabaseUrl }: LettaStack): string {
+  return new URL(hostDatabaseUrl).password;
 }
 
 /** What the stack gave a container's environment: all but what its image has. */

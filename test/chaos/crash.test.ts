@@ -9,7 +9,7 @@ let url: string;
 beforeAll(async () => {
   project = await ownProject();
   await project.up(project.letta);
-  url = (await project.lettaOutputs()).hostDatabaseUrls.thoth ?? "";
+  url = (await project.lettaOutputs()).projects.thoth?.hostDatabaseUrl ?? "";
 });
 
 async function round(settings?: string): Promise<CrashRound> {

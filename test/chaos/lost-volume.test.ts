@@ -27,7 +27,7 @@ describe("Postgres and its volume are gone", () => {
   test.each(Array.from({ length: rounds }, (_, index) => index + 1))(
     "one command brings all back but the last writes, round %i",
     async () => {
-      const url = (await stack.lettaOutputs()).hostDatabaseUrls.thoth ?? "";
+      const url = (await stack.lettaOutputs()).projects.thoth?.hostDatabaseUrl ?? "";
       const writers = new Writers(url, { count: 1, restMilliseconds: 100 });
       await writers.start();
       await untilRecoverable(stack);

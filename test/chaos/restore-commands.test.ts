@@ -78,10 +78,10 @@ describe("one project", () => {
   });
 
   test("still belongs to its role alone", async () => {
-    const urls = (await stack.lettaOutputs()).hostDatabaseUrls;
+    const { hostDatabaseUrl, projects } = await stack.lettaOutputs();
     const read = (url = "") => withPostgres(url, async (client) => (await client.query("select text from notes")).rows);
-    expect(await read(urls.thoth)).toEqual([{ text: "good" }]);
-    await expect(read(urls.letta?.replace(/\/letta$/, "/thoth"))).rejects.toThrow("pg_hba.conf rejects");
+    expect(await read(projects.thoth?.hostDatabaseUrl)).toEqual([{ text: "good" }]);
+    await expect(read(hostDatabaseUrl.replace(/\/letta$/, "/thoth"))).rejects.toThrow("pg_hba.conf rejects");
   });
 
   test("goes back to the replaced database, and forth again", async () => {

@@ -48,8 +48,8 @@ afterAll(async () => {
 
 const upgrade = (...args: string[]) => upgradeOf(project, args);
 const ask = async (method: string, path: string) => {
-  const { urls, tokens } = await project.lettaOutputs();
-  return rawRequest(urls.gateway, path, { method, headers: { authorization: `Bearer ${tokens.thoth}` } });
+  const { url, password } = await project.projectEndpoint();
+  return rawRequest(url, path, { method, headers: { authorization: `Bearer ${password}` } });
 };
 const columns = () =>
   project.psql("select column_name from information_schema.columns where column_name like 'test%'", "letta");

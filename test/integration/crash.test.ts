@@ -5,9 +5,9 @@ import { sharedStacks } from "../support/shared-stacks.ts";
 const stacks = sharedStacks();
 
 async function round(settings?: string): Promise<CrashRound> {
-  const { hostDatabaseUrls } = await stacks.lettaOutputs();
+  const { projects } = await stacks.lettaOutputs();
   const options = { afterMilliseconds: 1500 + Math.random() * 1500, ...(settings && { settings }) };
-  return crashRound(`${stacks.letta}-postgres`, hostDatabaseUrls.thoth ?? "", options);
+  return crashRound(`${stacks.letta}-postgres`, projects.thoth?.hostDatabaseUrl ?? "", options);
 }
 
 /** One round each; `make chaos` does more, and kills more kinds of processes. */

@@ -13,7 +13,7 @@ beforeAll(async () => {
 const server = `${stacks.letta}-server`;
 const listAgents = (headers: Record<string, string> = {}) =>
   rawRequest(letta.urls.gateway, "/v1/agents/", {
-    headers: { authorization: `Bearer ${letta.tokens.thoth}`, ...headers },
+    headers: { authorization: `Bearer ${letta.projects.thoth?.token}`, ...headers },
   });
 const health = async () => (await rawRequest(letta.urls.gateway, "/nginx-health")).status;
 

@@ -26,7 +26,7 @@ beforeAll(async () => {
   letta = await stacks.lettaOutputs();
   model = await startScriptedModel({ host: "0.0.0.0" });
   owned = await populate(as("second"), { modelPort: model.port, mcpUrl: `http://${stacks.thoth}-mcp:8001/mcp`, word });
-  owned = { ...owned, job_id: await makeJob(letta.users.second ?? "") };
+  owned = { ...owned, job_id: await makeJob(letta.projects.second?.user ?? "") };
   nowhere = Object.fromEntries(Object.entries(owned).map(([name, id]) => [name, unknownLike(id)]));
   all = operations(await lettaJson<OpenApi>(await stacks.lettaEndpoint(), "GET", "/openapi.json"));
 }, 300_000);
@@ -53,7 +53,10 @@ async function makeJob(user: string): Promise<string> {
   return id;
 }
 
-const as = (project: string): LettaEndpoint => ({ url: letta.urls.gateway, password: letta.tokens[project] ?? "" });
+const as = (project: string): LettaEndpoint => ({
+  url: letta.urls.gateway,
+  password: letta.projects[project]?.token ?? "",
+});
 
 /** Bodies that Letta asks for beyond what its schema says. */
 const fullerBody = ({ path, body }: Operation): unknown => {
@@ -74,7 +77,7 @@ async function ask(project: string, operation: Operation, things: Belongings): P
     fetch(`${letta.urls.gateway}${filled}?${query}`, {
       method,
       headers: {
-        authorization: `Bearer ${letta.tokens[project]}`,
+        authorization: `Bearer ${letta.projects[project]?.token}`,
         ...(isUpload ? {} : { "content-type": "application/json" }),
       },
       ...(method === "GET" ? {} : { body }),
@@ -169,12 +172,12 @@ describe("what another project has", () => {
 });
 
 describe("who one is", () => {
-  const token = (project: string) => `Bearer ${letta.tokens[project]}`;
+  const token = (project: string) => `Bearer ${letta.projects[project]?.token}`;
   const agents = async (headers: Record<string, string | string[]>, path = "/v1/agents/") =>
     rawRequest(letta.urls.gateway, path, { headers });
 
   test("is what the token says, whatever else the request says", async () => {
-    const user = letta.users.second ?? "";
+    const user = letta.projects.second?.user ?? "";
     const others = ["user_id", "user-id", "x-user-id", "x-organization-id", "x-project-id"];
     for (const name of others) {
       const { status, body } = await agents({ authorization: token("third"), [name]: user });
@@ -192,14 +195,15 @@ describe("who one is", () => {
     await agents({ authorization: token("third") }, `/v1/agents/?name=query-${word}`);
     const { stdout, stderr } = await stacks.engine(["logs", "--tail", "200", `${stacks.letta}-nginx`]);
     expect(stdout).toContain('project=third "GET /v1/agents/" 200');
-    for (const secret of [letta.tokens.third ?? "", letta.serverPassword, `query-${word}`]) {
+    for (const secret of [letta.projects.third?.token ?? "", letta.serverPassword, `query-${word}`]) {
       expect(`${stdout}${stderr}`).not.toContain(secret);
     }
   });
 
   test("is in no place that the engine shows", async () => {
     const { stdout } = await stacks.engine(["inspect", `${stacks.letta}-nginx`]);
-    for (const secret of [...Object.values(letta.tokens), letta.serverPassword]) expect(stdout).not.toContain(secret);
+    const tokens = Object.values(letta.projects).map((project) => project.token);
+    for (const secret of [...tokens, letta.serverPassword]) expect(stdout).not.toContain(secret);
   });
 });
 
@@ -211,7 +215,7 @@ describe("a project that asks for much", () => {
     const run = (agent: string | undefined) =>
       rawRequest(letta.urls.gateway, `/v1/agents/${agent}/messages/stream`, {
         method: "POST",
-        headers: { authorization: `Bearer ${letta.tokens.third}`, "content-type": "application/json" },
+        headers: { authorization: `Bearer ${letta.projects.third?.token}`, "content-type": "application/json" },
         body: JSON.stringify({ messages: [{ role: "user", content: "hello" }], stream_tokens: true }),
       });
     const running = agents.slice(0, 8).map(run);
@@ -233,7 +237,7 @@ describe("a project that asks for much", () => {
   });
 
   test("has its share of requests at a time, and is told when to come again", async () => {
-    const headers = { authorization: `Bearer ${letta.tokens.third}` };
+    const headers = { authorization: `Bearer ${letta.projects.third?.token}` };
     const ask = () => rawRequest(letta.urls.gateway, "/v1/agents/?limit=1", { headers });
     const answers = await Promise.all(Array.from({ length: 200 }, ask));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 429]));

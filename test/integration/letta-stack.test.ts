@@ -48,7 +48,7 @@ describe.each(["letta", "thoth"] as const)("a second run of the %s stack changes
 
 describe("Letta", () => {
   test("answers the operator by its password on its own port, and a project by its token on the proxy's", async () => {
-    const secrets = [undefined, "wrong", letta.serverPassword, letta.tokens.thoth];
+    const secrets = [undefined, "wrong", letta.serverPassword, letta.projects.thoth?.token];
     const statuses = (url: string) =>
       Promise.all(
         secrets.map(async (secret) => {
@@ -109,7 +109,7 @@ describe("Letta", () => {
     await say(agent.endpoint, agent.id, "marker-of-a-private-prompt");
     expect(await conversationText(agent.endpoint, agent.id)).toContain("marker-of-a-private-prompt");
     const count = (sql: string) =>
-      withPostgres(letta.hostDatabaseUrls.letta ?? "", async (client) => (await client.query(sql)).rowCount);
+      withPostgres(letta.hostDatabaseUrl, async (client) => (await client.query(sql)).rowCount);
     const traces = `select from provider_trace_metadata where agent_id = '${agent.id}'`;
     await expect.poll(() => count(traces), { timeout: 30_000 }).toBeGreaterThan(0);
     for (const table of ["provider_traces", "provider_trace_metadata"]) {
@@ -119,7 +119,7 @@ describe("Letta", () => {
 
   /** Letta's own connections as Postgres sees them: process and start. */
   function serverSessions(): Promise<string[]> {
-    return withPostgres(letta.hostDatabaseUrls.letta ?? "", async (client) => {
+    return withPostgres(letta.hostDatabaseUrl, async (client) => {
       const { rows } = await client.query<{ session: string }>(
         `select pid || ' since ' || backend_start as session from pg_stat_activity
          where datname = 'letta' and pid <> pg_backend_pid() order by backend_start`,

@@ -80,7 +80,7 @@ test("a second Postgres on the same volume is refused", async () => {
 
 describe("the migration", () => {
   const migrateHere = async () => {
-    const url = new URL(letta.hostDatabaseUrls.letta ?? "");
+    const url = new URL(letta.hostDatabaseUrl);
     return migrate({
       image: (await inspectContainer(server))?.Config.Image ?? "",
       containerName: `${stacks.letta}-server-migration`,
@@ -113,6 +113,6 @@ describe("the migration", () => {
     await setVersion(letta.schemaVersion);
     expect(failure).toContain("the migration of Letta's database failed, so the server was not started");
     expect(failure).toContain("Can't locate revision identified by 'ffffffffffff'");
-    expect(failure).not.toContain(new URL(letta.hostDatabaseUrls.letta ?? "").password);
+    expect(failure).not.toContain(new URL(letta.hostDatabaseUrl).password);
   });
 });

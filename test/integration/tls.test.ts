@@ -26,7 +26,7 @@ const certificate = () => letta.certificate ?? "";
 const project = async () => ({ ...(await stacks.projectEndpoint()), certificate: certificate() });
 const options = (headers: Record<string, string> = {}) => ({
   method: "GET",
-  headers: { authorization: `Bearer ${letta.tokens.thoth}`, ...headers },
+  headers: { authorization: `Bearer ${letta.projects.thoth?.token}`, ...headers },
   signal: AbortSignal.timeout(20_000),
 });
 
@@ -44,7 +44,7 @@ test("a client that does not know the certificate sends nothing, and one without
 
 test("it is HTTP/2 for those who speak it, and redirects stay with TLS", async () => {
   const session = connect(letta.urls.gateway, { ca: certificate() });
-  const request = session.request({ ":path": "/v1/agents", authorization: `Bearer ${letta.tokens.thoth}` });
+  const request = session.request({ ":path": "/v1/agents", authorization: `Bearer ${letta.projects.thoth?.token}` });
   const headers = await new Promise<IncomingHttpHeaders>((resolve, reject) => {
     request.on("response", resolve);
     request.on("error", reject);

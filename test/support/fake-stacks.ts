@@ -22,20 +22,22 @@ export const lettaOutputs: LettaStack = {
   },
   backup: { enabled: true, container: "letta-backup", drillContainer: "letta-drill" },
   containers: ["letta-postgres", "letta-backup", "letta-drill", "letta-redis", "letta-server", "letta-nginx"],
-  projects: ["thoth"],
-  users: { thoth: "user-00000000-0000-4000-8000-000000000000" },
+  projects: {
+    thoth: {
+      user: "user-00000000-0000-4000-8000-000000000000",
+      generation: 1,
+      token: "thoth-token",
+      databaseUrl: "postgresql://thoth:pw@letta-postgres:5432/thoth",
+      hostDatabaseUrl: "postgresql://thoth:pw@127.0.0.1:3/thoth",
+      encryptionKey: "key",
+    },
+  },
   images: "local",
   schemaVersion: "abc",
   serverPassword: "server-password",
-  tokens: { thoth: "thoth-token" },
-  databaseUrls: { thoth: "postgresql://thoth:pw@letta-postgres:5432/thoth" },
-  encryptionKeys: { thoth: "key" },
+  hostDatabaseUrl: "postgresql://letta:pw@127.0.0.1:3/letta",
   recoveryKey: "recovery-key",
   backupSettings: '{"recoveryKey": "recovery-key"}',
-  hostDatabaseUrls: {
-    letta: "postgresql://letta:pw@127.0.0.1:3/letta",
-    thoth: "postgresql://thoth:pw@127.0.0.1:3/thoth",
-  },
 };
 
 /** Outputs of a thoth stack. */

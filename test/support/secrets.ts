@@ -1,45 +1,79 @@
 import { deriveCredentials } from "../../infra/lib/credentials.ts";
 import { succeeded, type TestProject } from "./stacks.ts";
 
-/** Every secret text of a stack: what its outputs hide, and each generated password. */
+/** Every secret text of a stack: what its outputs hide, each generated password, and for a letta stack what derives from them. */
 export async function secretsOf(project: TestProject, stack: string): Promise<string[]> {
   const outputs = async (...flags: string[]) => {
     const result = await project.pulumi(["stack", "output", "--json", "--stack", stack, ...flags]);
-    return JSON.parse(succeeded(result).stdout) as Record<string, unknown>;
+    return JSON.parse(succeeded(result).stdout) as unknown;
   };
-  const [open, hidden] = await Promise.all([outputs("--show-secrets"), outputs()]);
-  const secretOutputs = Object.keys(open).filter((key) => JSON.stringify(hidden[key]).includes("[secret]"));
-  const passwords = await generatedPasswords(project, stack);
-  return [...new Set([...secretOutputs.flatMap((key) => texts(open[key])), ...Object.values(passwords)])];
+  const [open, hidden, state] = await Promise.all([
+    outputs("--show-secrets"),
+    outputs(),
+    exportedState(project, stack),
+  ]);
+  return [...new Set([...hiddenTexts(open, hidden), ...Object.values(passwordsIn(state)), ...derivedSecrets(state)])];
+}
+
+/** A stack's state with the secrets in the open. */
+export interface ExportedState {
+  readonly deployment: {
+    readonly resources: {
+      readonly urn: string;
+      readonly type: string;
+      readonly outputs?: { readonly result?: Secret; readonly seeds?: Secret };
+    }[];
+  };
+}
+interface Secret {
+  readonly plaintext: string;
+}
+
+/** A stack's state as `pulumi stack export --show-secrets` writes it. */
+export async function exportedState(project: TestProject, stack: string): Promise<ExportedState> {
+  const { stdout } = succeeded(await project.pulumi(["stack", "export", "--show-secrets", "--stack", stack]));
+  return JSON.parse(stdout) as ExportedState;
+}
+
+/** All that a stack has generated: resource name or `owner/generation` -> secret. */
+export async function generatedPasswords(project: TestProject, stack: string): Promise<Record<string, string>> {
+  const state = await exportedState(project, stack);
+  return { ...passwordsIn(state), ...loginSeeds(state) };
 }
 
 /** Resource name -> generated password. */
-export async function generatedPasswords(project: TestProject, stack: string): Promise<Record<string, string>> {
-  const { stdout } = succeeded(await project.pulumi(["stack", "export", "--show-secrets", "--stack", stack]));
-  const { deployment } = JSON.parse(stdout) as {
-    deployment: { resources: { urn: string; type: string; outputs?: { result?: { plaintext: string } } }[] };
-  };
+export function passwordsIn({ deployment }: ExportedState): Record<string, string> {
   const generated = deployment.resources.filter(({ type }) => type === "random:index/randomPassword:RandomPassword");
   return Object.fromEntries(
     generated.map(({ urn, outputs }) => [urn.split("::").at(-1), JSON.parse(outputs?.result?.plaintext ?? '""')]),
   );
 }
 
+/** `owner/generation` -> what those credentials derive from, of a letta stack. */
+export function loginSeeds(state: ExportedState): Record<string, string> {
+  const found = state.deployment.resources.find(({ type }) => type.endsWith(":login-seeds"));
+  const seeds = JSON.parse(found?.outputs?.seeds?.plaintext ?? "{}") as Record<string, string>;
+  const first = passwordsIn(state)["credentials-seed"] ?? "";
+  return Object.fromEntries(Object.entries(seeds).map(([key, seed]) => [key, seed === "" ? first : seed]));
+}
+
+/** Everything that the owners of a letta stack log in with. */
+export function derivedSecrets(state: ExportedState): string[] {
+  return Object.entries(loginSeeds(state)).flatMap(([key, seed]) => {
+    const [owner = "", generation] = key.split("/");
+    const { role: _, ...secrets } = deriveCredentials(seed, owner, Number(generation));
+    return [seed, ...Object.values(secrets)];
+  });
+}
+
+/** The texts of which the other tree says "[secret]". */
+function hiddenTexts(open: unknown, hidden: unknown): string[] {
+  if (hidden === "[secret]") return texts(open);
+  if (typeof open !== "object" || open === null) return [];
+  return Object.entries(open).flatMap(([key, value]) => hiddenTexts(value, (hidden as Record<string, unknown>)[key]));
+}
+
 function texts(value: unknown): string[] {
   if (typeof value === "string") return [value];
   return typeof value === "object" && value !== null ? Object.values(value).flatMap(texts) : [];
-}
-
-/** Whatever follows from a letta stack's seed for these owners and generations. */
-export async function derivedSecrets(
-  project: TestProject,
-  owners: readonly string[],
-  generations: readonly number[],
-): Promise<string[]> {
-  const seed = (await generatedPasswords(project, project.letta))["credentials-seed"] ?? "";
-  const ofGeneration = (owner: string) => (generation: number) => {
-    const { role: _, ...secrets } = deriveCredentials(seed, owner, generation);
-    return Object.values(secrets);
-  };
-  return owners.flatMap((owner) => generations.flatMap(ofGeneration(owner)));
 }

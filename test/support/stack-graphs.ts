@@ -35,14 +35,19 @@ export const lettaOutputs = {
   network: { id: "letta-network-id", name: "letta-network", subnet: "172.22.0.0/16" },
   volumes: { postgres: "letta-postgres", data: "letta-data", home: "letta-home" },
   containers: ["letta-postgres", "letta-redis", "letta-server", "letta-nginx"],
-  projects: ["thoth"],
-  users: { thoth: "user-00000000-0000-4000-8000-000000000000" },
+  projects: {
+    thoth: {
+      user: "user-00000000-0000-4000-8000-000000000000",
+      generation: 1,
+      token: "plain-token-of-thoth",
+      databaseUrl: "postgresql://thoth:plain-database-thoth-password@letta-postgres:5432/thoth",
+      hostDatabaseUrl: "postgresql://thoth:plain-database-thoth-password@127.0.0.1:5432/thoth",
+      encryptionKey: "plain-database-thoth-key",
+    },
+  },
   images: "local",
   schemaVersion: "revision-1",
   serverPassword: "plain-server-password",
-  tokens: { thoth: "plain-token-of-thoth" },
-  databaseUrls: { thoth: "postgresql://thoth:plain-database-thoth-password@letta-postgres:5432/thoth" },
-  encryptionKeys: { thoth: "plain-database-thoth-key" },
 };
 
 /** The letta stack with the given config, recorded. */

@@ -134,8 +134,8 @@ export class TestProject {
 
   /** Letta as a project reaches it, through the proxy; by default the project of the thoth stack. */
   async projectEndpoint(project = "thoth"): Promise<LettaEndpoint> {
-    const { urls, tokens } = await this.lettaOutputs();
-    return { url: urls.gateway, password: tokens[project] ?? "" };
+    const { urls, projects } = await this.lettaOutputs();
+    return { url: urls.gateway, password: projects[project]?.token ?? "" };
   }
 
   /** Changes a stack's config file, whatever Pulumi has put into it besides. */

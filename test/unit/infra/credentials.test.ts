@@ -14,7 +14,7 @@ test("a derived secret needs no quoting anywhere", () => {
   for (const secret of secrets) expect(secret).toMatch(/^[A-Za-z0-9]{40}$/);
 });
 
-test("the secrets of one generation are four different things, none of them of another generation or owner", () => {
+test("the four secrets of a generation differ from each other and from those of other generations and owners", () => {
   const all = [1, 2, 3].flatMap((generation) =>
     ["thoth", "notes"].flatMap((owner) => {
       const { role: _, ...secrets } = deriveCredentials(seed, owner, generation);
@@ -28,13 +28,12 @@ test("two generations in a row log in as two roles, of which the first is the ow
   expect([1, 2, 3].map((generation) => loginRole("thoth", generation))).toEqual(["thoth", "thoth-b", "thoth"]);
 });
 
-test("the generation before works during an overlap, and only then", () => {
-  const first = deriveCredentials(seed, "thoth", 1);
-  const second = deriveCredentials(seed, "thoth", 2);
-  expect(workingCredentials(seed, "thoth", { generation: 2, overlap: true })).toEqual({
-    current: second,
-    previous: first,
-  });
-  expect(workingCredentials(seed, "thoth", { generation: 2, overlap: false })).toEqual({ current: second });
-  expect(workingCredentials(seed, "thoth", { generation: 1, overlap: true })).toEqual({ current: first });
+test("the previous generation is valid during an overlap, and only then, each by its own seed", () => {
+  const seedOf = (generation: number) => `${seed}${generation}`;
+  const working = (generation: number, overlap: boolean) =>
+    workingCredentials("thoth", { generation, overlap }, seedOf);
+  const [first, second] = [1, 2].map((generation) => deriveCredentials(seedOf(generation), "thoth", generation));
+  expect(working(2, true)).toEqual({ current: second, previous: first });
+  expect(working(2, false)).toEqual({ current: second });
+  expect(working(1, true)).toEqual({ current: first });
 });

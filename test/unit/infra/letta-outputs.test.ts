@@ -7,17 +7,11 @@ import { lettaOutputs } from "../../support/stack-graphs.ts";
 const interpret = (changes: Record<string, unknown> = {}, project = "thoth") =>
   interpretLettaOutputs({ ...lettaOutputs, ...changes }, "letta", project);
 
-test("gives a project its own database and nobody else's", async () => {
-  const reference = interpret(
-    {
-      projects: ["thoth", "notes"],
-      databaseUrls: { thoth: "postgresql://thoth", notes: "postgresql://notes" },
-      encryptionKeys: { thoth: "key of thoth", notes: "key of notes" },
-      tokens: { thoth: "token of thoth", notes: "token of notes" },
-    },
-    "notes",
-  );
-  const { databaseUrl, encryptionKey, token } = reference;
+const { thoth } = lettaOutputs.projects;
+
+test("gives a project its own secrets and nobody else's", async () => {
+  const notes = { ...thoth, databaseUrl: "postgresql://notes", encryptionKey: "key of notes", token: "token of notes" };
+  const { databaseUrl, encryptionKey, token } = interpret({ projects: { thoth, notes } }, "notes");
   const values = await new Promise((resolve) => pulumi.all([databaseUrl, encryptionKey, token]).apply(resolve));
   expect(values).toEqual(["postgresql://notes", "key of notes", "token of notes"]);
 });
@@ -40,42 +34,22 @@ describe("says what is wrong with", () => {
       'the letta stack "letta" is not there or was never brought up',
       "pulumi up -s letta (or make letta-start)",
     ],
-    [
-      "another contract",
-      { contractVersion: 1 },
-      'the outputs of stack "letta" do not fit this version',
-      "pulumi up -s letta",
-    ],
+    ["an older contract", { contractVersion: 2 }, "stack letta was brought up by an older version", "make letta-start"],
+    ["a newer contract", { contractVersion: 4 }, "stack letta was brought up by a newer version", "git pull"],
     [
       "an output that is missing",
       { schemaVersion: undefined },
       "schemaVersion",
       "pulumi up -s letta (or make letta-start)",
     ],
-    [
-      "a token of another passphrase",
-      { tokens: {} },
-      'output tokens.thoth of stack "letta" cannot be decrypted: the stacks have different passphrases',
-      "set PULUMI_CONFIG_PASSPHRASE_FILE to the passphrase file of the letta stack for both",
-    ],
-    [
-      "database URLs of another passphrase",
-      { databaseUrls: {} },
-      'output databaseUrls.thoth of stack "letta" cannot be decrypted',
-      "set PULUMI_CONFIG_PASSPHRASE_FILE",
-    ],
-    [
-      "one database URL of another passphrase",
-      { databaseUrls: { thoth: {} } },
-      'output databaseUrls.thoth of stack "letta" cannot be decrypted',
-      "set PULUMI_CONFIG_PASSPHRASE_FILE",
-    ],
-    [
-      "keys that are missing",
-      { encryptionKeys: undefined },
-      'output encryptionKeys.thoth of stack "letta" cannot be decrypted',
-      "set PULUMI_CONFIG_PASSPHRASE_FILE",
-    ],
+    ...(["token", "databaseUrl", "encryptionKey"] as const).map(
+      (key): [string, Record<string, unknown>, string, string] => [
+        `a ${key} of another passphrase`,
+        { projects: { thoth: { ...thoth, [key]: {} } } },
+        `output projects.thoth.${key} of stack "letta" cannot be decrypted: the stacks have different passphrases`,
+        "set PULUMI_CONFIG_PASSPHRASE_FILE to the passphrase file of the letta stack for both",
+      ],
+    ),
   ])("%s", (_, changes, problem, fix) => {
     expect(() => interpret(changes)).toThrow(UserError);
     expect(() => interpret(changes)).toThrow(problem);
@@ -83,7 +57,7 @@ describe("says what is wrong with", () => {
   });
 
   test("a project that the letta stack does not know, naming those it knows", () => {
-    expect(() => interpret({ projects: ["thoth", "notes"] }, "other")).toThrow(
+    expect(() => interpret({ projects: { thoth, notes: thoth } }, "other")).toThrow(
       new UserError(
         'stack "letta" has no project "other"; it has thoth, notes',
         "add it to thoth-letta:projects in Pulumi.letta.yaml, then pulumi up -s letta (or make letta-start)",
@@ -99,7 +73,7 @@ describe("read from the other stack", () => {
     const newResource = ({ type, inputs }: pulumi.runtime.MockResourceArgs) => {
       expect(type).toBe("pulumi:pulumi:StackReference");
       name = inputs.name;
-      const secretOutputNames = ["tokens", "databaseUrls", "encryptionKeys"];
+      const secretOutputNames = ["projects"];
       return { id: name, state: { name, outputs, secretOutputNames } };
     };
     const call = ({ token }: pulumi.runtime.MockCallArgs) => {
@@ -114,7 +88,7 @@ describe("read from the other stack", () => {
     const { outputs, databaseUrl, name } = await read(lettaOutputs);
     expect(name).toBe("acme/thoth-letta/letta");
     expect(outputs.network).toEqual(lettaOutputs.network);
-    expect(await new Promise((resolve) => databaseUrl.apply(resolve))).toBe(lettaOutputs.databaseUrls.thoth);
+    expect(await new Promise((resolve) => databaseUrl.apply(resolve))).toBe(thoth.databaseUrl);
     expect(await pulumi.isSecret(databaseUrl)).toBe(true);
   });
 

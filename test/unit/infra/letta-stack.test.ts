@@ -16,7 +16,7 @@ function resolved<Value>(output: pulumi.Input<Value>): Promise<pulumi.Unwrap<Val
   return new Promise((resolve) => pulumi.output(output).apply(resolve));
 }
 
-/** The database password of an owner's generation, as it follows from the seed of the recorded graphs. */
+/** The database password of an owner's generation in the recorded graphs, where every seed is the first one. */
 const passwordOf = (owner: string, generation = 1) =>
   deriveCredentials("plain-credentials-seed", owner, generation).databasePassword;
 
@@ -44,6 +44,7 @@ test("is exactly these resources", () => {
     "pulumi-nodejs:dynamic/thoth-letta:database databases-projects",
     "pulumi-nodejs:dynamic/thoth-letta:letta-identities identities",
     "pulumi-nodejs:dynamic/thoth-letta:letta-probe probe",
+    "pulumi-nodejs:dynamic/thoth-letta:login-seeds login-seeds",
     "pulumi-nodejs:dynamic/thoth-letta:migration server-migration",
     "pulumi-nodejs:dynamic/thoth-letta:network-clients internal-network-clients",
     "pulumi-nodejs:dynamic/thoth-letta:network-clients network-clients",
@@ -75,7 +76,8 @@ test("is exactly these resources", () => {
 
 test("a further project changes the one resource of the projects' databases and who the proxy and Letta know, and no container", async () => {
   const withOne = await lettaGraph({ projects: ["thoth"] });
-  const isOfAll = (name: string) => ["databases-projects", "identities", "gateway-projects"].includes(name);
+  const isOfAll = (name: string) =>
+    ["databases-projects", "identities", "login-seeds", "gateway-projects"].includes(name);
   const described = ({ resources }: Graph<LettaExports>) =>
     resources
       .filter(({ name }) => !isOfAll(name))
@@ -113,8 +115,13 @@ test("each generated secret is protected and needs no quoting anywhere", () => {
   }
 });
 
+test("the seeds of logins outlive a destroy, and are secret in the state", () => {
+  const { options } = graph.resource("login-seeds");
+  expect(options).toMatchObject({ protect: true, additionalSecretOutputs: ["seeds"] });
+});
+
 test("only data is protected: everything else can be destroyed and made again", () => {
-  const isData = /volume:Volume$|randomPassword:RandomPassword$/;
+  const isData = /volume:Volume$|randomPassword:RandomPassword$|:login-seeds$/;
   const protectedOthers = graph.resources.filter(({ type, options }) => options.protect && !isData.test(type));
   expect(protectedOthers.map(({ name }) => name)).toEqual([]);
 });
@@ -211,11 +218,15 @@ describe("the databases", () => {
       { name: "notes", logins: [{ role: "notes-b", password: passwordOf("notes", 2) }] },
     ]);
     expect(adminPassword).toBe(deriveCredentials("plain-credentials-seed", "letta", 2).adminPassword);
-    const { databaseUrls, hostDatabaseUrls } = rotated.exports;
-    expect((await resolved(databaseUrls)).notes).toBe(
+    const { projects, hostDatabaseUrl } = rotated.exports;
+    expect(await resolved(projects.notes?.databaseUrl ?? "")).toBe(
       `postgresql://notes-b:${passwordOf("notes", 2)}@letta-postgres:5432/notes`,
     );
-    expect(new URL((await resolved(hostDatabaseUrls)).letta ?? "").username).toBe("letta-b");
+    expect(new URL(await resolved(hostDatabaseUrl)).username).toBe("letta-b");
+    // The stack's own probe rotates with Letta.
+    expect(rotated.resource("login-seeds").inputs.valid).toEqual([
+      ...["letta/2", "thoth/2", "thoth/1", "notes/2", "letta-probe/2"],
+    ]);
   });
 
   test("may take what the config grants: Letta what its pool may open, and as long as it needs", async () => {
@@ -292,21 +303,21 @@ describe("order", () => {
 
 describe("outputs", () => {
   test("secrets are secret and nothing else is", async () => {
-    const secrecy = await Promise.all(
-      Object.entries(graph.exports).map(async ([name, value]) => [name, await pulumi.isSecret(pulumi.output(value))]),
-    );
-    const secret = secrecy.filter(([, isSecret]) => isSecret).map(([name]) => name);
-    expect(secret.sort()).toEqual([
-      ...[
-        "backupSettings",
-        "databaseUrls",
-        "encryptionKeys",
-        "hostDatabaseUrls",
-        "recoveryKey",
-        "serverPassword",
-        "tokens",
-      ],
+    const secretsAmong = async (values: object) => {
+      const secrecy = await Promise.all(
+        Object.entries(values).map(async ([name, value]) => [name, await pulumi.isSecret(pulumi.output(value))]),
+      );
+      return secrecy.filter(([, isSecret]) => isSecret).map(([name]) => name);
+    };
+    const { projects, ...others } = graph.exports;
+    expect((await secretsAmong(others)).sort()).toEqual([
+      ...["backupSettings", "hostDatabaseUrl", "recoveryKey", "serverPassword"],
     ]);
+    for (const project of Object.values(projects)) {
+      expect((await secretsAmong(project)).sort()).toEqual([
+        ...["databaseUrl", "encryptionKey", "hostDatabaseUrl", "token"],
+      ]);
+    }
   });
 
   test("a consumer of this version understands them", async () => {
@@ -314,37 +325,38 @@ describe("outputs", () => {
     const values = (await resolved(graph.exports)) as Record<string, unknown>;
     const { outputs, databaseUrl } = interpretLettaOutputs(values, "letta", "notes");
     expect(outputs).toEqual({
-      contractVersion: 3,
       healthUrls: { server: "http://127.0.0.1:8283/v1/health/", gateway: "http://127.0.0.1:8284/nginx-health" },
       urls: { server: "http://127.0.0.1:8283", gateway: "http://127.0.0.1:8284" },
       internalUrls: { server: "http://letta-server:8283", gateway: "http://letta-nginx:8284" },
       network: { id: "id-of-network", name: "letta-network", subnet: "172.22.0.0/16" },
       volumes: { postgres: "letta-postgres", data: "letta-data", home: "letta-home" },
       containers: [...["letta-postgres", "letta-backup", "letta-drill", "letta-redis", "letta-server", "letta-nginx"]],
-      projects: ["thoth", "notes"],
-      users: { thoth: "user-of-thoth", notes: "user-of-notes" },
       images: "registry",
       schemaVersion: "revision-1",
     });
     expect(await resolved(databaseUrl)).toBe(`postgresql://notes:${passwordOf("notes")}@letta-postgres:5432/notes`);
   });
 
-  test("each project gets its own URL and key, Letta's own database only a URL for this host", async () => {
-    const { databaseUrls, encryptionKeys, hostDatabaseUrls } = graph.exports;
-    expect(Object.keys(await resolved(databaseUrls))).toEqual(["thoth", "notes"]);
-    const keyOf = (name: string) => deriveSecret("plain-credentials-seed", `${name}/encryption-key`, 32);
-    expect(await resolved(encryptionKeys)).toEqual({
-      thoth: Buffer.from(keyOf("thoth")).toString("base64url"),
-      notes: Buffer.from(keyOf("notes")).toString("base64url"),
+  test("each project gets its own user, token, URLs and key, and Letta's own database a URL on this host", async () => {
+    const { projects, hostDatabaseUrl } = graph.exports;
+    const hostUrlOf = (name: string) => `postgresql://${name}:${passwordOf(name)}@127.0.0.1:5432/${name}`;
+    const expected = (name: string) => ({
+      user: `user-of-${name}`,
+      generation: 1,
+      token: deriveCredentials("plain-credentials-seed", name, 1).token,
+      databaseUrl: `postgresql://${name}:${passwordOf(name)}@letta-postgres:5432/${name}`,
+      hostDatabaseUrl: hostUrlOf(name),
+      encryptionKey: Buffer.from(deriveSecret("plain-credentials-seed", `${name}/encryption-key`, 32)).toString(
+        "base64url",
+      ),
     });
-    const urlOf = (name: string) => [name, `postgresql://${name}:${passwordOf(name)}@127.0.0.1:5432/${name}`];
-    expect(await resolved(hostDatabaseUrls)).toEqual(Object.fromEntries(["letta", "thoth", "notes"].map(urlOf)));
+    expect(await resolved(projects)).toEqual({ thoth: expected("thoth"), notes: expected("notes") });
+    expect(await resolved(hostDatabaseUrl)).toBe(hostUrlOf("letta"));
   });
 
   test("an IPv6 bind address gives URLs that a client can parse", async () => {
     const { exports } = await lettaGraph({ bindAddress: "::1" });
-    const urls = await resolved(exports.hostDatabaseUrls);
-    expect(new URL(urls.thoth ?? "").host).toBe("[::1]:5432");
+    expect(new URL(await resolved(exports.hostDatabaseUrl)).host).toBe("[::1]:5432");
     expect(await resolved(exports.urls)).toEqual({ server: "http://[::1]:8283", gateway: "http://[::1]:8284" });
   });
 });

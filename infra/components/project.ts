@@ -1,0 +1,49 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { LettaConfig } from "../config/letta.ts";
+import { firstGeneration } from "../lib/credentials.ts";
+import { urlAuthority } from "../lib/docker/host.ts";
+import type { StackCredentials } from "./credentials.ts";
+import { databaseUrl } from "./databases.ts";
+import type { PostgresEndpoint } from "./postgres.ts";
+
+/** An application that shares Letta, with all that it needs to do so; the outputs are secret but for the user. */
+export interface Project {
+  /** Id of the Letta user that it acts as; each has an organization of its own. */
+  readonly user: pulumi.Output<string>;
+  /** Of its credentials. */
+  readonly generation: number;
+  /** Its bearer token for the gateway. */
+  readonly token: pulumi.Output<string>;
+  /** For containers on the letta network. */
+  readonly databaseUrl: pulumi.Output<string>;
+  /** For processes on this host, such as psql and migrations. */
+  readonly hostDatabaseUrl: pulumi.Output<string>;
+  /** 32 random bytes in URL-safe base64, for what it encrypts in its database. */
+  readonly encryptionKey: pulumi.Output<string>;
+}
+
+export interface ProjectsArgs {
+  readonly credentials: StackCredentials;
+  readonly endpoint: PostgresEndpoint;
+  /** Project -> id of its Letta user. */
+  readonly users: pulumi.Output<Record<string, string>>;
+}
+
+/** Name -> project. No resources: one resource has all databases and one all users, as each resource slows every update. */
+export function stackProjects(
+  { projects, credentials: states }: LettaConfig,
+  { credentials, endpoint, users }: ProjectsArgs,
+): Record<string, Project> {
+  const project = (name: string): Project => {
+    const database = { name, credentials: credentials.of(name) };
+    return {
+      user: users.apply((all) => all[name] as string),
+      generation: (states[name] ?? firstGeneration).generation,
+      token: pulumi.secret(database.credentials.apply(({ current }) => current.token)),
+      databaseUrl: databaseUrl(database),
+      hostDatabaseUrl: databaseUrl(database, urlAuthority(endpoint.host, endpoint.port)),
+      encryptionKey: credentials.encryptionKeyOf(name),
+    };
+  };
+  return Object.fromEntries(projects.map((name) => [name, project(name)]));
+}
