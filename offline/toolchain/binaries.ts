@@ -12,7 +12,7 @@ export interface Binary {
 
 const stampOf = (binary: Binary) => `${binary.path}.built-from`;
 
-/** True if someone else put the program there, e.g. Pulumi's own download: it has no stamp. */
+/** True if the program is not from here, e.g. Pulumi's own download: it has no stamp. */
 export async function isForeign(binary: Binary): Promise<boolean> {
   const [hasBinary, hasStamp] = await Promise.all([exists(binary.path), exists(stampOf(binary))]);
   return hasBinary && !hasStamp;
@@ -35,8 +35,8 @@ export async function hashOfInputs(folder: string, buildArguments: readonly stri
 }
 
 /**
- * Puts a built program in its place in one move, so that a running one is never half overwritten. The stamp comes first
- * without a hash: an interruption leaves a program that is to be built again, not one that looks like somebody else's.
+ * Moves a built program to its place at once, so that a running one is never half overwritten. An unfinished stamp comes
+ * first: an interruption then leaves a program that is built again, not one that looks foreign.
  */
 export async function install(binary: Binary, builtIn: string, hash: string): Promise<void> {
   await mkdir(path.dirname(binary.path), { recursive: true });

@@ -1,9 +1,9 @@
 import { lstat, mkdir, readFile, rm, symlink } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../infra/lib/errors.ts";
+import { ask, run } from "../../scripts/lib/run.ts";
 import type { Step } from "../../scripts/lib/steps.ts";
 import { type Binary, hashOfInputs, install, isCurrent, isForeign } from "./binaries.ts";
-import { runGo } from "./go.ts";
 
 /** Where the toolchain goes. */
 export interface ToolchainOptions {
@@ -11,24 +11,24 @@ export interface ToolchainOptions {
   readonly root: string;
   /** The plugins go to `plugins/` in it; Pulumi's default is `~/.pulumi`. */
   readonly pulumiHome: string;
-  /** What Go runs with, default the process's own environment. */
+  /** Go's environment. Default: this process's. */
   readonly env?: NodeJS.ProcessEnv;
 }
 
 const sources = import.meta.dirname;
 
-/** `-X` makes the CLI report its version, which it otherwise takes for a development build's. */
+/** Without `-X` the CLI would report a development version. */
 const version = "v3.256.0";
 const buildArguments = [
   "-trimpath",
-  // The Docker provider's own switch to leave out its Compose resource, which the Pulumi package does not have.
+  // The Docker provider's switch to leave out its Compose resource, which the Pulumi package does not have.
   "-tags=no_compose",
-  // Debug information would be thrown away by -s -w; not making it saves a tenth of the compiler's time.
+  // -s -w would drop debug information; not making it saves a tenth of the compile time.
   "-gcflags=all=-dwarf=false",
   `-ldflags=-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=${version}`,
 ];
 
-/** Steps that build the Pulumi CLI, its Node.js host and the plugins of this project from Go modules. */
+/** Steps that build the Pulumi CLI, its Node.js host and this project's plugins from Go modules. */
 export function toolchainSteps(options: ToolchainOptions): Step[] {
   return [buildStep(options), launcherStep(options.root)];
 }
@@ -73,8 +73,8 @@ function toolchainBinaries(root: string, pulumiHome: string): Binary[] {
 }
 
 /**
- * One `go build` for all binaries: half of each one's packages are also in another's, and Go compiles them once only if
- * it knows of all at the same time. What an interrupted build has compiled stays in Go's cache.
+ * One `go build` for all binaries: they share half of their packages, which Go compiles once only in a common build. An
+ * interrupted build leaves what it compiled in Go's cache.
  */
 async function build(
   binaries: readonly Binary[],
@@ -85,16 +85,17 @@ async function build(
   const packages = binaries.map(({ goPackage }) => goPackage);
   let downloaded = 0;
   let compiled = 0;
-  await runGo(["build", "-v", "-o", `${outputFolder}/`, ...buildArguments, ...packages], {
+  await run("go", ["build", "-v", "-o", `${outputFolder}/`, ...buildArguments, ...packages], {
     cwd: sources,
     env: goEnvironment(env),
+    hint: "Packages that were compiled are kept: run make setup again.",
     onLine(line) {
       const isDownload = line.startsWith("go: downloading ");
       const isPackage = /^[\w.~/-]+$/.test(line);
       if (isDownload) downloaded += 1;
       if (isPackage) compiled += 1;
       if (isDownload || isPackage) report(`downloaded ${downloaded} modules, compiled ${compiled} packages`);
-      return isDownload || isPackage ? "progress" : "message";
+      return isDownload || isPackage ? "progress" : undefined;
     },
   });
 }
@@ -102,9 +103,9 @@ async function build(
 function goEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
     ...env,
-    // Without C, Go needs no C compiler, and the binaries run on any Linux of the same processor.
+    // Needs no C compiler, and the binaries run on any Linux of the same architecture.
     CGO_ENABLED: "0",
-    // The compiler's own garbage collection costs a fifth of the build at its default of 100.
+    // At the default of 100, garbage collection takes a fifth of the build.
     GOGC: env.GOGC ?? "800",
     GOWORK: "off",
   };
@@ -114,32 +115,24 @@ async function requireGo(env: NodeJS.ProcessEnv): Promise<void> {
   const needed = /^go (\S+)$/m.exec(await readFile(path.join(sources, "go.mod"), "utf8"))?.[1] ?? "";
   const fix =
     "apt-get install golang-go && go env -w GOTOOLCHAIN=auto" +
-    "  (from Go 1.21 on, the latter fetches a newer Go as a module; Debian 12 has it with -t bookworm-backports)";
-  const found = await goVersion(env).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") throw new UserError(`Go ${needed} or newer is needed, and there is no go`, fix);
-    throw error;
-  });
-  if (isOlder(found, needed)) throw new UserError(`Go ${needed} or newer is needed, and go is ${found}`, fix);
+    "  (with Go 1.21 or newer, the latter fetches a newer Go as a module; on Debian 12: -t bookworm-backports)";
+  // In this folder, because Go may switch to the version that go.mod requires.
+  const output = await ask("go", ["version"], { cwd: sources, env: goEnvironment(env) });
+  const found = /\bgo(\d[\d.]*)/.exec(output ?? "")?.[1];
+  if (found === undefined) throw new UserError(`Go ${needed} or newer is needed, and there is no go`, fix);
+  if (found.localeCompare(needed, "en", { numeric: true }) < 0) {
+    throw new UserError(`Go ${needed} or newer is needed, and go is ${found}`, fix);
+  }
 }
 
-/** The version that builds here, e.g. `1.26.8`: Go may switch to the one that go.mod asks for. */
-async function goVersion(env: NodeJS.ProcessEnv): Promise<string> {
-  const output = await runGo(["version"], { cwd: sources, env: goEnvironment(env), onLine: () => "message" });
-  return /\bgo(\d[\d.]*)/.exec(output)?.[1] ?? output;
-}
-
-function isOlder(found: string, needed: string): boolean {
-  return found.localeCompare(needed, "en", { numeric: true }) < 0;
-}
-
-/** The CLI looks for the launcher of dynamic providers beside itself; the SDK has it. */
+/** The CLI expects the launcher of dynamic providers next to itself; it is part of the SDK. */
 function launcherStep(root: string): Step {
   const name = "pulumi-resource-pulumi-nodejs";
   const link = path.join(root, ".tools/bin", name);
   const exists = async () => (await lstat(link).catch(() => undefined)) !== undefined;
   return {
     id: "dynamic-provider-launcher",
-    title: "Launcher of dynamic providers, beside the Pulumi CLI",
+    title: "Launcher of dynamic providers, next to the Pulumi CLI",
     isDone: exists,
     async run() {
       await mkdir(path.dirname(link), { recursive: true });

@@ -1,11 +1,12 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { imageExists } from "../../infra/lib/docker/engine.ts";
 import { localFile, versionKey } from "../../infra/lib/images.ts";
+import { run } from "../lib/run.ts";
 import type { Step } from "../lib/steps.ts";
-import { type HostSettings, hostSettings, settingsFor } from "./host-settings.ts";
-import { LocalImages } from "./local-images.ts";
+import { readJsonFile, writeWhole } from "../lib/whole-file.ts";
+import { hostSettings, settingsFor } from "./host-settings.ts";
 import { type ImagePlan, planBackup, planImages } from "./plan.ts";
-import { run } from "./run.ts";
 
 const defaultLettaVersion = "0.16.8";
 
@@ -13,38 +14,30 @@ const defaultLettaVersion = "0.16.8";
 export interface ImageStepsOptions {
   /** The checkout; the references are written to `.state/images.local.json` in it. */
   readonly root: string;
-  /** Default: this process's environment. */
-  readonly env?: NodeJS.ProcessEnv;
-  /** One of the releases with a pinned hash in `letta/releases`. Default: 0.16.8. */
+  /** One of the releases with a pinned hash in `images/letta/releases`. Default: 0.16.8. */
   readonly lettaVersion?: string;
-  /** Another release that a stack wants; it has a key of its own in the lock file. */
+  /** Another release that a stack wants, with its own key in the lock file. */
   readonly alsoLetta?: string | undefined;
 }
 
-/** The steps that build every image from packages: one an image, and one that locks what was built. */
-export function imageSteps(options: ImageStepsOptions): Step[] {
-  const { root, env, lettaVersion = defaultLettaVersion, alsoLetta = lettaVersion } = options;
+/** The steps that build every image from packages, and a last one that writes their references. */
+export function imageSteps({ root, lettaVersion = defaultLettaVersion, alsoLetta }: ImageStepsOptions): Step[] {
   const [base, ...images] = planImages(root, lettaVersion);
-  const further = alsoLetta === lettaVersion ? [] : [planLetta(root, alsoLetta)];
-  return buildSteps(root, base, [...images, ...further], hostOf(env));
+  const isOther = alsoLetta !== undefined && alsoLetta !== lettaVersion;
+  return buildSteps(root, base, [...images, ...(isOther ? [planLetta(root, alsoLetta)] : [])]);
 }
 
-/** The steps that build the image of one release of Letta, and write it down beside those that are there. */
-export function lettaImageSteps(options: { root: string; version: string; env?: NodeJS.ProcessEnv }): Step[] {
-  const { root, version, env } = options;
+/** The steps that build the image of one release of Letta, and add its reference. */
+export function lettaImageSteps({ root, version }: { root: string; version: string }): Step[] {
   const [base] = planImages(root, version);
-  return buildSteps(root, base, [planLetta(root, version)], hostOf(env));
+  return buildSteps(root, base, [planLetta(root, version)]);
 }
 
 /** The steps that build the backup agent on another Postgres than the default one, which is on this machine. */
-export function backupImageSteps(options: {
-  root: string;
-  postgres: { version: string; reference: string };
-  env?: NodeJS.ProcessEnv;
-}): Step[] {
-  const { root, postgres, env } = options;
+export function backupImageSteps(options: { root: string; postgres: { version: string; reference: string } }): Step[] {
+  const { root, postgres } = options;
   const [base] = planImages(root, defaultLettaVersion);
-  return buildSteps(root, base, [planBackup(root, postgres)], hostOf(env));
+  return buildSteps(root, base, [planBackup(root, postgres)]);
 }
 
 function planLetta(root: string, version: string): ImagePlan {
@@ -53,72 +46,54 @@ function planLetta(root: string, version: string): ImagePlan {
   return { ...plan, name: versionKey(plan.name, version) };
 }
 
-function buildSteps(root: string, base: ImagePlan, images: readonly ImagePlan[], host: Host): Step[] {
+function buildSteps(root: string, base: ImagePlan, images: readonly ImagePlan[]): Step[] {
+  const references = new Map(images.map(({ name, reference }) => [name, reference]));
   return [
-    baseStep(base, join(root, ".state/build-base"), host),
-    ...images.map((image) => imageStep(image, host)),
-    lockStep(
-      join(root, localFile),
-      Object.fromEntries(images.map(({ name, reference }) => [name, reference])),
-      images.map(({ name }) => name),
-    ),
+    baseStep(base, join(root, ".state/build-base")),
+    ...images.map(imageStep),
+    lockStep(join(root, localFile), references, [...references.keys()]),
   ];
 }
 
-/** What the steps of one setup share. */
-export interface Host {
-  readonly env: NodeJS.ProcessEnv;
-  readonly images: LocalImages;
-  /** Asked of the host's tools only when something is built. */
-  readonly settings: () => Promise<HostSettings>;
-}
-
-/** The host of this environment. */
-export function hostOf(env: NodeJS.ProcessEnv = process.env): Host {
-  return { env, images: new LocalImages(env), settings: once(() => hostSettings(env)) };
-}
-
-function baseStep(plan: ImagePlan, workDirectory: string, host: Host): Step {
+function baseStep(plan: ImagePlan, workDirectory: string): Step {
   return {
     id: "image-base",
     title: `Image ${plan.reference}: ${plan.title}`,
-    isDone: () => host.images.has(plan.reference),
+    isDone: () => imageExists(plan.reference),
     run: async (report) => {
       await run(join(plan.directory, "build.sh"), [plan.reference, workDirectory], {
-        env: { ...host.env, ...(await host.settings()) },
+        env: { ...process.env, ...(await hostSettings()) },
         onLine: (line) => line.startsWith("I: ") && report(line.slice("I: ".length)),
         hint: "It needs a Debian mirror that answers: the one of this host's apt, or else debootstrap's default.",
       });
-      host.images.forget();
     },
   };
 }
 
 /** The step that builds one image. */
-export function imageStep(plan: ImagePlan, host: Host): Step {
+export function imageStep(plan: ImagePlan): Step {
   return {
     id: `image-${plan.name}`,
     title: `Image ${plan.reference}: ${plan.title}`,
     needs: plan.needs.map((name) => `image-${name}`),
-    isDone: () => host.images.has(plan.reference),
+    isDone: () => imageExists(plan.reference),
     run: async (report) => {
-      await run("docker", buildCommand(plan, await host.settings()), {
-        // The classic builder: it needs no plugin, every engine has it, and it prints steps.
-        env: { ...host.env, DOCKER_BUILDKIT: "0" },
+      await run("docker", await buildCommand(plan), {
+        // The classic builder needs no plugin, every engine has it, and it prints its steps.
+        env: { ...process.env, DOCKER_BUILDKIT: "0" },
         onLine: (line) => line.startsWith("Step ") && report(line),
-        hint: "Layers that were built are kept: running the setup again goes on from there.",
+        hint: "Layers that were built are kept: run make setup again.",
       });
-      host.images.forget();
     },
   };
 }
 
-function buildCommand(plan: ImagePlan, settings: HostSettings): string[] {
+async function buildCommand(plan: ImagePlan): Promise<string[]> {
   const dockerfile = readFileSync(join(plan.directory, "Dockerfile"), "utf8");
-  const buildArguments = { ...settingsFor(dockerfile, settings), ...plan.buildArguments };
+  const buildArguments = { ...settingsFor(dockerfile, await hostSettings()), ...plan.buildArguments };
   return [
     "build",
-    // A build reaches what the host reaches, a proxy or index on its loopback address included.
+    // A build reaches what the host reaches, including a proxy or index on its loopback address.
     ...["--network", "host", "--tag", plan.reference],
     ...Object.entries(buildArguments).flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]),
     ...Object.entries(plan.labels).flatMap(([name, value]) => ["--label", `${name}=${value}`]),
@@ -126,40 +101,25 @@ function buildCommand(plan: ImagePlan, settings: HostSettings): string[] {
   ];
 }
 
-/** Writes which images stand for what once `images` are built, and leaves what is written of others. */
-export function lockStep(file: string, references: Readonly<Record<string, string>>, images: readonly string[]): Step {
-  const known = () => JSON.parse(readIfPresent(file) ?? "{}") as Readonly<Record<string, string>>;
+/**
+ * Writes the references of images once these are built, and keeps the other entries of the file.
+ *
+ * @param references key in the file -> reference
+ * @param images names of the images that must be built first
+ */
+export function lockStep(file: string, references: ReadonlyMap<string, string>, images: readonly string[]): Step {
+  const known = async () => (await readJsonFile<Readonly<Record<string, string>>>(file)) ?? {};
   return {
     id: "image-lock",
     title: "References of the images built here",
     needs: images.map((name) => `image-${name}`),
-    isDone: async () => Object.entries(references).every(([key, reference]) => known()[key] === reference),
-    run: async () => writeAtomically(file, `${JSON.stringify({ ...known(), ...references }, null, 2)}\n`),
+    async isDone() {
+      const found = await known();
+      return [...references].every(([key, reference]) => found[key] === reference);
+    },
+    async run() {
+      const all = { ...(await known()), ...Object.fromEntries(references) };
+      await writeWhole(file, `${JSON.stringify(all, null, 2)}\n`, 0o644);
+    },
   };
-}
-
-function once<T>(answer: () => Promise<T>): () => Promise<T> {
-  let answered: Promise<T> | undefined;
-  return () => {
-    answered ??= answer();
-    return answered;
-  };
-}
-
-/** A file's text, or undefined where there is no such file. */
-export function readIfPresent(file: string): string | undefined {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-/** Writes a file for all to read, whole or not at all. */
-export function writeAtomically(file: string, content: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const temporary = `${file}.${process.pid}.tmp`;
-  writeFileSync(temporary, content, { mode: 0o644 });
-  renameSync(temporary, file);
 }

@@ -1,38 +1,38 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { ask } from "./run.ts";
+import { ask } from "../lib/run.ts";
 
 /** How the host reaches package indexes, by the name of the build argument that carries it. */
 export type HostSettings = Readonly<Record<string, string>>;
 
 /** Docker takes these as build arguments without a declaration, and keeps them out of the image's history. */
-const PROXY_VARIABLES = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+const proxyVariables = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
 
-/** Reads the proxies and package indexes that are configured on the host, in the environment or in a tool's own files. */
-export async function hostSettings(env: NodeJS.ProcessEnv): Promise<HostSettings> {
+/** The proxies and package indexes of the host, from the environment or else from each tool's own configuration. */
+export async function hostSettings(env: NodeJS.ProcessEnv = process.env): Promise<HostSettings> {
   const [aptProxy, pipIndex, npmRegistry] = await Promise.all([
-    env.http_proxy ?? aptSetting("Acquire::http::Proxy", env),
+    env.http_proxy ?? ask("apt-config", ["dump", "--format", "%v%n", "Acquire::http::Proxy"], { env }),
     env.PIP_INDEX_URL ??
       env.UV_DEFAULT_INDEX ??
-      ask("python3", ["-m", "pip", "config", "get", "global.index-url"], env),
-    env.npm_config_registry ?? ask("npm", ["config", "get", "registry"], env),
+      ask("python3", ["-m", "pip", "config", "get", "global.index-url"], { env }),
+    env.npm_config_registry ?? ask("npm", ["config", "get", "registry"], { env }),
   ]);
-  const proxies = PROXY_VARIABLES.map((name) => [name, env[name]] as const);
-  return defined([
-    ...proxies,
-    ["http_proxy", aptProxy],
-    ["PIP_INDEX_URL", pipIndex],
-    ["NPM_CONFIG_REGISTRY", npmRegistry],
-  ]);
+  return defined({
+    ...Object.fromEntries(proxyVariables.map((name) => [name, env[name]])),
+    http_proxy: aptProxy === "DIRECT" ? undefined : aptProxy,
+    PIP_INDEX_URL: pipIndex,
+    NPM_CONFIG_REGISTRY: npmRegistry,
+  });
 }
 
-/** The settings a Dockerfile has a use for: the proxies, and whatever it declares with ARG. */
+/** The settings that a Dockerfile can use: the proxies, and what it declares with ARG. */
 export function settingsFor(dockerfile: string, settings: HostSettings): HostSettings {
   const declared = new Set([...dockerfile.matchAll(/^ARG\s+(\w+)/gm)].map((match) => match[1]));
-  return defined(Object.entries(settings).filter(([name]) => PROXY_VARIABLES.includes(name) || declared.has(name)));
+  const usable = Object.entries(settings).filter(([name]) => proxyVariables.includes(name) || declared.has(name));
+  return Object.fromEntries(usable);
 }
 
-/** The certificates the host's administrator added; they go into the base image. */
+/** The certificates that the host's administrator added; they go into the base image. */
 export function hostCertificates(): { readonly name: string; readonly text: string }[] {
   const directory = "/usr/local/share/ca-certificates";
   if (!existsSync(directory)) return [];
@@ -42,11 +42,6 @@ export function hostCertificates(): { readonly name: string; readonly text: stri
     .map((file) => ({ name: basename(file), text: readFileSync(join(directory, file), "utf8") }));
 }
 
-async function aptSetting(name: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
-  const answer = await ask("apt-config", ["dump", "--format", "%v%n", name], env);
-  return answer === "DIRECT" ? undefined : answer;
-}
-
-function defined(entries: Iterable<readonly [string, string | undefined]>): HostSettings {
-  return Object.fromEntries([...entries].filter((entry): entry is [string, string] => Boolean(entry[1])));
+function defined(values: Readonly<Record<string, string | undefined>>): HostSettings {
+  return Object.fromEntries(Object.entries(values).filter((entry): entry is [string, string] => Boolean(entry[1])));
 }

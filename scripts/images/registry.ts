@@ -25,7 +25,7 @@ function lockPath({ projectDirectory }: Pick<Deps, "projectDirectory">): string 
   return join(lockFolder(projectDirectory, root), lockFile);
 }
 
-/** Pulls every image's tag and writes the digest it stands for today into images.lock.json. */
+/** Pulls the tag of every image and writes its present digest to images.lock.json. */
 export async function lockImages({ mirror }: { mirror?: string | undefined }, deps: Deps): Promise<number> {
   const lock = await readLock(deps);
   const locked: Record<string, LockedImage> = {};
@@ -38,33 +38,32 @@ export async function lockImages({ mirror }: { mirror?: string | undefined }, de
   return 0;
 }
 
-/** Pulls an image and pins it under a key of its own in images.lock.json. @throws UserError when it cannot be pulled */
+/** Pulls an image and pins it under its own key in images.lock.json. @throws UserError when it cannot be pulled */
 export async function pinImage(deps: Deps, key: string, image: LockedImage, mirror: string | undefined): Promise<void> {
   const digest = await pull(deps, tagReference(image, mirror));
   await writeLock(deps, { ...(await readLock(deps)), [key]: { ...image, digest } });
 }
 
 async function writeLock(deps: Deps, lock: ImageLock): Promise<void> {
-  const path = lockPath(deps);
-  await writeWhole(path, `${JSON.stringify(lock, undefined, 2)}\n`);
+  await writeWhole(lockPath(deps), `${JSON.stringify(lock, undefined, 2)}\n`);
 }
 
-/** Pulls an image. @returns the digest that the registry gave it @throws UserError when it cannot be pulled */
+/** Pulls an image. @returns its digest in the registry @throws UserError when it cannot be pulled */
 async function pull(deps: Deps, reference: string): Promise<string> {
   const { exitCode, stdout, stderr } = await deps.$({ nothrow: true })`docker pull ${reference}`;
   if (exitCode !== 0) {
     throw new UserError(
       `${reference} cannot be pulled: ${stderr.trim()}`,
-      "check the network, or set thoth-letta:images to local: then they are built here",
+      "check the network, or set thoth-letta:images to local to build images here",
     );
   }
-  // Not from the image's RepoDigests: there an image has every digest it ever had in this repository.
+  // RepoDigests of the image would list every digest it ever had in this repository.
   const digest = /^Digest: (sha256:[0-9a-f]{64})$/m.exec(stdout)?.[1];
-  if (digest === undefined) throw new Error(`docker pull ${reference} tells no digest: ${stdout}`);
+  if (digest === undefined) throw new Error(`docker pull ${reference} reports no digest: ${stdout}`);
   return digest;
 }
 
-/** Finds the digests of images that have none yet; done in a checkout whose lock file is complete. */
+/** Finds the digests of images that have none yet. */
 export function lockStep(deps: Deps, mirror: string | undefined): Step {
   return {
     id: "images-lock",
@@ -74,7 +73,7 @@ export function lockStep(deps: Deps, mirror: string | undefined): Step {
   };
 }
 
-/** Pulls pinned images before anything is stopped for them. */
+/** Pulls the pinned images that are missing. */
 export function pullStep(deps: Deps, references: readonly string[]): Step {
   return {
     id: "images-pull",
@@ -90,11 +89,7 @@ export function pullStep(deps: Deps, references: readonly string[]): Step {
 }
 
 async function missingImages(deps: Deps, references: readonly string[]): Promise<string[]> {
-  const isThere = await Promise.all(
-    references.map(
-      async (reference) => (await deps.$({ nothrow: true })`docker image inspect ${reference}`).exitCode === 0,
-    ),
-  );
+  const isThere = await Promise.all(references.map(deps.engine.imageExists));
   return references.filter((_, index) => !isThere[index]);
 }
 

@@ -49,7 +49,8 @@ export async function requireImage(
   if (key === "postgres") await runSteps(deps, await companionSteps(deps, stack, source, version));
   const reference =
     key === "postgres" ? postgresReference(deps, stack, source, version) : imageReference(key, source, version);
-  if (!(await isHere(deps, reference))) throw new UserError(`image ${reference} is not on this machine`, "make setup");
+  if (!(await deps.engine.imageExists(reference)))
+    throw new UserError(`image ${reference} is not on this machine`, "make setup");
   return { version, reference };
 }
 
@@ -78,7 +79,7 @@ async function runSteps(deps: Deps, steps: readonly Step[]): Promise<void> {
 /** Gives an image that somebody has built here its place in the list. */
 async function registerImage(deps: Deps, key: VersionedImage, reference: string): Promise<string> {
   const version = imageVersion(reference);
-  if (version === null || !(await isHere(deps, reference))) {
+  if (version === null || !(await deps.engine.imageExists(reference))) {
     throw new UserError(`there is no image ${reference} on this machine`, "docker images lists those that are here");
   }
   const path = join(root, localFile);
@@ -89,7 +90,7 @@ async function registerImage(deps: Deps, key: VersionedImage, reference: string)
 
 async function isKnown(deps: Deps, key: VersionedImage, version: string): Promise<boolean> {
   try {
-    return await isHere(deps, imageReference(key, { root, images: "local" }, version));
+    return await deps.engine.imageExists(imageReference(key, { root, images: "local" }, version));
   } catch {
     return false;
   }
@@ -106,8 +107,4 @@ async function pullImage(deps: Deps, stack: string, key: VersionedImage, wanted:
     await pinImage(deps, versionKey(key, tag), { name: own, tag }, mirror);
   }
   return tag;
-}
-
-async function isHere(deps: Deps, reference: string): Promise<boolean> {
-  return (await deps.engine.docker(["image", "inspect", "--format", "{{.Id}}", reference])).exitCode === 0;
 }

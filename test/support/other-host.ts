@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { vi } from "vitest";
 import type { Offsite } from "../../images/backup/src/settings.ts";
 import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
-import { hostOf, imageStep } from "../../scripts/images/build.ts";
+import { imageStep } from "../../scripts/images/build.ts";
 import { contentHash } from "../../scripts/images/content-hash.ts";
 import { root } from "../../scripts/lib/checkout.ts";
 
@@ -89,7 +89,7 @@ async function builtImage(): Promise<string> {
   const reference = `thoth-letta/test-other-host:${contentHash(directory, [base])}`;
   const title = "Another host, for tests";
   const plan = { name: "other-host", title, directory, reference, buildArguments: { BASE_IMAGE: base } };
-  const step = imageStep({ ...plan, labels: {}, needs: [] }, hostOf());
+  const step = imageStep({ ...plan, labels: {}, needs: [] });
   if (!(await step.isDone())) await step.run(() => {});
   return reference;
 }

@@ -117,6 +117,11 @@ export async function volumeExists(name: string): Promise<boolean> {
   return (await docker(["volume", "inspect", name])).exitCode === 0;
 }
 
+/** True when the engine has an image of this reference. */
+export async function imageExists(reference: string): Promise<boolean> {
+  return (await docker(["image", "inspect", reference])).exitCode === 0;
+}
+
 /** The last lines a container printed, both streams, oldest first. */
 export async function lastLogLines(name: string, count: number): Promise<string[]> {
   const result = await docker(["logs", "--tail", String(count), name]);

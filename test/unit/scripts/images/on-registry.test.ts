@@ -24,7 +24,7 @@ const stepsOf = (root: string, wanted: readonly OwnImage[] = ["thoth"]) =>
   registryImageSteps({ root, bases: { base, postgres }, wanted, needs: ["images-pull"] });
 
 describe("the stand-in on a registry's base", () => {
-  test("is known by its base, the helpers and its own files", () => {
+  test("has a name that changes with its base, the helpers and its own files", () => {
     const before = referencesOf(checkout());
     expect(before[0]).toMatch(/^thoth-letta\/base:registry-[0-9a-f]{12}$/);
     expect(before[1]).toMatch(/^thoth-letta\/thoth-standin:0\.1\.0-[0-9a-f]{12}$/);
@@ -41,7 +41,7 @@ describe("the stand-in on a registry's base", () => {
     expect(referencesOf(checkout({ "offline/base/build.sh": "changed" }))).toEqual(before);
   });
 
-  test("is built when its base is there: first the base with the host's settings, then the stand-in on it", async () => {
+  test("is built once its base is there: first the base with the host's settings, then the stand-in on it", async () => {
     const root = checkout();
     const [baseReference, reference] = referencesOf(root);
     const programs = fakePrograms({
@@ -68,7 +68,7 @@ describe("the stand-in on a registry's base", () => {
     expect(existsSync(join(root, ".state/build-base"))).toBe(false);
   });
 
-  test("gets what the host's apt needs, and the helpers, into its base", async () => {
+  test("has what the host's apt needs, and the helpers, in its base", async () => {
     const root = checkout();
     fakePrograms({
       docker: { build: { exitCode: 1 } },
@@ -97,7 +97,7 @@ describe("the stand-in on a registry's base", () => {
     );
   });
 
-  test("is written down beside what is written of others", async () => {
+  test("is written next to the references of others", async () => {
     const root = checkout({ ".state/images.local.json": '{"redis": "thoth-letta/redis:8-0", "thoth": "old"}' });
     const lockStep = stepsOf(root)[2];
     expect(await lockStep?.isDone()).toBe(false);
@@ -109,7 +109,7 @@ describe("the stand-in on a registry's base", () => {
     });
   });
 
-  test("is written down where nothing was before", async () => {
+  test("is written where nothing was before", async () => {
     const root = checkout();
     await stepsOf(root)[2]?.run(() => {});
     expect(JSON.parse(readFileSync(join(root, ".state/images.local.json"), "utf8"))).toEqual({
@@ -135,7 +135,7 @@ describe("the backup on a registry's Postgres", () => {
     expect(backup?.buildArguments).toEqual({ BASE_IMAGE: archiving?.reference, PACKAGES_IMAGE: debian?.reference });
   });
 
-  test("is another on another Postgres", () => {
+  test("is another image on another Postgres", () => {
     const root = checkout();
     const references = (bases?: { base: string; postgres: string }) =>
       plansOf(root, bases).map(({ reference }) => reference);
@@ -144,7 +144,7 @@ describe("the backup on a registry's Postgres", () => {
     for (const reference of others) expect(references()).not.toContain(reference);
   });
 
-  test("is built after what it stands on, beside the stand-in where that is wanted too", () => {
+  test("is built after what it stands on, and with the stand-in if that is wanted too", () => {
     const needs = stepsOf(checkout(), ["thoth", "backup"]).map((step) => [step.id, step.needs]);
     expect(needs).toEqual([
       ["image-base", ["images-pull"]],
@@ -156,7 +156,7 @@ describe("the backup on a registry's Postgres", () => {
     ]);
   });
 
-  test("is written down where the caller says", async () => {
+  test("is written where the caller wants", async () => {
     const root = checkout();
     const stateRoot = temporaryFiles({});
     const options = { root, stateRoot, bases: { base, postgres }, wanted: ["backup"] as const, needs: [] };
@@ -171,7 +171,7 @@ describe("the backup on a registry's Postgres", () => {
     expect(existsSync(join(root, ".state"))).toBe(false);
   });
 
-  test("of another version than the default one is written down under it, and the stand-in is not", async () => {
+  test("of another version than the default one is written under that version, and the stand-in is not", async () => {
     const root = checkout({ ".state/images.local.json": '{"backup": "usual"}' });
     const wanted = ["thoth", "backup"] as const;
     const options = { root, bases: { base, postgres }, postgresVersion: "17.1", wanted, needs: [] };

@@ -18,7 +18,7 @@ const folder = (content: object = lock) => temporaryFiles({ "images.lock.json": 
 const readBack = (directory: string) => JSON.parse(readFileSync(join(directory, "images.lock.json"), "utf8"));
 
 describe("images-lock", () => {
-  test("writes the digest each tag has in the registry, and tells which changed", async () => {
+  test("writes the digest of each tag in the registry, and reports which changed", async () => {
     const programs = fakePrograms({
       docker: { "pull library/redis:8": pulled("a"), "pull library/nginx:1": pulled("b") },
     });
@@ -32,7 +32,7 @@ describe("images-lock", () => {
     ]);
   });
 
-  test("asks a mirror under its own prefix, which is not written down", async () => {
+  test("asks a mirror under its own prefix, which is not written", async () => {
     const programs = fakePrograms({ docker: { pull: pulled("a") } });
     const deps = fakeDeps({ projectDirectory: folder() });
     await lockImages({ mirror: "mirror.example.org/hub/" }, deps);
@@ -40,13 +40,13 @@ describe("images-lock", () => {
     expect(readBack(deps.projectDirectory).redis).toEqual({ ...lock.redis, digest: digest("a") });
   });
 
-  test("that cannot pull one image changes nothing, and says which", async () => {
+  test("changes nothing if one image cannot be pulled, and says which", async () => {
     fakePrograms({
       docker: { "pull library/redis": pulled("a"), "pull library/nginx": { exitCode: 1, stderr: "no such host\n" } },
     });
     const deps = fakeDeps({ projectDirectory: folder() });
     await expect(lockImages({}, deps)).rejects.toThrow(
-      "library/nginx:1 cannot be pulled: no such host\n  fix: check the network, or set thoth-letta:images to local: then they are built here",
+      "library/nginx:1 cannot be pulled: no such host\n  fix: check the network, or set thoth-letta:images to local to build images here",
     );
     expect(readBack(deps.projectDirectory)).toEqual(lock);
   });
@@ -85,7 +85,7 @@ describe("the step that pulls", () => {
   });
 });
 
-test("the images of a stack are of the versions in its config, and from its mirror", () => {
+test("a stack's images have the versions in its config, and come from its mirror", () => {
   const image = (name: string, tag = "1") => ({ name, tag, digest: digest("a") });
   const lock = Object.fromEntries(
     [...lettaImages, "base"]
@@ -109,7 +109,7 @@ test("the images of a stack are of the versions in its config, and from its mirr
   });
 });
 
-test("a stack's mirror is what its config says, else the environment's", () => {
+test("a stack's mirror is the one in its config, else in the environment", () => {
   withEnvironment({ THOTH_LETTA_MIRROR: "of-environment" });
   const projectDirectory = temporaryFiles({ "Pulumi.letta.yaml": "config:\n  thoth-letta:imageMirror: of-config\n" });
   expect(mirrorOf({ projectDirectory }, "letta")).toBe("of-config");
