@@ -1,5 +1,8 @@
 import { defineConfig } from "vitest/config";
 
+/** How many pairs of stacks there are, and so how many integration test files run at a time. */
+const pairs = process.env.THOTH_LETTA_TEST_STACKS?.split(",").length ?? Number(process.env.THOTH_LETTA_TEST_PAIRS ?? 2);
+
 export default defineConfig({
   test: {
     projects: [
@@ -17,8 +20,8 @@ export default defineConfig({
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
           globalSetup: "test/support/test-run.ts",
-          // Each has a pair of stacks: what waits in one leaves the processors to the other.
-          maxWorkers: 2,
+          // Each worker has a pair of stacks: what waits in one leaves the processors to the other.
+          maxWorkers: pairs,
           sequence: { groupOrder: 1 },
           testTimeout: 600_000,
           hookTimeout: 900_000,
