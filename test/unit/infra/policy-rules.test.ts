@@ -38,115 +38,61 @@ describe("a rule finds what breaks it:", () => {
   const inputs = (changed: Record<string, unknown>) => (one: PolicyResource) => ({
     inputs: { ...one.inputs, ...changed },
   });
-  const withoutReadiness = violations(letta.filter(({ name }) => name !== "redis-ready"));
-  const mount = (source: string, target: string) => inputs({ mounts: [{ type: "bind", source, target }] });
+  const isNot = (other: string) => (one: PolicyResource) => one.name !== other;
+  const ports = (ip: string, internal: number) => ({ ports: [{ internal, ip }] });
+  const mount = (source: string, target: string) => ({ mounts: [{ type: "bind", source, target }] });
+  const capabilities = (...adds: string[]) => ({ capabilities: { drops: ["ALL"], adds } });
+  const options = (changed: object) => (one: PolicyResource) => ({ options: { ...one.options, ...changed } });
+  const serverNetworks = { networksAdvanced: resource("server-container").inputs.networksAdvanced };
+  const unconfined = { securityOpts: ["no-new-privileges:true", "seccomp=unconfined"] };
 
+  /** Rule, what it says, the resource that breaks it, and how: other inputs, or other options. */
+  const changes: [string, string, string, Record<string, unknown> | ((one: PolicyResource) => object)][] = [
+    ["has a health check", "it has no health check", "redis-container", { healthcheck: undefined }],
+    ["has a health check", "it has no health check", "redis-container", { healthcheck: { tests: ["NONE"] } }],
+    ["has a memory limit", "it has no memory limit", "redis-container", { memory: 0 }],
+    ["has a memory limit", "it may swap -1", "redis-container", { memorySwap: -1 }],
+    ["has a memory limit", "it has no CPU weight", "redis-container", { cpuShares: 0 }],
+    ["has a limit of processes", "it has no limit", "redis-ready", { processes: 0 }],
+    ["runs an immutable image", "redis:8 is neither", "redis-container", { image: "redis:8" }],
+    ["publishes ports on loopback", "5432 is published on 0.0.0.0", "postgres-container", ports("0.0.0.0", 5432)],
+    ["publishes ports on loopback", "on every address", "postgres-container", { ports: [{ internal: 5432 }] }],
+    ["has private namespaces", "its networkMode is host", "gateway-container", { networkMode: "host" }],
+    ["has private namespaces", "its pidMode is container:x", "gateway-container", { pidMode: "container:x" }],
+    ["has private namespaces", "it has a host device", "gateway-container", { devices: [{ hostPath: "/dev/sda" }] }],
+    ["is unprivileged", "it is privileged", "gateway-container", { privileged: true }],
+    ["is unprivileged", "can gain privileges", "gateway-container", { securityOpts: [] }],
+    ["is unprivileged", "its confinement is off", "gateway-container", unconfined],
+    ["has only the capabilities", "keeps Docker's default", "gateway-container", { capabilities: {} }],
+    ["has only the capabilities", "it has CAP_KILL", "gateway-container", capabilities("CAP_KILL")],
+    ["has only the capabilities", "it has CAP_SYS_ADMIN", "server-container", capabilities("CAP_SYS_ADMIN")],
+    ["runs as a named user", "its image's user", "gateway-container", { user: undefined }],
+    ["has a read-only root", "its root filesystem is writable", "redis-container", { readOnly: undefined }],
+    [
+      "mounts nothing of the host",
+      "the host's /var/run/d",
+      "gateway-container",
+      mount("/var/run/docker.sock", "/vault"),
+    ],
+    ["mounts nothing of the host", "it mounts the host's /etc", "gateway-container", mount("/etc", "/vault")],
+    ["mounts nothing of the host", "it mounts the host's /srv/data", "gateway-container", mount("/srv/data", "/data")],
+    ["mounts nothing of the host", "volumes other than mounts", "gateway-container", { volumes: [{ hostPath: "/" }] }],
+    ["restarts", "its restart policy is no", "gateway-container", { restart: "no" }],
+    ["restarts", "its first process is the service", "gateway-container", { init: false }],
+    ["limits its log", "its log is unlimited", "gateway-container", { logOpts: { "max-size": "10m" } }],
+    ["volume with data is protected", "destroy deletes it", "postgres-volume", options({ protect: false })],
+    ["volume with data is protected", "removing it", "postgres-volume", options({ retainOnDelete: false })],
+    ["a queue or locks", "it is published", "redis-container", ports("127.0.0.1", 6379)],
+    ["a queue or locks", "other than Letta can reach it", "internal-network", { internal: false }],
+    ["a queue or locks", "other than Letta can reach it", "redis-container", serverNetworks],
+  ];
   const cases: [string, string, string[]][] = [
-    ["has a health check", "it has no health check", broken("redis-container", inputs({ healthcheck: undefined }))],
-    [
-      "has a health check",
-      "it has no health check",
-      broken("redis-container", inputs({ healthcheck: { tests: ["NONE"] } })),
-    ],
-    ["has a memory limit", "it has no memory limit", broken("redis-container", inputs({ memory: 0 }))],
-    ["has a memory limit", "it may swap -1", broken("redis-container", inputs({ memorySwap: -1 }))],
-    ["has a memory limit", "it has no CPU weight", broken("redis-container", inputs({ cpuShares: 0 }))],
-    ["has a limit of processes", "it has no limit of processes", withoutReadiness],
-    ["has a limit of processes", "it has no limit", broken("redis-ready", inputs({ processes: 0 }))],
-    ["runs an immutable image", "redis:8 is neither", broken("redis-container", inputs({ image: "redis:8" }))],
-    [
-      "publishes ports on loopback",
-      "port 5432 is published on 0.0.0.0",
-      broken("postgres-container", inputs({ ports: [{ internal: 5432, ip: "0.0.0.0" }] })),
-    ],
-    [
-      "publishes ports on loopback",
-      "port 5432 is published on every address",
-      broken("postgres-container", inputs({ ports: [{ internal: 5432 }] })),
-    ],
-    ["has private namespaces", "its networkMode is host", broken("gateway-container", inputs({ networkMode: "host" }))],
-    [
-      "has private namespaces",
-      "its pidMode is container:x",
-      broken("gateway-container", inputs({ pidMode: "container:x" })),
-    ],
-    [
-      "has private namespaces",
-      "it has a host device",
-      broken("gateway-container", inputs({ devices: [{ hostPath: "/dev/sda" }] })),
-    ],
-    ["is unprivileged", "it is privileged", broken("gateway-container", inputs({ privileged: true }))],
-    ["is unprivileged", "can gain privileges", broken("gateway-container", inputs({ securityOpts: [] }))],
-    [
-      "is unprivileged",
-      "its confinement is off",
-      broken("gateway-container", inputs({ securityOpts: ["no-new-privileges:true", "seccomp=unconfined"] })),
-    ],
-    [
-      "has only the capabilities",
-      "it keeps Docker's default capabilities",
-      broken("gateway-container", inputs({ capabilities: {} })),
-    ],
-    [
-      "has only the capabilities",
-      "it has CAP_KILL",
-      broken("gateway-container", inputs({ capabilities: { drops: ["ALL"], adds: ["CAP_KILL"] } })),
-    ],
-    [
-      "has only the capabilities",
-      "it has CAP_SYS_ADMIN",
-      broken("server-container", inputs({ capabilities: { drops: ["ALL"], adds: ["CAP_SYS_ADMIN"] } })),
-    ],
-    ["runs as a named user", "its image's user", broken("gateway-container", inputs({ user: undefined }))],
-    [
-      "has a read-only root",
-      "its root filesystem is writable",
-      broken("redis-container", inputs({ readOnly: undefined })),
-    ],
-    [
-      "mounts nothing of the host",
-      "it mounts the host's /var/run/docker.sock",
-      broken("gateway-container", mount("/var/run/docker.sock", "/vault")),
-    ],
-    ["mounts nothing of the host", "it mounts the host's /etc", broken("gateway-container", mount("/etc", "/vault"))],
-    [
-      "mounts nothing of the host",
-      "it mounts the host's /srv/data",
-      broken("gateway-container", mount("/srv/data", "/data")),
-    ],
-    [
-      "mounts nothing of the host",
-      "volumes other than mounts",
-      broken("gateway-container", inputs({ volumes: [{ hostPath: "/" }] })),
-    ],
-    ["restarts", "its restart policy is no", broken("gateway-container", inputs({ restart: "no" }))],
-    ["restarts", "its first process is the service", broken("gateway-container", inputs({ init: false }))],
-    ["limits its log", "its log is unlimited", broken("gateway-container", inputs({ logOpts: { "max-size": "10m" } }))],
-    [
-      "volume with data is protected",
-      "destroy deletes it",
-      broken("postgres-volume", ({ options }) => ({ options: { ...options, protect: false } })),
-    ],
-    [
-      "volume with data is protected",
-      "removing it",
-      broken("postgres-volume", ({ options }) => ({ options: { ...options, retainOnDelete: false } })),
-    ],
-    [
-      "a queue or locks",
-      "it is published",
-      broken("redis-container", inputs({ ports: [{ internal: 6379, ip: "127.0.0.1" }] })),
-    ],
-    [
-      "a queue or locks",
-      "containers other than Letta can reach it",
-      broken("internal-network", inputs({ internal: false })),
-    ],
-    [
-      "a queue or locks",
-      "containers other than Letta can reach it",
-      broken("redis-container", inputs({ networksAdvanced: resource("server-container").inputs.networksAdvanced })),
-    ],
+    ...changes.map(([rule, problem, name, change]): [string, string, string[]] => [
+      rule,
+      problem,
+      broken(name, typeof change === "function" ? change : inputs(change)),
+    ]),
+    ["has a limit of processes", "it has no limit of processes", violations(letta.filter(isNot("redis-ready")))],
   ];
 
   test.each(cases)("%s: %s", (rule, problem, found) => {
