@@ -14,7 +14,7 @@ export interface Pairs {
   readonly peer: readonly number[];
 }
 
-/** Measures two in turns, each of them first in every other pair: whoever else uses the machine slows both. */
+/** Measures two in turns, each of them first in every other pair: other load on the machine slows both. */
 export async function inPairs(
   count: number,
   { ours, peer }: { ours: () => Promise<number>; peer: () => Promise<number> },

@@ -29,7 +29,7 @@ const timeOf = (day: number) => `time:${new Date(began + day * dayMs).toISOStrin
 const dayOf = ({ stoppedAt }: BackupRecord) => Math.floor((Date.parse(stoppedAt) - began) / dayMs);
 
 /**
- * `$LIB` is the folder of the machine's libraries, wherever they are; monotonic clocks, by which programs wait, go on.
+ * `$LIB` is the folder of the machine's libraries, wherever they are; monotonic clocks, which programs wait by, are not moved.
  * Without DISABLE_SHM a process that changes its user waits for itself for ever (seen in 0.9.10: the shared memory is root's).
  */
 const run = [

@@ -99,7 +99,7 @@ describe.each(["our image", "the published image"])("a first start of %s", (entr
     expect(await inVolume(volume, "cat pgdata.half-made.*/PG_VERSION")).toBe("17");
   });
 
-  test("ends with a mark, and a cluster that is never set aside", async () => {
+  test("ends with a mark, and its cluster is never set aside", async () => {
     await serves(volume, entrypoint);
     expect(await marks(volume)).toBe(".initialised");
     await dockerOutput(["rm", "--force", container]);

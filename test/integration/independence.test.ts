@@ -20,7 +20,7 @@ const before: { containers?: Record<string, ContainerIdentity>; thothAgent?: str
 const afterRound: { thothAgent: string; servers: number; tools: string[] }[] = [];
 let written: { readonly texts: string[]; readonly failures: string[] };
 
-/** Thoth is destroyed and made again twice while something else works with Letta; the tests below look at what came of it. */
+/** Thoth is destroyed and made again twice while another client uses Letta; the tests below check the outcome. */
 beforeAll(async () => {
   endpoint = await stacks.lettaEndpoint();
   thoth = await stacks.thothOutputs();

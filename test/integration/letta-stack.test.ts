@@ -47,7 +47,7 @@ describe.each(["letta", "thoth"] as const)("a second run of the %s stack changes
 });
 
 describe("Letta", () => {
-  test("answers the operator by its password on its own port, and a project by its token on the proxy's", async () => {
+  test("answers the operator by its password on its own port, and a project by its token on the gateway's", async () => {
     const secrets = [undefined, "wrong", letta.serverPassword, letta.projects.thoth?.token];
     const statuses = (url: string) =>
       Promise.all(
@@ -78,7 +78,7 @@ describe("Letta", () => {
     expect(after.length).toBeLessThanOrEqual(serverConnections(parseLettaConfig({}, "letta").sizes.server));
   });
 
-  test("has Postgres keep its statements from one request to the next", async () => {
+  test("keeps its prepared statements in Postgres from one request to the next", async () => {
     const endpoint = await stacks.lettaEndpoint();
     for (let count = 0; count < 20; count++) await lettaFetch(endpoint, "GET", "/v1/agents/");
     const start = new Date().toISOString();
@@ -104,7 +104,7 @@ describe("Letta", () => {
     expect(await redisSays(stacks, await redisPassword(stacks), "exists", `sse:run:${run}`)).toBe("1");
   });
 
-  test("keeps of a model call only what it cost, not what was said", async () => {
+  test("keeps of a model call only its cost, not its text", async () => {
     await using agent = await testAgent();
     await say(agent.endpoint, agent.id, "marker-of-a-private-prompt");
     expect(await conversationText(agent.endpoint, agent.id)).toContain("marker-of-a-private-prompt");
@@ -128,7 +128,7 @@ describe("Letta", () => {
     });
   }
 
-  /** An agent with a model of its own; both go with the test. */
+  /** An agent with its own model; both are removed with the test. */
   async function testAgent() {
     const model = await startScriptedModel({ host: "0.0.0.0" });
     const endpoint = await stacks.lettaEndpoint();

@@ -6,7 +6,7 @@ import { docker } from "../../infra/lib/docker/engine.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 import { layOutProject, succeeded } from "../support/stacks.ts";
 
-/** A new checkout beside the stacks of another one, or of the same one before its state was lost. */
+/** A new checkout next to stacks that another one made, or the same one before its state was lost. */
 
 const stacks = sharedStacks();
 const folder = join(stacks.folder, "new-checkout");
@@ -37,7 +37,7 @@ describe("a checkout without a state", () => {
     ["letta start", ["letta", "start"]],
     ["thoth start", ["thoth", "start", "--yes"]],
     ["down", ["down"]],
-  ])("leaves all that is there as it is at %s", async (_name, args) => {
+  ])("changes nothing at %s", async (_name, args) => {
     const before = await containers();
     const { exitCode, output } = await run(...args);
     expect(exitCode).toBe(1);
@@ -45,7 +45,7 @@ describe("a checkout without a state", () => {
     expect(await containers()).toEqual(before);
   });
 
-  test("has the state again from the backups of the stack that runs, and then nothing to change", async () => {
+  test("recovers the state from the backups of the running stack, and then has nothing to change", async () => {
     const before = await containers();
     succeeded(await run("letta", "recover"));
     const { output } = succeeded(await run("letta", "start"));
@@ -54,13 +54,13 @@ describe("a checkout without a state", () => {
     expect(await containers()).toEqual(before);
   });
 
-  test("that has one already is not given another", async () => {
+  test("that has a state recovers none", async () => {
     const { exitCode, output } = await run("letta", "recover");
     expect(exitCode).toBe(1);
     expect(output).toContain("has a state: there is nothing to recover");
   });
 
-  test("has it with the recovery key alone when the container of the backups is down", async () => {
+  test("recovers it with the recovery key alone when the backup container is down", async () => {
     succeeded(await stacks.pulumi(["stack", "rm", stacks.letta, "--force", "--yes", "--preserve-config"], { env }));
     succeeded(await stacks.pulumi(["stack", "init", stacks.letta, "--no-select", "--cwd", folder], { env }));
     await docker(["stop", `${stacks.letta}-backup`]);

@@ -5,7 +5,7 @@ import { type ProbeResult, probeLetta } from "../../infra/lib/letta/probe.ts";
 import { migrate } from "../../infra/providers/migration.ts";
 import { root } from "../../scripts/lib/checkout.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
-import { killFirstProcess, killProcess } from "../support/kill-container.ts";
+import { killFirstProcess, killProcess } from "../support/kill.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 
 const stacks = sharedStacks();
@@ -28,7 +28,7 @@ describe("a service that dies", () => {
   test.each([
     ["Redis", redis],
     ["Postgres", postgres],
-  ])("%s comes back by itself, and Letta works on without a restart", async (_name, container) => {
+  ])("%s comes back by itself, and Letta keeps working without a restart", async (_name, container) => {
     const before = await inspectContainer(server);
     const restarts = (await inspectContainer(container))?.RestartCount ?? 0;
     await killFirstProcess(container);
@@ -48,7 +48,7 @@ describe("the processes of Letta's server", () => {
       .map(([pid = "", niceness]) => ({ pid, niceness: Number(niceness) }));
   }
 
-  test("are one that has them, one for requests, and one for runs, which is less urgent", async () => {
+  test("are a parent, one for requests, and one for runs, which has a lower priority", async () => {
     const found = (await processes()).map(({ niceness }) => niceness);
     expect(found.sort((first, second) => first - second)).toEqual([0, 0, 10]);
   });

@@ -16,7 +16,7 @@ const agents = async () => {
   const list = await lettaJson<{ id: string }[]>(await stacks.lettaEndpoint(), "GET", "/v1/agents/?limit=1000");
   return list.map(({ id }) => id).sort();
 };
-/** The stack's own with data; other files' volumes have the same prefix, and the rehearsals' scratch space may go. */
+/** The stack's data volumes; the drill's scratch space may go. */
 const volumes = async () =>
   (await dockerOutput(["volume", "ls", "--quiet", "--filter", `name=${stacks.letta}-`]))
     .trim()
@@ -52,7 +52,7 @@ describe("while Thoth uses Letta", () => {
     expect(await volumes()).toEqual(before.volumes);
   });
 
-  test("stop names Thoth and stops nothing unless told to", async () => {
+  test("stop names Thoth and stops nothing without --yes", async () => {
     const { exitCode, output } = await stacks.command(["letta", "stop"]);
     expect(exitCode).toBe(1);
     for (const name of thothContainers) expect(output).toContain(`container ${name} (stack ${stacks.thoth})`);
@@ -63,7 +63,7 @@ describe("while Thoth uses Letta", () => {
 });
 
 describe("status", () => {
-  test("of healthy stacks ends with 0 and tells all about both", async () => {
+  test("of healthy stacks ends with 0 and shows everything about both", async () => {
     const { exitCode, stdout } = await stacks.command(["status", "--json"]);
     const service = {
       state: "running",
@@ -98,7 +98,7 @@ describe("with Letta stopped", () => {
     succeeded(await stacks.command(["letta", "stop", "--yes"]));
   });
 
-  test("its containers have ended by themselves, none was killed", async () => {
+  test("its containers ended by themselves, none was killed", async () => {
     const ended = await Promise.all(Object.keys(before.containers).map((name) => inspectContainer(name)));
     expect(ended.map((container) => container?.State.Status)).toEqual(Array(6).fill("exited"));
     expect(ended.map((container) => container?.State.ExitCode)).not.toContain(137);
@@ -110,7 +110,7 @@ describe("with Letta stopped", () => {
     expect(exitCode).toBe(1);
   });
 
-  test("Thoth does not start by itself, and says what is missing", async () => {
+  test("Thoth does not start on its own, and says what is missing", async () => {
     const { exitCode, output } = await stacks.command(["thoth", "start"]);
     expect(exitCode).toBe(1);
     expect(output).toContain(`the letta stack "${stacks.letta}" is down`);

@@ -21,7 +21,7 @@ import { imageSource, presentImage, succeeded, type TestProject } from "../suppo
 let registry: Registry;
 /** Key -> digest, as the registry gave them. */
 const pushed: Record<string, string> = {};
-/** A project folder with a lock file of its own. */
+/** A project folder with its own lock file. */
 const folder = mkdtempSync(join(tmpdir(), "thoth-letta-lock-"));
 const checkoutLock = JSON.parse(readFileSync(join(root, lockFile), "utf8")) as ImageLock;
 
@@ -145,7 +145,7 @@ describe("what no registry has", () => {
   });
   afterAll(removeBuilt);
 
-  test("is built by setup on the registry's images, with the certificates and mirrors of this host", async () => {
+  test("setup builds it on the registry's images, with the certificates and mirrors of this host", async () => {
     const { stdout } = succeeded(await project.command(["setup"]));
     expect(stdout).toContain("images: registry");
     const built = JSON.parse(readFileSync(join(project.folder, localFile), "utf8")) as Record<string, string>;
@@ -174,7 +174,7 @@ describe("what no registry has", () => {
     expect(await version(reference("backup"))).toBe(await version(pinned("postgres")));
   });
 
-  test("and a letta stack runs it beside the images of the lock file by digest, and a second preview is empty", async () => {
+  test("a letta stack runs it with the lock file's images by digest, and a second preview is empty", async () => {
     onTestFailed(async () => console.log(await project.recentLogs()));
     await project.up(project.letta);
     const { containers, images } = await project.lettaOutputs();

@@ -5,7 +5,7 @@ import { dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { root } from "../../scripts/lib/checkout.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 
-/** The tables of docs/security.md, beside what the engine says of running containers. */
+/** The tables of docs/security.md, compared with what the engine says of running containers. */
 
 /** What `docker inspect` says of a container, as far as it is looked at here. */
 interface Inspected {
@@ -101,13 +101,13 @@ function rowOf([name, { Config, HostConfig, Mounts, NetworkSettings }]: [string,
   ];
 }
 
-test("each container may what its table says", () => {
+test("each container has exactly what its table says", () => {
   const found = Object.entries(containers).map(rowOf);
   const byName = (one: string[], other: string[]) => (one[0] ?? "").localeCompare(other[0] ?? "");
   expect(found.sort(byName)).toEqual(table("container").sort(byName));
 });
 
-test("every container has what all have", () => {
+test("every container has the common limits", () => {
   for (const [name, { HostConfig }] of Object.entries(containers)) {
     expect(HostConfig, name).toMatchObject({
       Init: true,
@@ -155,10 +155,10 @@ const checks: Readonly<Record<string, (container: Inspected) => boolean>> = {
 describe("the CIS Docker Benchmark", () => {
   const rows = table("item").map(([item = "", , state = "", why = ""]) => ({ item, state, why }));
 
-  test("has each of its items in the table", () => {
+  test("has every item in the table", () => {
     expect(rows.map(({ item }) => item)).toEqual(Array.from({ length: 32 }, (_, index) => `5.${index + 1}`));
     const unlooked = rows.filter(({ item, state }) => state !== "host" && checks[item] === undefined);
-    // The two that other tests below look at.
+    // These two have their own tests below.
     expect(unlooked.map(({ item }) => item)).toEqual(["5.7", "5.9"]);
   });
 
@@ -169,7 +169,7 @@ describe("the CIS Docker Benchmark", () => {
     expect(others.sort()).toEqual(state === "exception" ? named.toSorted() : []);
   });
 
-  test("5.7 and 5.9: no sshd runs, and no port is open but to those who need it", async () => {
+  test("5.7 and 5.9: no sshd runs, and only the ports that are needed are open", async () => {
     for (const name of Object.values(containers).map(({ Name }) => Name.slice(1))) {
       expect(await dockerOutput(["top", name, "-o", "pid,args"]), name).not.toMatch(/\bsshd\b/);
     }

@@ -51,7 +51,7 @@ describe("the MCP server", () => {
       }),
     });
 
-  test("answers who has its token", async () => {
+  test("answers a caller with its token", async () => {
     const [server] = await mcpServers(letta, stacks.thoth);
     const response = await call({ authorization: server?.custom_headers.Authorization ?? "" });
     expect(response.status).toBe(200);
@@ -77,7 +77,7 @@ describe("the MCP server", () => {
 });
 
 describe("each role", () => {
-  test("has a health of its own in Docker", async () => {
+  test("has its own health check in Docker", async () => {
     const health = async () =>
       Promise.all(thoth.containers.map(async (name) => (await inspectContainer(name))?.State.Health?.Status));
     await expect.poll(health, { timeout: 60_000 }).toEqual(["healthy", "healthy", "healthy", "healthy"]);
@@ -87,7 +87,7 @@ describe("each role", () => {
     expect(new Set(await Promise.all(checks)).size).toBe(4);
   });
 
-  test("has a line of its own in status", async () => {
+  test("has its own line in status", async () => {
     const { stdout } = succeeded(await stacks.command(["thoth", "status", "--json"]));
     const { stacks: shown } = JSON.parse(stdout) as { stacks: { services: { name: string; health: string }[] }[] };
     expect(shown[0]?.services.map(({ name, health }) => [name, health])).toEqual(
@@ -96,7 +96,7 @@ describe("each role", () => {
   });
 });
 
-test("an image that is not to be had is named, and costs no more than the role that was to run it", async () => {
+test("an image that cannot be pulled is named, and affects only the role that uses it", async () => {
   const before = await stacks.containers(stacks.thoth);
   stacks.configure(stacks.thoth, { roles: { monitor: { image: "127.0.0.1:1/no-such-image:1" } } });
   const { exitCode, output } = await stacks.pulumi(["up", "--yes", "--skip-preview", "--stack", stacks.thoth]);

@@ -12,7 +12,7 @@ import {
   toolSource,
 } from "../support/tools.ts";
 
-/** Tools of agents, which are any Python that a project likes: what they can do, and what they cannot. */
+/** Tools of agents are arbitrary Python of a project: what they can do, and what they cannot. */
 
 const stacks = sharedStacks();
 let endpoint: LettaEndpoint;
@@ -48,7 +48,7 @@ describe("a tool can", () => {
     expect(JSON.parse(JSON.parse(text).tool_return)).toEqual({ sum: 42, words: ["a", "b"] });
   });
 
-  test("fail, and then it is told how", async () => {
+  test("fail, and the error is returned", async () => {
     const run = await runTool(endpoint, 'raise ValueError("as it likes")', one.user);
     expect(run.status).toBe("error");
     expect(run.tool_return).toContain("ValueError: as it likes");
@@ -69,7 +69,7 @@ return json.dumps([read, os.listdir("."), pydantic.VERSION != ""])`;
     expect([read, files.sort(), hasPydantic]).toEqual(["text", ["in-its-folder", "tool.py"], true]);
   });
 
-  test("reach Letta through the proxy, as whoever it has a token of", async () => {
+  test("reach Letta through the gateway, which refuses it without a token", async () => {
     const lines = `
 import os, urllib.error, urllib.request
 try:
@@ -225,7 +225,7 @@ return "left"`;
     await expect.poll(processUsers, { timeout: 30_000 }).toEqual(["0"]);
   });
 
-  test("have more processes, memory or files than it may, and Letta goes on", async () => {
+  test("exceed its processes, memory or file size, and Letta keeps working", async () => {
     const forks = `
 import os, signal, time
 count = 0
@@ -246,7 +246,7 @@ except OSError as error:
     expect((await runTool(endpoint, 'return "goes on"', other.user)).tool_return).toBe("goes on");
   });
 
-  test("get at Redis without a password", async () => {
+  test("reach Redis without a password", async () => {
     const lines = `
 import socket
 with socket.create_connection(("letta-redis", 6379), timeout=10) as connection:
@@ -260,7 +260,7 @@ describe("Letta itself never", () => {
   const mark = "/run/thoth-letta/made-by-a-tool";
   const isMade = async () => (await inServer("sh", "-c", `ls ${mark} 2>/dev/null; rm -f ${mark}`)) !== "";
 
-  test("evaluates what a tool's parameter is said to be", async () => {
+  test("evaluates the annotation of a tool's parameter", async () => {
     const code = `open("${mark}", "w")`;
     for (const annotation of ["exec", "eval", `(lambda: ${code.replaceAll('"', "'")})()`]) {
       const source_code = toolSource("return 'ran'", `text: "${annotation}"`);

@@ -1,7 +1,7 @@
 import type { ContainerState } from "../../infra/lib/docker/engine.ts";
 import type { FakeAnswer } from "./fake-programs.ts";
 
-/** What `docker container inspect` says of a container; healthy and running unless told otherwise. */
+/** What `docker container inspect` says of a container; healthy and running by default. */
 export function inspected(
   state: Partial<ContainerState["State"]> = {},
   rest: {

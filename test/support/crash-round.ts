@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { withPostgres } from "../../infra/lib/postgres/connect.ts";
 import { until } from "../../scripts/lib/until.ts";
-import { killFirstProcess } from "./kill-container.ts";
+import { killFirstProcess } from "./kill.ts";
 import { type Comparison, Writers } from "./writers.ts";
 
 /** What one crash did. */

@@ -24,7 +24,7 @@ const removeFlags = { container: ["--force", "--volumes"], network: [], volume: 
 
 /** Removes what a test project has on the engine, then its folder. Synchronous: it also runs in signal handlers. */
 export function removeProject(suffix: string): void {
-  // A Pulumi run that is still at work would go on making what is removed here.
+  // A Pulumi run that is still at work would make again what is removed here.
   for (const kind of ["container", "network", "volume"] as const) {
     const names = listObjects(kind).filter((name) => objectName.exec(name)?.[1] === suffix);
     if (names.length > 0) tryDocker([kind, "rm", ...removeFlags[kind], ...names]);

@@ -3,16 +3,16 @@ import type { Deps } from "../../scripts/lib/deps.ts";
 import { zxShell } from "../../scripts/lib/zx-shell.ts";
 import { temporaryFolder } from "./temporary.ts";
 
-/** The real shell and engine client, so that what they call are the fake programs on PATH; what is told is kept. */
+/** The real shell and engine client, so that what they call are the fake programs on PATH; what is printed is kept. */
 export interface FakeDeps extends Deps {
   readonly printed: string[];
   readonly questions: string[];
 }
 
 export interface FakeDepsOptions {
-  /** The answer to every question; default: no, as where nobody can answer. */
+  /** The answer to every question; default: no, as without a terminal. */
   readonly answer?: boolean;
-  /** The word that is given to every question for one; default: none, as where nobody can answer. */
+  /** The word typed at every prompt; default: none, as without a terminal. */
   readonly word?: string;
   readonly isTerminal?: boolean;
   /** Default: an empty folder. */

@@ -2,7 +2,7 @@ import { type FakeAnswer, type FakeAnswers, type FakePrograms, fakePrograms } fr
 
 export type { FakeAnswer };
 
-/** Puts a fake `docker` alone first on PATH until the running test ends; its calls are told without the program's name. */
+/** Puts a fake `docker` alone first on PATH until the running test ends; its calls are listed without the program's name. */
 export function fakeDocker(answers: FakeAnswers): FakePrograms {
   const programs = fakePrograms({ docker: answers });
   return { ...programs, calls: () => programs.calls().map((call) => call.slice("docker ".length)) };

@@ -125,7 +125,7 @@ export function networkOf(...names: string[]): FakeAnswer {
   };
 }
 
-/** A state of its own, which is set up as far as files can tell. @returns the folder of Pulumi's file backend */
+/** A separate state, set up as far as files can tell. @returns the folder of Pulumi's file backend */
 export function temporaryBackend(): string {
   const folder = temporaryFolder();
   withEnvironment({ PULUMI_BACKEND_URL: pathToFileURL(folder).href, PULUMI_CONFIG_PASSPHRASE: "test" });

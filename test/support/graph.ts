@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { projectName } from "../../infra/lib/names.ts";
 
-/** One resource as the engine is told of it. */
+/** One resource as it is registered with the engine. */
 export interface RecordedResource {
   readonly type: string;
   readonly name: string;

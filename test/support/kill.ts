@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
+import { dockerOutput } from "../../infra/lib/docker/engine.ts";
 
 /** A command that can be killed with everything it has started, as a machine does that loses its power. */
 export function startKillable(file: string, args: readonly string[], options: { cwd: string; env: NodeJS.ProcessEnv }) {
@@ -32,7 +33,7 @@ export function startKillable(file: string, args: readonly string[], options: { 
   };
 }
 
-/** A process and all its descendants; Pulumi's plugins have process groups of their own. */
+/** A process and all its descendants; Pulumi's plugins have separate process groups. */
 function processTree(pid: number): number[] {
   const parents = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
@@ -53,4 +54,20 @@ function parentOf(pid: string): number {
   } catch {
     return 0;
   }
+}
+
+/**
+ * Kills a container's first process from outside, as the kernel does when memory is short. Not by `docker kill`, after
+ * which the engine does not restart the container.
+ */
+export async function killFirstProcess(container: string): Promise<void> {
+  const format = "{{.State.Pid}} {{.Config.Image}}";
+  const [pid = "", image = ""] = (await dockerOutput(["inspect", "--format", format, container])).trim().split(" ");
+  await killProcess(pid, image);
+}
+
+/** Kills a process by its id on the host; `image` is any that has a shell. */
+export async function killProcess(pid: string, image: string): Promise<void> {
+  const inHost = ["--rm", "--pid", "host", "--user", "0:0", "--network", "none", "--entrypoint", "sh"];
+  await dockerOutput(["run", ...inHost, image, "-c", `kill -9 ${pid}`]);
 }

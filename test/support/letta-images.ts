@@ -7,7 +7,7 @@ import { imageReference, localFile, versionKey } from "../../infra/lib/images.ts
 import { root } from "../../scripts/lib/checkout.ts";
 import { writeWhole } from "../../scripts/lib/whole-file.ts";
 
-/** Moves the schema and overwrites what agents are told, outside of any transaction, then fails. */
+/** Changes the schema and overwrites the agents' system prompts, outside of any transaction, then fails. */
 export const failingMigration = `
 connection = op.get_bind()
 connection.commit()
@@ -16,7 +16,7 @@ autocommit.exec_driver_sql("alter table agents add column test_half_done text")
 autocommit.exec_driver_sql("update agents set system = 'overwritten'")
 raise RuntimeError("the test's migration fails")`;
 
-/** Does something only where it is no rehearsal. */
+/** Runs only outside a rehearsal. */
 export const outsideRehearsal = (python: string) =>
   `if op.get_bind().exec_driver_sql("show cluster_name").scalar() != "rehearsal":${python.replaceAll("\n", "\n    ")}`;
 

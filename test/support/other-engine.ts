@@ -11,8 +11,8 @@ const network = "thoth-letta-other";
 const pidFile = join(folder, "pid");
 
 /**
- * A second Docker engine with a data folder and a network of its own: to whatever runs there it is another machine, with
- * nothing of this one but the file system.
+ * A second Docker engine with its own data folder and network: to its containers it is another machine that shares only
+ * the file system with this one.
  */
 export class OtherEngine implements Place {
   /** In its network: its containers' ports are on a loopback that is not this machine's. */

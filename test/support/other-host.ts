@@ -14,7 +14,7 @@ type S3 = Extract<Offsite, { type: "s3" }>;
 
 const home = "/srv/copies";
 
-/** A container that takes copies of backups, by OpenSSH's SFTP and by S3, on a network of its own. */
+/** A container that takes copies of backups, by OpenSSH's SFTP and by S3, on a separate network. */
 export class OtherHost {
   /** Its name on its network, and on the engine. */
   readonly name: string;
@@ -79,7 +79,7 @@ export class OtherHost {
   }
 }
 
-/** Built on a base of this project's own images, which have the way to Debian's packages; anew only when it is another. */
+/** Built on the base of this project's own images, which reaches Debian's packages; rebuilt only when the base changed. */
 async function builtImage(): Promise<string> {
   const format = "{{.Repository}}:{{.Tag}}";
   const bases = (await dockerOutput(["image", "ls", "--format", format, "thoth-letta/base"])).trim().split("\n");

@@ -11,13 +11,13 @@ export interface RawResponse {
 
 export interface RawRequest {
   readonly method?: string;
-  /** Of a list each value is a header of its own. */
+  /** Each value of a list becomes a separate header. */
   readonly headers?: Readonly<Record<string, string | string[]>>;
   /** Default: none. `undefined` with a content-length sends the headers alone. */
   readonly body?: string;
 }
 
-/** Sends one request on a connection of its own, without following redirects or touching the path. */
+/** Sends one request on a new connection, without following redirects or touching the path. */
 export function rawRequest(origin: string, path: string, options: RawRequest = {}): Promise<RawResponse> {
   const { hostname, port } = new URL(origin);
   const { method = "GET", headers = {}, body } = options;

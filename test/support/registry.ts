@@ -48,7 +48,7 @@ export async function startRegistry(): Promise<Registry> {
   };
 }
 
-/** Downloading needs no root, and unpacking leaves no service behind that listens on a port of its own. */
+/** Downloading needs no root, and unpacking leaves no service behind that listens on a port. */
 function unpack(folder: string): string {
   const download = () =>
     execFileSync("apt-get", ["download", "-qq", "docker-registry"], { cwd: folder, stdio: "pipe" });

@@ -48,7 +48,7 @@ export async function volumesOf(project: TestProject): Promise<string[]> {
     .sort();
 }
 
-/** Kills Postgres and takes its volume away, and with it whoever else has it mounted. */
+/** Kills Postgres and removes its volume, and every container that has it mounted. */
 export async function destroyPostgres(project: TestProject): Promise<void> {
   const postgres = `${project.letta}-postgres`;
   const volume = await volumeIn(postgres);
@@ -79,7 +79,7 @@ export async function isContainerThere(name: string): Promise<boolean> {
   return (await docker(["container", "inspect", "--format", "{{.Id}}", name])).exitCode === 0;
 }
 
-/** Name of the volume that a container has at Postgres' place; empty when there is no such container. */
+/** Name of the volume that a container has mounted at Postgres' path; empty without such a container. */
 export async function volumeIn(container: string): Promise<string> {
   const format = '{{range .Mounts}}{{if eq .Destination "/var/lib/postgresql/data"}}{{.Name}}{{end}}{{end}}';
   return (await docker(["inspect", "--format", format, container])).stdout.trim();

@@ -58,7 +58,7 @@ export async function startScriptedModel(options: ScriptedModelOptions = {}): Pr
   const beforeWord = options.beforeWord ?? (() => delay(WORD_PAUSE));
   const server = createServer((request, response) => {
     answer(request, response, { requests, beforeWord }).catch((error: unknown) => {
-      // A caller that went away is no concern of ours; a body that is no JSON is the caller's mistake.
+      // A caller may disconnect at any time; a body that is not valid JSON is the caller's error.
       if (!response.headersSent) sendJson(response, { error: { message: String(error) } }, 400);
       response.end();
     });
@@ -151,7 +151,7 @@ function embed(one: string): number[] {
   return vector.map((value) => value / length);
 }
 
-/** OpenAI's own client asks for base64 unless told otherwise. */
+/** OpenAI's own client asks for base64 by default. */
 function encode(vector: number[], format: string | undefined): number[] | string {
   return format === "base64" ? Buffer.from(new Float32Array(vector).buffer).toString("base64") : vector;
 }

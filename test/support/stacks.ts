@@ -47,8 +47,8 @@ export interface Place {
 }
 
 /**
- * A Pulumi project in a folder of its own, with a state, a passphrase and two stacks of its own, beside whatever runs on
- * this machine. The program is the checkout's.
+ * A Pulumi project in its own folder, with its own state, passphrase and two stacks, next to whatever runs on this machine.
+ * The program is the checkout's.
  */
 export class TestProject {
   readonly suffix: string;
@@ -126,19 +126,19 @@ export class TestProject {
     return this.outputs<ThothExports>(this.thoth);
   }
 
-  /** Letta through its own port, not through the proxy. */
+  /** Letta through its own port, not through the gateway. */
   async lettaEndpoint(): Promise<LettaEndpoint> {
     const { urls, serverPassword } = await this.lettaOutputs();
     return { url: urls.server, password: serverPassword };
   }
 
-  /** Letta as a project reaches it, through the proxy; by default the project of the thoth stack. */
+  /** Letta as a project reaches it, through the gateway; by default the project of the thoth stack. */
   async projectEndpoint(project = "thoth"): Promise<LettaEndpoint> {
     const { urls, projects } = await this.lettaOutputs();
     return { url: urls.gateway, password: projects[project]?.token ?? "" };
   }
 
-  /** Changes a stack's config file, whatever Pulumi has put into it besides. */
+  /** Changes a stack's config file, and keeps what else Pulumi has put into it. */
   configure(stack: string, changes: StackConfig): void {
     const path = this.#configPath(stack);
     const file = YAML.parse(readFileSync(path, "utf8")) as { config?: StackConfig };
@@ -205,7 +205,7 @@ export class TestProject {
   }
 }
 
-/** Config beside what every test stack has: its prefix, images built here, free ports and a free subnet. */
+/** Config in addition to what every test stack has: its prefix, images built here, free ports and a free subnet. */
 export interface ProjectOptions {
   /** The process at whose end the project may be removed. */
   readonly owner: number;

@@ -16,7 +16,7 @@ export interface Comparison {
   readonly lost: number;
   /** Rows that are there twice: a write that was sent again though it had succeeded. */
   readonly doubled: number;
-  /** Rows that are there, also those that nobody was told of. */
+  /** Rows that are there, including those never acknowledged. */
   readonly found: number;
   /** Of these the one with the highest number; undefined where there are none. */
   readonly newest: { readonly n: number; readonly at: Date } | undefined;
@@ -25,8 +25,8 @@ export interface Comparison {
 const table = "acknowledged";
 
 /**
- * Clients that insert numbered rows one by one, each in a transaction of its own, and remember the numbers for which Postgres
- * has said "committed". A number whose connection died may be there or not; nobody was told.
+ * Clients that insert numbered rows one by one, each in a separate transaction, and remember the numbers whose
+ * commit Postgres has acknowledged. A number whose connection died may or may not be there.
  */
 export class Writers {
   readonly #url: string;

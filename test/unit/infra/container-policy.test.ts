@@ -52,7 +52,7 @@ test.each(containers)("%s is stopped before it is killed, and never loses its vo
 });
 
 test.each(containers)(
-  "%s goes before its successor comes, also for changes the provider would ignore",
+  "%s is deleted before it is replaced, also for changes the provider would ignore",
   (_, resource) => {
     expect(resource.options).toMatchObject({
       deleteBeforeReplace: true,
@@ -121,7 +121,7 @@ test.each(stacks)("%s stores no secret in the open", (_, resources) => {
   }
 });
 
-test.each(stacks)("%s gives every container a name of its own", (_, resources) => {
+test.each(stacks)("%s gives every container a distinct name", (_, resources) => {
   const names = resources.filter(({ type }) => type.endsWith(":Container")).map(({ inputs }) => inputs.name);
   expect(new Set(names).size).toBe(names.length);
 });

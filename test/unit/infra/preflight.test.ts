@@ -57,7 +57,7 @@ const claims = (changes: Partial<HostClaims> = {}): HostClaims => ({
   ...changes,
 });
 
-test("a host where nothing is in the way is fine", async () => {
+test("a host without conflicts is fine", async () => {
   const docker = engine();
   await expect(checkHost(claims({ ports: { "ports.gateway": await freePort() } }))).resolves.toBeUndefined();
   expect(docker.calls().filter((call) => call.startsWith("container inspect"))).toHaveLength(2);
@@ -96,7 +96,7 @@ describe("a taken port", () => {
     await expect(checkHost(claims({ ports }))).rejects.toThrow("is taken by another process on this host");
   });
 
-  test("of IPv4 is not in the way of all IPv6 addresses, on which Docker publishes apart", async () => {
+  test("of IPv4 does not conflict with all IPv6 addresses, which Docker publishes separately", async () => {
     engine();
     const ports = { "ports.gateway": await takenPort() };
     await expect(checkHost(claims({ bindAddress: "::", ports }))).resolves.toBeUndefined();
@@ -111,7 +111,7 @@ describe("a taken port", () => {
   );
 });
 
-test("an address that is none of this host's is told once, however many ports there are", async () => {
+test("an address that this host does not have is reported once, however many ports there are", async () => {
   engine();
   const ports = { "ports.postgres": await freePort(), "ports.gateway": await freePort() };
   // Of a range for documentation, which no host has.
@@ -136,7 +136,7 @@ describe("a subnet", () => {
     await expect(checkHost(claims())).resolves.toBeUndefined();
   });
 
-  test("beside networks of IPv6 or without addresses is fine", async () => {
+  test("next to networks with IPv6 or without addresses is fine", async () => {
     engine({ networks: [network("six", "fd00::/64", undefined)] });
     await expect(checkHost(claims())).resolves.toBeUndefined();
   });
@@ -164,7 +164,7 @@ describe("a container of the name", () => {
   });
 });
 
-test("all that is in the way comes in one message", async () => {
+test("all conflicts come in one message", async () => {
   engine({
     networks: [network("compose_default", "172.22.0.0/16")],
     containers: { "letta-server": { stdout: "\n" } },

@@ -54,13 +54,13 @@ describe("Postgres", () => {
     );
   });
 
-  test("is safe from what nobody reads: a slot keeps little WAL, and no commit waits for a standby", () => {
+  test("is safe from abandoned readers: a slot keeps little WAL, and no commit waits for a standby", () => {
     expect(settingsOf({})).toEqual(
       expect.arrayContaining(["-c max_slot_wal_keep_size=4GB", "-c synchronous_standby_names="]),
     );
   });
 
-  test("is told where its repository is, as the agent is, and in the open nothing of the key", async () => {
+  test("has the same repository settings as the agent, and no key in plain text", async () => {
     const { environment } = await import("../../../images/backup/src/engines/pgbackrest.ts");
     const own = archiveEnvironment(config().backup);
     const agents = environment({ recoveryKey: "a-key" });

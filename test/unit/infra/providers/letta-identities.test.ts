@@ -41,7 +41,7 @@ const inputsFor = (imitation: ImitatedLetta, projects: string[]): LettaIdentitie
 });
 const usersOf = async (inputs: LettaIdentitiesInputs) => (await provider.create(inputs)).outs?.users;
 
-test("each project has a user in an organization of its own, and the default one Letta's own user", async () => {
+test("each project has a user in its own organization, and the default project has Letta's default user", async () => {
   const organizations: Organization[] = [];
   const users: User[] = [];
   const imitation = await letta(organizations, users);
@@ -54,7 +54,7 @@ test("each project has a user in an organization of its own, and the default one
   expect(users.map(({ organization_id }) => organization_id)).toEqual(["org-0", "org-1", "org-2"]);
 });
 
-test("what is there is found by its name, and what a killed run left is completed", async () => {
+test("existing identities are found by name, and what a killed run left is completed", async () => {
   const organizations = [
     { id: "org-a", name: "thoth-letta/notes" },
     { id: "org-b", name: "thoth-letta/papers" },
@@ -67,7 +67,7 @@ test("what is there is found by its name, and what a killed run left is complete
   expect(organizations).toHaveLength(2);
 });
 
-test("no project's name is that of what Letta has by itself", async () => {
+test("no project's name collides with Letta's defaults", async () => {
   const imitation = await letta([{ id: "org-0", name: "default_org" }]);
   expect(await usersOf(inputsFor(imitation, ["default_user", "default_org"]))).toEqual({
     default_user: "user-1",

@@ -99,7 +99,7 @@ describe("refuses a Letta that is healthy and does not work, and deletes what it
     await expect(provider.create(inputs)).rejects.toThrow("models: GET /v1/models/: HTTP 401");
   });
 
-  test("nobody listening", async () => {
+  test("nothing listening", async () => {
     const inputs = { url: "http://127.0.0.1:1", password: "", trigger: "1" };
     await expect(provider.create(inputs)).rejects.toThrow(/models: fetch failed/);
   });

@@ -6,7 +6,7 @@ import provider from "../../../../infra/providers/migration.ts";
 import { engineDown } from "../../../support/container-state.ts";
 import { fakeDocker } from "../../../support/fake-docker.ts";
 
-/** The port is one where nobody listens: what asks Postgres itself is covered with a real one. */
+/** Nothing listens on the port: what asks Postgres itself is tested with a real one. */
 const inputs = {
   image: "letta:1",
   containerName: "letta-server-migration",

@@ -39,7 +39,7 @@ describe("diff", () => {
     expect(await diff()).toEqual({ changes: true });
   });
 
-  test("of a new container shows a change, however well it is", async () => {
+  test("of a new container shows a change, however healthy", async () => {
     fakeDocker({ "container inspect": inspected() });
     expect(await diff({ ...inputs, containerId: "id-2" })).toEqual({ changes: true });
   });
@@ -89,7 +89,7 @@ describe("create", () => {
     ]);
   });
 
-  test("lets a paused one go on", async () => {
+  test("unpauses a paused one", async () => {
     const docker = fakeDocker({
       "container inspect": inspected({ Status: "paused", Running: true }),
       unpause: passes,
