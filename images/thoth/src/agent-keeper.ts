@@ -1,8 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type AgentDirectory, type AgentMemory, type AgentOutcome, ensureAgent } from "./agent.ts";
 import { type Database, LOCKS, type Queryable } from "./database.ts";
-import { describeError } from "./errors.ts";
-import type { Log } from "./log.ts";
+import { describeError, type Log } from "./log.ts";
 
 /** Pause before the next check, in milliseconds. */
 const PAUSES = { ready: 30_000, waiting: 10_000, failed: 2000 };

@@ -1,7 +1,16 @@
 import { isIP } from "node:net";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
+import manifest from "../package.json" with { type: "json" };
 import { AliasReader } from "./environment.ts";
+
+/** How this program identifies itself everywhere, so that nobody mistakes it for Thoth. */
+export const ABOUT = {
+  name: "thoth",
+  standIn: true,
+  version: manifest.version,
+  notice: "This is a stand-in with Thoth's contract, not Thoth itself.",
+} as const;
 
 /** The image's programs, selected by its command. */
 export const ROLES = ["api", "mcp", "discovery", "monitor"] as const;

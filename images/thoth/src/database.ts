@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import pg from "pg";
-import { describeError } from "./errors.ts";
-import type { Log } from "./log.ts";
+import { describeError, type Log } from "./log.ts";
 import { untilSuccess } from "./retry.ts";
 import { EXTENSIONS, MIGRATION, SCHEMA } from "./schema.ts";
 

@@ -1,4 +1,4 @@
-import { describeError } from "./errors.ts";
+import { describeError } from "./log.ts";
 
 /** How long an answer is cached, in milliseconds; failures for a shorter time, so that recovery shows at once. */
 const KEPT = { healthy: 3000, failing: 1000 };

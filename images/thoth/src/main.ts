@@ -1,5 +1,4 @@
-import { ABOUT } from "./about.ts";
-import { type Config, ConfigError, PORTS, parseConfig, ROLES, type Role } from "./config.ts";
+import { ABOUT, type Config, ConfigError, PORTS, parseConfig, ROLES, type Role } from "./config.ts";
 import { Database } from "./database.ts";
 import { Papers } from "./papers.ts";
 import { untilAborted } from "./retry.ts";

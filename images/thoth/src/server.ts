@@ -1,9 +1,8 @@
 import Fastify, { type FastifyInstance, LogController } from "fastify";
 import { ZodError, z } from "zod";
-import { ABOUT } from "./about.ts";
-import type { Config, Role } from "./config.ts";
-import { describeError } from "./errors.ts";
+import { ABOUT, type Config, type Role } from "./config.ts";
 import { Health } from "./health.ts";
+import { describeError } from "./log.ts";
 
 /** A deliberate response other than 200. */
 export class HttpError extends Error {

@@ -1,7 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
-import { carriesToken } from "../../../images/thoth/src/bearer.ts";
-import { describeError } from "../../../images/thoth/src/errors.ts";
 import { CachedProbe, Health } from "../../../images/thoth/src/health.ts";
+import { describeError } from "../../../images/thoth/src/log.ts";
 import { untilSuccess } from "../../../images/thoth/src/retry.ts";
 
 describe("CachedProbe", () => {
@@ -87,12 +86,4 @@ test("describeError finds the words wherever they are", () => {
     "fetch failed (ECONNREFUSED)",
   );
   expect(describeError("text")).toBe("text");
-});
-
-test("carriesToken accepts the one token, in the one scheme", () => {
-  expect(carriesToken("Bearer right", "right")).toBe(true);
-  expect(carriesToken("bearer right", "right")).toBe(true);
-  for (const header of [undefined, "", "Bearer wrong", "Basic right", "Bearer", "right"]) {
-    expect(carriesToken(header, "right")).toBe(false);
-  }
 });

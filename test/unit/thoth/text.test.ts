@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { EMBEDDING_DIMENSIONS, embed, toVectorLiteral } from "../../../images/thoth/src/embedding.ts";
-import { extractKeywords } from "../../../images/thoth/src/keywords.ts";
 import { cleanText, isPaperPath, titleOf } from "../../../images/thoth/src/paper-file.ts";
-import { words } from "../../../images/thoth/src/words.ts";
+import { extractKeywords, words } from "../../../images/thoth/src/words.ts";
 
 const similarity = (one: string, other: string) => {
   const vector = embed(other);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Database } from "../database.ts";
-import { describeError } from "../errors.ts";
-import { extractKeywords } from "../keywords.ts";
+import { describeError } from "../log.ts";
+import { extractKeywords } from "../words.ts";
 import type { RoleSetup } from "./context.ts";
 
 /** Papers per transaction. */

@@ -1,10 +1,10 @@
+import { createHash, timingSafeEqual } from "node:crypto";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
-import { ABOUT } from "../about.ts";
-import { carriesToken } from "../bearer.ts";
+import { ABOUT } from "../config.ts";
 import { EMBEDDING_NOTE } from "../embedding.ts";
 import type { Papers } from "../papers.ts";
 import { HttpError } from "../server.ts";
@@ -41,6 +41,13 @@ function refuseStrangers(request: FastifyRequest, token: string | undefined): vo
   if (token !== undefined && !carriesToken(request.headers.authorization, token)) {
     throw new HttpError(401, "the service token is missing or wrong");
   }
+}
+
+/** Whether an Authorization header carries the token, in constant time. */
+function carriesToken(header: string | undefined, token: string): boolean {
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  const given = /^Bearer\s+(\S+)\s*$/i.exec(header ?? "")?.[1] ?? "";
+  return timingSafeEqual(digest(given), digest(token));
 }
 
 function createMcpServer(papers: Papers): McpServer {

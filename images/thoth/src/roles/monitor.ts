@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { describeError } from "../errors.ts";
+import { describeError } from "../log.ts";
 import { PaperWatcher } from "../paper-watcher.ts";
 import { untilSuccess } from "../retry.ts";
 import { checkFolder, folderIdentity, papersFolder } from "../vault.ts";
