@@ -10,6 +10,11 @@ const measurements = [
   "test/bench/backup.ts",
 ];
 
+/** Runs the checks that need no engine. */
+export async function check(deps: Deps): Promise<number> {
+  return (await deps.$({ stdio: "inherit", nothrow: true, cwd: root })`npm run --silent check`).exitCode ?? 1;
+}
+
 /** Measures what docs/figures.md shows. */
 export async function bench(deps: Deps): Promise<number> {
   for (const file of measurements) {

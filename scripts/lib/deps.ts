@@ -24,15 +24,17 @@ export interface Deps {
   readonly isTerminal: boolean;
 }
 
-/** The real world; `typed` is the command as the operator types it. */
-export function realDeps(typed = ""): Deps {
+/** The real world; `typed` returns the command as the operator types it. */
+export function realDeps(typed = () => ""): Deps {
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const projectDirectory = process.env.THOTH_LETTA_PROJECT ?? root;
   return {
     $: zxShell({ env: projectEnvironment(), cwd: projectDirectory }),
     engine,
     projectDirectory,
-    typed,
+    get typed() {
+      return typed();
+    },
     print: (line) => console.log(redact(line)),
     printSecret: (line) => console.log(line),
     confirm: async (text) => isTerminal && /^y(es)?$/i.test(await question(`${text} [y/N] `)),

@@ -7,16 +7,9 @@ interface Moment extends TargetOptions {
   readonly dryRun: boolean;
 }
 
-/** What `make restore` runs: the first entry of which the variable is set. Further variables are arguments and options. */
-export const makeRestore = [
-  { variable: "TABLES", command: ["restore", "tables"] },
-  { variable: "PROJECT", command: ["restore", "project"] },
-  { command: ["restore", "server"] },
-] as const;
-
 /** Adds `restore …` and `drill`. */
 export function addRestoreCommands(program: Command, add: Add, deps: Deps): void {
-  const restore = program.command("restore").description("bring data back");
+  const restore = program.command("restore").description("bring data back").commandsGroup("Restore");
   const dryRun = new Option("--dry-run", "print the plan and change nothing").default(false);
   const moment = [
     new Option("--at <time>", "a moment, e.g. 2026-11-24T10:00:00Z"),
@@ -26,10 +19,11 @@ export function addRestoreCommands(program: Command, add: Add, deps: Deps): void
   add<Moment>(
     restore,
     "server",
-    "all databases, to a moment (--at), a point (--point) or the last write (--latest)",
+    "all databases, as of a moment, a restore point or the last write",
     [lettaStack, ...moment, dryRun, yes],
     async ({ lettaStack: stack, ...options }) =>
       (await import("./server.ts")).restoreServer({ ...options, stack }, deps),
+    "restore",
   );
   add<Moment>(
     restore,
@@ -38,6 +32,7 @@ export function addRestoreCommands(program: Command, add: Add, deps: Deps): void
     [lettaStack, ...moment, dryRun, yes],
     async ({ lettaStack: stack, ...options }, project = "") =>
       (await import("./project.ts")).restoreProject({ ...options, stack, project }, deps),
+    "restore",
   );
   add<Moment & { tables: string }>(
     restore,
@@ -49,6 +44,7 @@ export function addRestoreCommands(program: Command, add: Add, deps: Deps): void
     ],
     async ({ lettaStack: stack, ...options }, project = "") =>
       (await import("./project.ts")).restoreTables({ ...options, stack, project }, deps),
+    "restore",
   );
   add<{ project?: string; dryRun: boolean }>(
     restore,

@@ -4,16 +4,16 @@ import type { Deps } from "../lib/deps.ts";
 import { up } from "../lib/pulumi.ts";
 import { repair } from "../lib/repair.ts";
 import { requireSetup } from "../lib/require-setup.ts";
-import { readLetta } from "../lib/stacks.ts";
+import { readLetta, readThoth, required, stopContainers } from "../lib/stacks.ts";
 
 export interface StartThothOptions {
   readonly stack: string;
   readonly lettaStack: string;
-  /** Start Letta without asking when it is down. */
+  /** Start Letta without asking if it is down. */
   readonly yes: boolean;
 }
 
-/** Brings the thoth stack up, and first the letta stack it stands on when that is down. */
+/** Brings the thoth stack up, after the letta stack if that is down. */
 export async function startThoth(options: StartThothOptions, deps: Deps): Promise<number> {
   await requireSetup(deps, options.stack);
   if (await isLettaDown(options, deps)) {
@@ -29,10 +29,24 @@ export async function startThoth(options: StartThothOptions, deps: Deps): Promis
 async function isLettaDown({ lettaStack }: StartThothOptions, deps: Deps): Promise<boolean> {
   const letta = await readLetta(deps, lettaStack);
   if (letta === undefined) return true;
-  // Thoth needs no backups: what is wrong with them is for the status to tell.
+  // Thoth needs no backups; status reports their problems.
   const needed = letta.containers.filter(
     (name) => name !== letta.backup?.container && name !== letta.backup?.drillContainer,
   );
   const states = await Promise.all(needed.map((name) => deps.engine.inspectContainer(name)));
   return states.some((state) => !state?.State.Running || state.State.Health?.Status === "unhealthy");
+}
+
+/** Stops Thoth's containers. The vault and the database stay, and a start brings them back in seconds. */
+export async function stopThoth({ stack }: { readonly stack: string }, deps: Deps): Promise<number> {
+  const thoth = required(await readThoth(deps, stack), stack, "make thoth-start");
+  await stopContainers(deps, [thoth.containers]);
+  deps.print(`stack ${stack} is stopped: make thoth-start`);
+  return 0;
+}
+
+/** Stops Thoth and brings it up again; Letta is not touched. */
+export async function restartThoth(options: StartThothOptions, deps: Deps): Promise<number> {
+  await stopThoth(options, deps);
+  return startThoth(options, deps);
 }

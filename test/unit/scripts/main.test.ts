@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { root } from "../../../scripts/lib/checkout.ts";
 import { engineDown } from "../../support/container-state.ts";
@@ -35,66 +34,25 @@ describe("the command line", () => {
   });
 });
 
-/** Every way to say an everyday command: `make letta-start`, the alias `letta-start`, and `thoth-letta letta start`. */
-describe("everyday commands", () => {
-  const read = (name: string) => readFileSync(join(root, name), "utf8");
-  const everyday = [
-    ...[
-      "letta-start",
-      "letta-stop",
-      "letta-restart",
-      "letta-upgrade",
-      "letta-adopt",
-      "letta-recover",
-      "letta-reinit",
-      "letta-status",
-      "letta-logs",
-      "letta-logs-pg",
-    ],
-    ...["thoth-start", "thoth-stop", "thoth-restart", "thoth-status", "thoth-logs"],
-  ];
-  const targets = new Map(
-    [...read("Makefile").matchAll(/^([a-z-]+):.*##.*\n(?:\t@?\$\(RUN\) (.*)\n)?/gm)].map((match) => [
-      match[1],
-      match[2]?.replace(/ \$\(\w+\)/g, ""),
-    ]),
-  );
-  const aliases = new Map(
-    [...read("scripts/shell.sh").matchAll(/^alias ([a-z-]+)='(.*)'$/gm)].map((match) => [match[1], match[2]]),
-  );
-  const commandsOf = (...group: string[]) =>
-    [...runMain([...group, "--help"]).stdout.matchAll(/^ {2}([a-z][a-z-]*)(?= |$)/gm)].map((match) => match[1]);
+describe("make", () => {
+  const make = (...args: string[]) => {
+    const env = { ...process.env, MAKEFLAGS: undefined, MAKELEVEL: undefined };
+    // Whatever the times of files are: a test must not install anything.
+    const old = ["--old-file", "node_modules/.package-lock.json"];
+    const { status, stdout, stderr } = spawnSync("make", [...old, ...args], { cwd: root, encoding: "utf8", env });
+    return { status, stdout, stderr };
+  };
 
-  test("are targets of make, and nothing else named after a stack is", () => {
-    expect([...targets.keys()].filter((name) => /^(letta|thoth)-/.test(name ?? "")).sort()).toEqual(everyday.sort());
+  test("hands the target and its variables over as they are, whatever is in them", () => {
+    const { stderr } = make("letta-stop", `YES=it's "a" $$value`);
+    expect(stderr).toContain(`error: YES=it's "a" $value is not a valid switch`);
   });
 
-  test("are aliases of the shell, and so is thoth-cd", () => {
-    expect([...aliases.keys()].sort()).toEqual([...everyday, "thoth-cd"].sort());
+  test("refuses a variable that the command does not take, a directory's name included", () => {
+    expect(make("docs", "TO=1").stderr).toContain("error: make docs does not take TO\n  fix: make docs");
   });
 
-  test.each(everyday)("%s is the same as a target and as an alias", (name) => {
-    expect(aliases.get(name)).toBe(`_thoth_letta ${targets.get(name)}`);
-  });
-
-  test("are what the groups letta and thoth have", () => {
-    const names = ["letta", "thoth"].flatMap((group) =>
-      commandsOf(group)
-        // make projects, make project-add, make rotate, …
-        .filter((name) => !["help", "projects", "rotate"].includes(name ?? ""))
-        .map((name) => `${group}-${name}`),
-    );
-    expect(names.sort()).toEqual(everyday.filter((name) => name !== "letta-logs-pg").sort());
-  });
-
-  test("and all others that make runs are commands", () => {
-    const others = [...targets.values()].filter((command) => command !== undefined && !command.includes(" "));
-    expect(commandsOf()).toEqual(expect.arrayContaining(others));
-    expect(others).toContain("up");
-  });
-
-  test("every target is listed as one that is no file", () => {
-    const phony = /^\.PHONY: ((?:.*\\\n)*.*)$/m.exec(read("Makefile"))?.[1]?.split(/[\s\\]+/);
-    expect(phony?.sort()).toEqual([...targets.keys()].sort());
+  test("without a target shows the help", () => {
+    expect(make().stdout).toContain("  make letta-start ");
   });
 });

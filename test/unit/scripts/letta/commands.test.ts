@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../../../infra/lib/errors.ts";
-import { restartLetta } from "../../../../scripts/letta/restart.ts";
-import { startLetta } from "../../../../scripts/letta/start.ts";
+import { restartLetta, startLetta } from "../../../../scripts/letta/start.ts";
 import { stopLetta } from "../../../../scripts/letta/stop.ts";
 import { engineDown, inspected, notThere } from "../../../support/container-state.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";

@@ -1,8 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../../../infra/lib/errors.ts";
-import { restartThoth } from "../../../../scripts/thoth/restart.ts";
-import { startThoth } from "../../../../scripts/thoth/start.ts";
-import { stopThoth } from "../../../../scripts/thoth/stop.ts";
+import { restartThoth, startThoth, stopThoth } from "../../../../scripts/thoth/start.ts";
 import { inspected, notThere } from "../../../support/container-state.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
 import { type FakeAnswers, fakePrograms } from "../../../support/fake-programs.ts";

@@ -1,17 +1,30 @@
 import { lettaStopOrder } from "../../infra/lib/names.ts";
+import { startLetta } from "../letta/start.ts";
 import type { Deps } from "../lib/deps.ts";
 import { destroy } from "../lib/pulumi.ts";
 import { repair } from "../lib/repair.ts";
 import { prefixOf } from "../lib/stack-file.ts";
 import { foreignContainers, readLetta, readThoth, stopContainers } from "../lib/stacks.ts";
+import { setup } from "../setup/setup.ts";
+import { status } from "../status/command.ts";
+import { startThoth } from "../thoth/start.ts";
 
-export interface DownOptions {
+/** Names of the two stacks. */
+export interface BothStacks {
   readonly lettaStack: string;
   readonly thothStack: string;
 }
 
+/** Sets up, brings both stacks up, and shows their status. */
+export async function upAll(options: BothStacks, deps: Deps): Promise<number> {
+  await setup(options, deps);
+  await startLetta({ stack: options.lettaStack }, deps);
+  await startThoth({ stack: options.thothStack, lettaStack: options.lettaStack, yes: true }, deps);
+  return status({ ...options, scope: "all", json: false }, deps);
+}
+
 /** Removes the containers and networks of both stacks. Volumes, passwords and the vault stay for the next `up`. */
-export async function down({ lettaStack, thothStack }: DownOptions, deps: Deps): Promise<number> {
+export async function down({ lettaStack, thothStack }: BothStacks, deps: Deps): Promise<number> {
   await repair(deps, thothStack);
   const thoth = await readThoth(deps, thothStack);
   if (thoth !== undefined) {

@@ -1,11 +1,19 @@
-import type { Deps } from "../lib/deps.ts";
-import { redact } from "../lib/redact.ts";
+import { Option } from "commander";
+import type { Deps } from "./deps.ts";
+import { redact } from "./redact.ts";
+
+/** Options of every command that shows logs. */
+export const logOptions = [
+  new Option("-f, --follow", "show lines as they come").default(false),
+  new Option("-n, --tail <lines>", "lines of each container, or all").default("100"),
+  new Option("--since <time>", "e.g. 10m, or a timestamp"),
+];
 
 export interface LogsOptions {
   /** Docker names. */
   readonly containers: readonly string[];
-  /** Only the services that end with this, e.g. `nginx`. */
-  readonly service?: string;
+  /** One service, e.g. `nginx`; default: all. */
+  readonly service?: string | undefined;
   readonly follow: boolean;
   /** Lines of each container, or `all`. */
   readonly tail: string;
@@ -13,7 +21,7 @@ export interface LogsOptions {
   readonly since?: string;
 }
 
-/** Shows containers' logs: in the order of time, or as they come with `--follow`. */
+/** Shows the logs of containers: in order of time, or as they come with `follow`. */
 export async function showLogs(options: LogsOptions, deps: Deps): Promise<number> {
   const { service } = options;
   const chosen = options.containers.filter(

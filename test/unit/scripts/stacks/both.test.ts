@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { UserError } from "../../../../infra/lib/errors.ts";
-import { down } from "../../../../scripts/stacks/down.ts";
+import { down } from "../../../../scripts/stacks/both.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
 import { type FakeAnswers, fakePrograms } from "../../../support/fake-programs.ts";
 import {

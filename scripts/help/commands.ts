@@ -1,0 +1,17 @@
+import type { Command } from "commander";
+import type { Add } from "../lib/cli.ts";
+import type { Deps } from "../lib/deps.ts";
+import type { MakeCommand } from "../lib/make.ts";
+
+/** Adds what tells about the commands; `commands` is filled by the time one of these runs. */
+export function addHelpCommands(program: Command, add: Add, deps: Deps, commands: readonly MakeCommand[]): void {
+  program.commandsGroup("Everyday");
+  add(program, "help", "this list", [], async () => (await import("./help.ts")).showHelp(commands, deps));
+  program.commandsGroup("Development");
+  const docs = "write docs/commands.md, the list with all variables";
+  add(program, "docs", docs, [], async () => (await import("./reference.ts")).writeReference(commands, deps));
+  program.commandsGroup("");
+  add(program, "environment", "lines for a shell: environment, aliases and completion", [], async () =>
+    (await import("./environment.ts")).printEnvironment(commands),
+  );
+}

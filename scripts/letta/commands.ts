@@ -1,0 +1,47 @@
+import type { Command } from "commander";
+import { type Add, json, lettaStack, yes } from "../lib/cli.ts";
+import type { Deps } from "../lib/deps.ts";
+import { logOptions, showLogs } from "../lib/logs.ts";
+import { readLetta, required } from "../lib/stacks.ts";
+
+/** Adds `letta …`, without what other features add to it. @returns the group */
+export function addLettaCommands(program: Command, add: Add, deps: Deps): Command {
+  const letta = program.command("letta").description("the shared infrastructure").commandsGroup("Letta");
+  const start = () => import("./start.ts");
+  const logs = async (options: Omit<Parameters<typeof showLogs>[0], "containers"> & { lettaStack: string }) => {
+    const outputs = required(await readLetta(deps, options.lettaStack), options.lettaStack, "make letta-start");
+    return showLogs({ ...options, containers: outputs.containers }, deps);
+  };
+
+  add(letta, "start", "bring the letta stack up, also after a stop or a crash", [lettaStack], async (options) =>
+    (await start()).startLetta({ stack: options.lettaStack }, deps),
+  );
+  add(letta, "stop", "stop it; asks if others use it", [lettaStack, yes], async (options) =>
+    (await import("./stop.ts")).stopLetta({ stack: options.lettaStack, yes: options.yes }, deps),
+  );
+  add(letta, "restart", "stop and start it; asks if others use it", [lettaStack, yes], async (options) =>
+    (await start()).restartLetta({ stack: options.lettaStack, yes: options.yes }, deps),
+  );
+  add(letta, "status", "its services, agents, databases and backups", [lettaStack, json], async (options) =>
+    (await import("../status/command.ts")).status({ ...options, scope: "letta" }, deps),
+  );
+  add(letta, "logs [service]", "its logs, or those of one service", [lettaStack, ...logOptions], (options, service) =>
+    logs({ ...options, service }),
+  );
+  add(letta, "logs-pg", "the logs of Postgres", [lettaStack, ...logOptions], (options) =>
+    logs({ ...options, service: "postgres" }),
+  );
+  const migrate = "start it, which migrates Letta's database to the configured version";
+  add(
+    letta,
+    "migrate",
+    migrate,
+    [lettaStack],
+    async (options) => (await start()).migrateLetta({ stack: options.lettaStack }, deps),
+    "migrate",
+  );
+  add(letta, "reinit", "set aside a database whose first start was interrupted", [lettaStack], async (options) =>
+    (await import("./reinit.ts")).reinitLetta({ stack: options.lettaStack }, deps),
+  );
+  return letta;
+}

@@ -1,0 +1,51 @@
+import { Command } from "commander";
+import { addBackupCommands, addRecoverCommand } from "./backup/commands.ts";
+import { addDevelopCommands } from "./develop/commands.ts";
+import { addHelpCommands } from "./help/commands.ts";
+import { addLettaCommands } from "./letta/commands.ts";
+import { adder, type Hooks, json, lettaStack, thothStack } from "./lib/cli.ts";
+import type { Deps } from "./lib/deps.ts";
+import type { MakeCommand } from "./lib/make.ts";
+import { addProjectCommands } from "./projects/commands.ts";
+import { addRestoreCommands } from "./restore/commands.ts";
+import { addThothCommands } from "./thoth/commands.ts";
+import { addUpgradeCommands } from "./upgrade/commands.ts";
+
+/** The CLI with all commands: the list from which make, the aliases, completion and docs/commands.md come. */
+export function buildProgram(deps: Deps, hooks: Hooks): { program: Command; commands: readonly MakeCommand[] } {
+  const program = new Command("thoth-letta")
+    .description("Letta as shared infrastructure, and Thoth on top of it")
+    .helpCommand(false)
+    .showHelpAfterError();
+  const commands: MakeCommand[] = [];
+  const add = adder(commands, hooks);
+  const stacks = [lettaStack, thothStack];
+
+  program.commandsGroup("Everyday");
+  add(program, "setup", "install, build or pull what is missing", stacks, async (options) =>
+    (await import("./setup/setup.ts")).setup(options, deps),
+  );
+  add(program, "up", "setup, then both stacks from nothing to healthy", stacks, async (options) =>
+    (await import("./stacks/both.ts")).upAll(options, deps),
+  );
+  add(program, "down", "remove the containers of both stacks; data is kept", stacks, async (options) =>
+    (await import("./stacks/both.ts")).down(options, deps),
+  );
+  add(program, "status", "both stacks; fails unless all is healthy", [...stacks, json], async (options) =>
+    (await import("./status/command.ts")).status({ ...options, scope: "all" }, deps),
+  );
+
+  const letta = addLettaCommands(program, add, deps);
+  addUpgradeCommands(letta, add, deps);
+  addRecoverCommand(letta, add, deps);
+  addThothCommands(program, add, deps);
+  program.commandsGroup("Backups");
+  addBackupCommands(program, add, deps);
+  program.commandsGroup("Restore");
+  addRestoreCommands(program, add, deps);
+  addProjectCommands(letta, add, deps);
+  program.commandsGroup("Development");
+  addDevelopCommands(program, add, deps);
+  addHelpCommands(program, add, deps, commands);
+  return { program, commands };
+}

@@ -1,0 +1,33 @@
+import type { Command } from "commander";
+import { type Add, json, lettaStack, type Options, thothStack, yes } from "../lib/cli.ts";
+import type { Deps } from "../lib/deps.ts";
+import { logOptions, showLogs } from "../lib/logs.ts";
+import { readThoth, required } from "../lib/stacks.ts";
+
+/** Adds `thoth …`. */
+export function addThothCommands(program: Command, add: Add, deps: Deps): void {
+  const thoth = program.command("thoth").description("the Thoth research assistant").commandsGroup("Thoth");
+  const stacks = [thothStack, lettaStack];
+  const start = () => import("./start.ts");
+  const namesOf = (options: Options) => ({
+    stack: options.thothStack,
+    lettaStack: options.lettaStack,
+    yes: options.yes,
+  });
+  add(thoth, "start", "bring Thoth up; asks to start Letta if that is down", [...stacks, yes], async (options) =>
+    (await start()).startThoth(namesOf(options), deps),
+  );
+  add(thoth, "stop", "stop Thoth; Letta is not touched", [thothStack], async (options) =>
+    (await start()).stopThoth({ stack: options.thothStack }, deps),
+  );
+  add(thoth, "restart", "stop and start Thoth; Letta is not touched", [...stacks, yes], async (options) =>
+    (await start()).restartThoth(namesOf(options), deps),
+  );
+  add(thoth, "status", "its roles", [...stacks, json], async (options) =>
+    (await import("../status/command.ts")).status({ ...options, scope: "thoth" }, deps),
+  );
+  add(thoth, "logs [role]", "its logs, or those of one role", [thothStack, ...logOptions], async (options, service) => {
+    const { containers } = required(await readThoth(deps, options.thothStack), options.thothStack, "make thoth-start");
+    return showLogs({ ...options, service, containers }, deps);
+  });
+}
