@@ -5,7 +5,7 @@ import { drawTable } from "./table.ts";
 
 export type { RowCounts };
 
-// A project's database may have a search path with functions of the project's in it, for a superuser to run.
+// With a project's search path, a superuser could be made to run the project's functions.
 const countStatements = `set statement_timeout = '60s'; set search_path = pg_catalog;
 select format('select %L, count(*) from %I.%I', format('%I.%I', schemaname, tablename), schemaname, tablename)
 from pg_tables where schemaname not in ('pg_catalog', 'information_schema', 'backup') order by 1 \\gexec
@@ -22,7 +22,7 @@ export async function countDatabase(deps: Deps, container: string, database: str
   );
 }
 
-/** Rows of every table; a database that cannot be read within a minute a table is left out. */
+/** Rows of every table of these databases, without those where counting a table fails or takes over a minute. */
 export async function countRows(deps: Deps, container: string, databases: readonly string[]): Promise<RowCounts> {
   const counts: Record<string, Record<string, number>> = {};
   for (const database of databases) {
@@ -32,7 +32,7 @@ export async function countRows(deps: Deps, container: string, databases: readon
   return counts;
 }
 
-/** Tables whose rows differ, a line each; those that are in one alone included. */
+/** One line per table whose count differs or that exists on one side only. */
 export function differences(
   before: Readonly<Record<string, number>>,
   after: Readonly<Record<string, number>>,
@@ -42,7 +42,7 @@ export function differences(
   return changed.map((name) => `${name}: ${before[name] ?? "not there"} -> ${after[name] ?? "not there"}`);
 }
 
-/** Rows before and after, a line for each database. */
+/** Rows before and after, one line per database. */
 export function renderRows(before: RowCounts, after: RowCounts): string[] {
   const sum = (counts: Readonly<Record<string, number>> | undefined) =>
     counts === undefined ? "-" : String(Object.values(counts).reduce((total, count) => total + count, 0));

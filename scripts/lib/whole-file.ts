@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** Writes a file so that after a crash it is the old one or the new one, and on disk. Its folder is made for its owner alone. */
+/** Writes a file atomically and durably. A missing folder is created for its owner alone. */
 export async function writeWhole(path: string, text: string, mode?: number): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.new`;
@@ -15,7 +15,7 @@ export async function writeWhole(path: string, text: string, mode?: number): Pro
   await rename(draft, path);
 }
 
-/** A file's JSON, or undefined where it is not there. */
+/** A file's JSON, or undefined if the file does not exist. */
 export async function readJsonFile<Content>(path: string): Promise<Content | undefined> {
   try {
     return JSON.parse(await readFile(path, "utf8")) as Content;
@@ -25,7 +25,7 @@ export async function readJsonFile<Content>(path: string): Promise<Content | und
   }
 }
 
-/** Writes JSON for its owner alone, whole or not at all. */
+/** Writes JSON atomically, readable for its owner alone. */
 export function writeWholeJson(path: string, content: unknown): Promise<void> {
   return writeWhole(path, `${JSON.stringify(content, undefined, 2)}\n`, 0o600);
 }

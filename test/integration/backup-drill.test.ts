@@ -19,7 +19,7 @@ async function agent<Value>(container: string, ...args: string[]): Promise<{ val
   return JSON.parse(stdout.trim().split("\n").at(-1) ?? "{}");
 }
 
-/** Two backups with writes in between and a heartbeat after both, which stands on WAL that was written after the last one. */
+/** Two backups with writes in between, and a heartbeat that needs WAL written after the last one. */
 beforeAll(async () => {
   await agent(repository(), "now", "--type", "full");
   await stacks.psql(
@@ -30,7 +30,7 @@ beforeAll(async () => {
   await newHeartbeat();
 });
 
-/** Waits for a restore point behind what was written up to now. */
+/** Waits for a restore point after everything written so far. */
 async function newHeartbeat(): Promise<void> {
   const started = new Date().toISOString();
   const isArchived = async () => {
@@ -41,7 +41,7 @@ async function newHeartbeat(): Promise<void> {
   await vi.waitFor(isArchived, { timeout: 180_000, interval: 500 });
 }
 
-/** Rehearses on a copy of the repository after something was done to it, with the stack's own settings or changed ones. */
+/** Runs a drill on a damaged copy of the repository, with the stack's own settings or changed ones. */
 async function drillOnCopy(damage: string, settings: { recoveryKey?: string } = {}): Promise<Drill> {
   const name = `${stacks.letta}-drilled`;
   const image = (await dockerOutput(["inspect", "--format", "{{.Config.Image}}", repository()])).trim();
@@ -70,8 +70,8 @@ async function drillOnCopy(damage: string, settings: { recoveryKey?: string } = 
 const lastSegment = `segment=$(ls archive/main/17-1/*/*.zst | sort | tail -2 | head -1)`;
 const newestBackup = "backup=backup/main/$(ls backup/main | grep -E '^[0-9]{8}-[0-9]{6}F' | sort | tail -1)";
 
-describe("a rehearsal of a restore", () => {
-  test("is green on a sound repository: rows, indexes, pages, Letta's tables", async () => {
+describe("a drill", () => {
+  test("passes on a sound repository: rows, indexes, pages, Letta's tables", async () => {
     const drill = await drillOnCopy("true");
     expect(drill).toMatchObject({ ok: true, problem: null, target: expect.stringMatching(/^hb_/) });
     expect(drill.checks.map(({ name }) => name)).toEqual([
@@ -84,7 +84,7 @@ describe("a rehearsal of a restore", () => {
     expect(drill.checks.find(({ name }) => name === "Letta's tables")?.detail).toMatch(/\d+ agents/);
   });
 
-  test("is red when a WAL segment is missing", async () => {
+  test("fails when a WAL segment is missing", async () => {
     const drill = await drillOnCopy(`${lastSegment}; rm "$segment"`);
     expect(drill).toMatchObject({
       ok: false,
@@ -92,19 +92,19 @@ describe("a rehearsal of a restore", () => {
     });
   });
 
-  test("is red when a WAL segment is torn", async () => {
+  test("fails when a WAL segment is torn", async () => {
     const drill = await drillOnCopy(`${lastSegment}; truncate -s $(( $(stat -c %s "$segment") / 2 )) "$segment"`);
     expect(drill).toMatchObject({ ok: false, problem: expect.stringContaining("before the target") });
   });
 
-  test("is red when one byte of a backup is another", async () => {
+  test("fails when one byte of a backup is changed", async () => {
     const flip =
       'for file in "$backup"/bundle/*; do printf X | dd of="$file" bs=1 seek=$(( $(stat -c %s "$file") / 2 )) conv=notrunc status=none; done';
     const drill = await drillOnCopy(`${newestBackup}; ${flip}`);
     expect(drill).toMatchObject({ ok: false, problem: expect.stringMatching(/backup .+ is damaged/) });
   });
 
-  test("is red with another key", async () => {
+  test("fails with another key", async () => {
     const drill = await drillOnCopy("true", { recoveryKey: "x".repeat(44) });
     expect(drill).toMatchObject({ ok: false, problem: expect.stringContaining("the recovery key is another") });
   });
