@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import ts from "typescript";
 
@@ -11,71 +11,39 @@ export interface ResourceShape {
   readonly outputs: readonly string[];
 }
 
+type Members = readonly ts.PropertySignature[];
+
 /** What the declarations of a Pulumi SDK's resource class and its arguments say, e.g. of `Container` in `@pulumi/docker`. */
 export function shapeFromSdk(sdkFolder: string, className: string): ResourceShape {
-  const fileName = `${className[0]?.toLowerCase()}${className.slice(1)}.d.ts`;
-  const declarations = declarationsIn(path.join(sdkFolder, fileName));
-  const describe = typeDescriber(sdkFolder);
+  const own = membersIn(path.join(sdkFolder, `${className[0]?.toLowerCase()}${className.slice(1)}.d.ts`));
+  const nested = {
+    inputs: membersIn(path.join(sdkFolder, "types/input.d.ts")),
+    outputs: membersIn(path.join(sdkFolder, "types/output.d.ts")),
+  };
+  const describe = (prefix: string, members: Members | undefined, marksOptional: boolean): string[] => {
+    if (members === undefined) throw new Error(`the SDK of ${className} declares no type for ${prefix}`);
+    return members.flatMap(({ name, questionToken, type }) => {
+      const at = `${prefix}${name.getText()}${marksOptional && questionToken ? "?" : ""}`;
+      // `pulumi.Input<pulumi.Input<inputs.ContainerPort>[] | undefined>` -> `inputs.ContainerPort[]`
+      const plain = (type?.getText() ?? "any").replace(/pulumi\.\w+<|>|\s*\|\s*undefined/g, "").replace(/;?\s*}$/, "}");
+      const [, kind, reference = "", list] = /^(inputs|outputs)\.(\w+)(\[\])?$/.exec(plain) ?? [];
+      if (kind === undefined) return [`${at}: ${plain.replace(/\s+/g, " ")}`];
+      return describe(`${at}${list ?? ""}.`, nested[kind as keyof typeof nested].get(reference), marksOptional);
+    });
+  };
   return {
-    inputs: describe("", membersOf(declarations, `${className}Args`), { marksOptional: true }),
-    outputs: describe("", membersOf(declarations, className), { marksOptional: false }),
+    inputs: describe("", own.get(`${className}Args`), true).sort(),
+    outputs: describe("", own.get(className), false).sort(),
   };
 }
 
-type PropertyNode = ts.PropertyDeclaration | ts.PropertySignature;
-type Declaration = ts.ClassDeclaration | ts.InterfaceDeclaration;
-interface DescribeOptions {
-  readonly marksOptional: boolean;
-}
-
-function declarationsIn(file: string): Map<string, Declaration> {
+/** Class or interface -> its properties; an SDK without nested types has no file of them. */
+function membersIn(file: string): Map<string, Members> {
+  if (!existsSync(file)) return new Map();
   const source = ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.Latest, true);
   const found = source.statements.filter((node) => ts.isClassDeclaration(node) || ts.isInterfaceDeclaration(node));
-  return new Map(found.map((node) => [node.name?.text ?? "", node]));
-}
-
-function membersOf(declarations: Map<string, Declaration>, name: string): PropertyNode[] {
-  const declaration = declarations.get(name);
-  if (!declaration) throw new Error(`The SDK declares no ${name}`);
-  const members: readonly (ts.ClassElement | ts.TypeElement)[] = declaration.members;
-  return members.filter((member) => ts.isPropertyDeclaration(member) || ts.isPropertySignature(member));
-}
-
-function typeDescriber(sdkFolder: string) {
-  const nested = new Map<string, Map<string, Declaration>>();
-
-  const nestedMembers = (qualified: ts.QualifiedName): PropertyNode[] => {
-    const file = path.join(sdkFolder, "types", `${qualified.left.getText().replace(/s$/, "")}.d.ts`);
-    if (!nested.has(file)) nested.set(file, declarationsIn(file));
-    return membersOf(nested.get(file) ?? new Map(), qualified.right.text);
-  };
-
-  const describeMembers = (prefix: string, members: PropertyNode[], options: DescribeOptions): string[] =>
-    members.flatMap((member) => {
-      const mark = options.marksOptional && member.questionToken ? "?" : "";
-      return describeType(`${prefix}${member.name.getText()}${mark}`, member.type, options);
-    });
-
-  const describeType = (at: string, type: ts.TypeNode | undefined, options: DescribeOptions): string[] => {
-    if (!type) return [`${at}: any`];
-    if (ts.isUnionTypeNode(type)) {
-      const [only, ...others] = type.types.filter((part) => part.kind !== ts.SyntaxKind.UndefinedKeyword);
-      return others.length === 0 ? describeType(at, only, options) : [`${at}: ${type.getText()}`];
-    }
-    if (ts.isArrayTypeNode(type)) return describeType(`${at}[]`, type.elementType, options);
-    if (ts.isTypeLiteralNode(type)) {
-      const index = type.members.find(ts.isIndexSignatureDeclaration);
-      return describeType(`${at}{}`, index?.type, options);
-    }
-    if (!ts.isTypeReferenceNode(type)) return [`${at}: ${type.getText()}`];
-    const wrapped = type.typeArguments?.[0];
-    if (wrapped) return describeType(at, wrapped, options);
-    if (!ts.isQualifiedName(type.typeName)) return [`${at}: ${type.getText()}`];
-    return describeMembers(`${at}.`, nestedMembers(type.typeName), options);
-  };
-
-  return (prefix: string, members: PropertyNode[], options: DescribeOptions) =>
-    describeMembers(prefix, members, options).sort();
+  const isProperty = (node: ts.Node) => ts.isPropertySignature(node) || ts.isPropertyDeclaration(node);
+  return new Map(found.map(({ name, members }) => [name?.text ?? "", [...members].filter(isProperty) as never]));
 }
 
 interface TypeSpec {
@@ -105,28 +73,23 @@ export interface PackageSchema {
 /** What a plugin's schema says of one resource; `token` is e.g. `docker:index/container:Container`. */
 export function shapeFromSchema(schema: PackageSchema, token: string): ResourceShape {
   const resource = token.startsWith("pulumi:providers:") ? schema.provider : schema.resources?.[token];
-  if (!resource) throw new Error(`The plugin's schema has no ${token}`);
+  if (!resource) throw new Error(`the plugin's schema has no ${token}`);
+  const describe = (prefix: string, { properties = {}, required }: ObjectSpec, marksOptional: boolean): string[] =>
+    Object.entries(properties).flatMap(([name, type]) => {
+      const at = `${prefix}${name}${marksOptional && !required?.includes(name) ? "?" : ""}`;
+      const reference = (type.items ?? type).$ref;
+      if (reference === undefined) return [`${at}: ${plainType(type)}`];
+      const object = schema.types?.[decodeURIComponent(reference.slice("#/types/".length))];
+      if (!object) throw new Error(`the plugin's schema has no type ${reference}`);
+      return describe(`${at}${type.items ? "[]" : ""}.`, object, marksOptional);
+    });
   const inputs = { properties: resource.inputProperties ?? {}, required: resource.requiredInputs ?? [] };
-  return {
-    inputs: describeObject(schema, "", inputs, { marksOptional: true }).sort(),
-    outputs: describeObject(schema, "", resource, { marksOptional: false }).sort(),
-  };
+  return { inputs: describe("", inputs, true).sort(), outputs: describe("", resource, false).sort() };
 }
 
-function describeObject(schema: PackageSchema, prefix: string, object: ObjectSpec, options: DescribeOptions): string[] {
-  return Object.entries(object.properties ?? {}).flatMap(([name, type]) => {
-    const mark = options.marksOptional && !object.required?.includes(name) ? "?" : "";
-    return describeSpec(schema, `${prefix}${name}${mark}`, type, options);
-  });
-}
-
-function describeSpec(schema: PackageSchema, at: string, type: TypeSpec, options: DescribeOptions): string[] {
-  if (type.items) return describeSpec(schema, `${at}[]`, type.items, options);
-  if (type.additionalProperties) return describeSpec(schema, `${at}{}`, type.additionalProperties, options);
-  if (type.$ref?.startsWith("#/types/")) {
-    const object = schema.types?.[decodeURIComponent(type.$ref.slice("#/types/".length))];
-    if (!object) throw new Error(`The plugin's schema has no type ${type.$ref}`);
-    return describeObject(schema, `${at}.`, object, options);
-  }
-  return [`${at}: ${type.type === "integer" ? "number" : (type.type ?? "any")}`];
+/** A schema's type as TypeScript writes it. */
+function plainType({ type = "any", items, additionalProperties }: TypeSpec): string {
+  if (items) return `${plainType(items)}[]`;
+  if (additionalProperties) return `{ [key: string]: ${plainType(additionalProperties)}}`;
+  return type === "integer" ? "number" : type;
 }
