@@ -20,7 +20,7 @@ export interface Options {
 }
 
 /** What a command does; `argument` is its first positional argument. Returns the exit code. */
-export type Run<Own extends object = object> = (options: Options & Own, argument?: string) => Promise<number>;
+type Run<Own extends object = object> = (options: Options & Own, argument?: string) => Promise<number>;
 
 /** Adds a command to a parent; `target` is its target of make, by default the command's words joined by hyphens. */
 export type Add = <Own extends object = object>(

@@ -54,7 +54,7 @@ export function makeArguments(all: readonly MakeCommand[], target: string, assig
 }
 
 /** One line that shows what to type, e.g. `make project-add NAME=name [YES=1]`. */
-export function usage({ target, variables }: MakeCommand): string {
+function usage({ target, variables }: MakeCommand): string {
   const words = variables.map(({ name, value, isRequired }) =>
     isRequired ? `${name}=${value}` : `[${name}=${value}]`,
   );
