@@ -12,7 +12,6 @@ import { writeWholeJson } from "../../../../scripts/lib/whole-file.ts";
 import type { ServerRestore } from "../../../../scripts/restore/operation.ts";
 import { resumeRestore } from "../../../../scripts/restore/resume.ts";
 import { restoreServer, undoServerRestore } from "../../../../scripts/restore/server.ts";
-import { inspected } from "../../../support/container-state.ts";
 import { backedUpStack, restored, stateWith } from "../../../support/fake-backups.ts";
 import { agentResult, agentRun } from "../../../support/fake-stacks.ts";
 
@@ -79,17 +78,6 @@ describe("restore of the whole server", () => {
       "agent: restore --target latest",
     ]);
     expect(deps.printed.join("\n")).toContain("lost       what Postgres had not archived when it stopped");
-  });
-
-  test("works when the backup container is gone as well", async () => {
-    const down = { "exec -i letta-postgres psql": { exitCode: 1 } };
-    const listing = {
-      [`${agentRun} --network none --log-driver none --name letta-agent`]: agentResult({ backups: [] }),
-    };
-    const { deps } = backedUpStack({
-      docker: { ...down, ...listing, "container inspect letta-backup": inspected({ Status: "exited" }) },
-    });
-    await expect(restoreServer(toGood, deps)).rejects.toThrow("the repository has no backup yet");
   });
 
   test("prints its plan and changes nothing in a dry run", async () => {
