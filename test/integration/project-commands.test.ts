@@ -6,7 +6,9 @@ import { lettaFetch, lettaJson } from "../../infra/lib/letta/api.ts";
 import { withPostgres } from "../../infra/lib/postgres/connect.ts";
 import type { ProjectStatus } from "../../scripts/projects/list.ts";
 import { bareAgent, conversationText, createAgent, say, stream } from "../support/conversation.ts";
+import { candidatesIn, openedBy } from "../support/doors.ts";
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts";
+import { exportedState } from "../support/secrets.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 import { type CommandResult, type ContainerIdentity, succeeded } from "../support/stacks.ts";
 
@@ -26,11 +28,7 @@ interface Environment {
 }
 
 const projects = (...args: string[]) => stacks.command(["letta", "projects", ...args]);
-const serving = async () => {
-  const all = Object.entries(await stacks.containers(stacks.letta));
-  // The backup's own are told of each secret that a restore needs.
-  return Object.fromEntries(all.filter(([container]) => !/-(backup|drill)$/.test(container)));
-};
+const serving = () => stacks.containers(stacks.letta);
 const environment = async (): Promise<Environment> => {
   const { stdout } = succeeded(await projects("env", name, "--for", "host", "--format", "json", "--show-secrets"));
   return JSON.parse(stdout) as Environment;
@@ -116,7 +114,8 @@ test("a list names whose containers are on the network", async () => {
 
 test("all credentials are changed under a conversation, of which no request fails", async () => {
   const old = await environment();
-  const operator = await stacks.lettaEndpoint();
+  const [leaked, operator] = [await whatMayLeak(), await stacks.lettaEndpoint()];
+  expect(await openedBy(stacks, leaked)).toEqual(doors(""));
   const agent = await createAgent(endpointOf(old), model.port);
   const application = startApplication(agent, old);
 
@@ -141,7 +140,25 @@ test("all credentials are changed under a conversation, of which no request fail
   expect(await refusal(query(old, "select 1"))).toMatch(lockedOut);
   expect(await refusal(lettaFetch(operator, "GET", "/v1/agents/"))).toContain("401");
   expect(await serving()).toEqual(before);
+
+  expect(await openedBy(stacks, leaked)).toEqual([]);
+  expect(await openedBy(stacks, await whatMayLeak())).toEqual(doors("-b"));
 });
+
+/** What who has both states, or the backups and their key, knows: each secret text, and all that may derive from one. */
+async function whatMayLeak(): Promise<string[]> {
+  const stored = await stacks.engine(["exec", `${stacks.letta}-backup`, "backup", "get", "pulumi-state.json"]);
+  const states = [JSON.parse(stored.stdout), await exportedState(stacks, stacks.letta)];
+  const all = [...states, await exportedState(stacks, stacks.thoth)];
+  return candidatesIn(all, ["thoth", name]);
+}
+
+/** Everything that asks for a password or a token, while the roles with this suffix are the ones that log in. */
+const doors = (suffix: string) =>
+  [
+    ...["Letta's own port", "Redis", "Thoth's MCP server", "gateway", "role letta_admin"],
+    ...["letta", name, "thoth"].map((owner) => `role ${owner}${suffix}`),
+  ].sort();
 
 /** An application that says one thing after the other, in streams and at once, and looks into its database each time. */
 function startApplication(agent: string, first: Environment) {
@@ -206,7 +223,7 @@ test("its data is dropped only by who is sure of it, and is in a backup then", a
 });
 
 test.each([
-  ["add", ["No-Such"], /no name for a project/],
+  ["add", ["No-Such"], /is not a valid project name/],
   ["env", ["missing"], /there is no project "missing"/],
   ["remove", ["missing"], /there is no project "missing"/],
   ["rotate", ["missing"], /there is no project "missing"/],

@@ -21,6 +21,7 @@ export interface ExportedState {
     readonly resources: {
       readonly urn: string;
       readonly type: string;
+      readonly inputs?: unknown;
       readonly outputs?: { readonly result?: Secret; readonly seeds?: Secret };
     }[];
   };
@@ -64,6 +65,14 @@ export function derivedSecrets(state: ExportedState): string[] {
     const { role: _, ...secrets } = deriveCredentials(seed, owner, Number(generation));
     return [seed, ...Object.values(secrets)];
   });
+}
+
+/** A part of an exported state with each secret's value in its place. */
+export function inTheOpen(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inTheOpen);
+  if (typeof value !== "object" || value === null) return value;
+  if ("plaintext" in value) return JSON.parse(String(value.plaintext));
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, inTheOpen(one)]));
 }
 
 /** The texts of which the other tree says "[secret]". */
