@@ -12,34 +12,34 @@ export type EnvironmentFormat = "env" | "json" | "compose";
 
 export interface EnvironmentOptions extends ProjectOptions {
   readonly format: EnvironmentFormat;
-  /** Who reads it: a container on the letta network, or a process on this host. */
+  /** The reader: a container on the letta network, or a process on this host. */
   readonly for: "network" | "host";
   readonly showSecrets: boolean;
-  /** Path of a file to write it into, secrets included. */
+  /** Path of a file to write to, secrets included. */
   readonly output?: string | undefined;
 }
 
-/** Shows what a project's application needs, or writes it into a file for its owner alone. */
+/** Shows what a project's application needs, or writes it to a file that only its owner can read. */
 export async function showEnvironment(options: EnvironmentOptions, deps: Deps): Promise<number> {
   const { stack, name, format, for: reader, output, showSecrets, yes } = options;
   const site = await readSite(deps, stack);
   requireProject(site, name);
   const file = output === undefined ? undefined : resolve(output);
   if (file !== undefined && existsSync(file) && !yes) {
-    throw new UserError(`${file} is there already`, "name another file, or say --yes (make: YES=1)");
+    throw new UserError(`${file} exists already`, "choose another file, or YES=1 to overwrite it");
   }
   const environment = environmentOf(site.letta, name, reader, showSecrets || file !== undefined);
   const text = render(environment, { name, format, network: site.letta.network.name, reader });
   if (file === undefined) {
     deps.printSecret(text);
-    // Into a pipe it goes alone.
-    if (!showSecrets && deps.isTerminal) deps.print("with what is hidden: SHOW=1, or into a file: OUTPUT=path");
+    // A pipe gets the environment alone.
+    if (!showSecrets && deps.isTerminal) deps.print("to show what is hidden: SHOW=1, or into a file: OUTPUT=path");
     return 0;
   }
   await writeWhole(file, `${text}\n`, 0o600);
   const place =
     reader === "host" ? "for processes on this host" : `for containers on network ${site.letta.network.name}`;
-  deps.print(`${file}: what project ${name} needs, ${place}; readable for you alone`);
+  deps.print(`${file}: what project ${name} needs, ${place}; readable only by you`);
   return 0;
 }
 
@@ -52,7 +52,7 @@ export function environmentOf(
 ): Record<string, string> {
   const project = letta.projects[name];
   if (project === undefined)
-    throw new UserError(`project ${name} is in the config, and not up yet`, "make letta-start");
+    throw new UserError(`project ${name} is in the config, but not up yet`, "make letta-start");
   const { databaseUrl, hostDatabaseUrl, token, encryptionKey } = project;
   const database = reader === "host" ? hostDatabaseUrl : databaseUrl;
   const secret = (value: string) => (showSecrets ? value : "[hidden]");

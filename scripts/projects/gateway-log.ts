@@ -5,18 +5,18 @@ import type { ProjectsSite } from "./site.ts";
 export interface GatewayRequest {
   readonly at: string;
   readonly project: string;
-  /** Of the client as nginx sees it: on the letta network, or the network's gateway for one on the host. */
+  /** The client's, as nginx sees it; for a client on the host, that of the bridge. */
   readonly address: string;
 }
 
-/** How far back the log is read: Docker keeps what its rotation has not removed. */
+/** How far back the log is read, as far as Docker still has it. */
 export const logHours = 24;
 const logLines = 20_000;
 
-/** The format `gateway` of images/nginx/uploads/nginx.conf; a request without a token has no project's name. */
+/** The format `gateway` of images/nginx/uploads/nginx.conf; a request without a token names no project. */
 const pattern = /^(\d+\.\d+\.\d+\.\d+) \[([^\]]+)\] project=([a-z][a-z0-9_]*) "/;
 
-/** The requests of the last hours, oldest first; empty where the proxy does not run. */
+/** The requests of the last hours, oldest first; empty while the gateway is down. */
 export async function readGatewayLog(
   deps: Deps,
   { containers }: Pick<ProjectsSite, "containers">,
@@ -26,7 +26,7 @@ export async function readGatewayLog(
   return exitCode === 0 ? stdout.split("\n").flatMap(parseRequest) : [];
 }
 
-/** @returns nothing for a line of another kind */
+/** @returns nothing for other lines */
 export function parseRequest(line: string): GatewayRequest[] {
   const [, address = "", at = "", project = ""] = pattern.exec(line) ?? [];
   return Number.isNaN(Date.parse(at)) ? [] : [{ at: new Date(at).toISOString(), project, address }];

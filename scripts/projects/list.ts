@@ -8,7 +8,7 @@ import { type Neighbour, neighboursOf, readNeighbours } from "./neighbours.ts";
 import { type PostgresPicture, readPostgres, retiredProjects, sessionsOf } from "./postgres.ts";
 import { credentialsOf, type ProjectsSite, readRunningSite } from "./site.ts";
 
-/** One project as it is shown; the field names are those of `--json`. */
+/** One project, with the field names of `--json`. */
 export interface ProjectStatus {
   readonly name: string;
   readonly state: "up" | "not up yet" | "retired";
@@ -16,16 +16,16 @@ export interface ProjectStatus {
   /** Null without a database. */
   readonly databaseBytes: number | null;
   readonly connections: { readonly open: number; readonly limit: number | null };
-  /** Null where Letta cannot be asked for this project. */
+  /** Null if Letta does not answer for this project. */
   readonly agents: number | null;
-  /** Null without one in the proxy's log of a day. */
+  /** Null if the gateway's log of the last day has none. */
   readonly lastRequest: string | null;
   /** Docker names. */
   readonly containers: readonly string[];
   readonly credentials: { readonly generation: number; readonly overlap: boolean };
 }
 
-/** Shows every project, and those whose database is kept though the config no longer has them. */
+/** Lists every project, and the retired ones, whose databases are kept. */
 export async function listProjects(
   { stack, json }: { readonly stack: string; readonly json: boolean },
   deps: Deps,
@@ -95,10 +95,12 @@ export function render(
   const unknown = others.map(({ name, owner }) => `${name} (${owner})`);
   return [
     ...drawTable(head, projects.map(row)),
-    ...(unknown.length === 0 ? [] : [`on the network too, of an unknown project: ${unknown.join(", ")}`]),
+    ...(unknown.length === 0 ? [] : [`also on the network, of an unknown project: ${unknown.join(", ")}`]),
     ...(projects.some(({ state }) => state === "not up yet") ? ["not up yet: make letta-start"] : []),
     ...(projects.some(({ state }) => state === "retired")
-      ? ["retired: its data is kept; back: make project-add NAME=…; gone for good: make project-remove NAME=… PURGE=1"]
+      ? [
+          "retired: its data is kept; to bring it back: make project-add NAME=…; to delete it: make project-remove NAME=… PURGE=1",
+        ]
       : []),
   ];
 }

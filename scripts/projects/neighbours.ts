@@ -4,7 +4,7 @@ import type { GatewayRequest } from "./gateway-log.ts";
 import type { Session } from "./postgres.ts";
 import type { ProjectsSite } from "./site.ts";
 
-/** A container on the letta network that is none of the stack's. */
+/** A container on the letta network that does not belong to the stack. */
 export interface Neighbour {
   readonly name: string;
   readonly address: string;
@@ -17,7 +17,7 @@ interface NetworkDetails {
   readonly Containers?: Readonly<Record<string, { readonly Name: string; readonly IPv4Address?: string }>>;
 }
 
-/** The containers on the letta network beside the stack's own, by name. */
+/** The other containers on the letta network, by name. */
 export async function readNeighbours(deps: Deps, { letta }: Pick<ProjectsSite, "letta">): Promise<Neighbour[]> {
   const [details] = JSON.parse(await deps.engine.dockerOutput(["network", "inspect", letta.network.name])) as [
     NetworkDetails,
@@ -33,7 +33,7 @@ export async function readNeighbours(deps: Deps, { letta }: Pick<ProjectsSite, "
   return neighbours.sort((first, second) => first.name.localeCompare(second.name));
 }
 
-/** The neighbours that are a project's, as far as its sessions and its requests tell. */
+/** The neighbours that use a project, judged by its sessions and requests. */
 export function neighboursOf(
   neighbours: readonly Neighbour[],
   sessions: readonly Session[],
@@ -42,19 +42,19 @@ export function neighboursOf(
   return neighbours.filter(
     ({ address, startedAt }) =>
       sessions.some((session) => session.address === address) ||
-      // An address is given again: a request from before the container's start was another's.
+      // Addresses are reused: a request older than the container came from another one.
       requests.some((request) => request.address === address && Date.parse(request.at) >= Date.parse(startedAt)),
   );
 }
 
-/** Whose a session is, e.g. `container notes-api (compose project notes)`. */
+/** The client of a session, e.g. `container notes-api (compose project notes)`. */
 export function describeClient(neighbours: readonly Neighbour[], { address }: Pick<Session, "address">): string {
   const neighbour = neighbours.find((one) => one.address === address);
   if (neighbour !== undefined) return `container ${neighbour.name} (${neighbour.owner})`;
   return address === null ? "a client on the socket" : `a client at ${address}`;
 }
 
-/** Sessions as lines, one for each role, client and application. */
+/** Sessions as lines: one per role, client and application. */
 export function describeSessions(neighbours: readonly Neighbour[], sessions: readonly Session[]): string[] {
   const counts = new Map<string, number>();
   for (const session of sessions) {

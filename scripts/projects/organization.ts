@@ -3,12 +3,12 @@ import type { Deps } from "../lib/deps.ts";
 import { literal, psql } from "../lib/psql.ts";
 
 /**
- * Deletes a project's organization in Letta with all that it has there: agents, messages, tools and its user.
+ * Deletes a project's organization in Letta with everything in it: agents, messages, tools and its user.
  *
- * In Letta's database, in one transaction: Letta 0.16.8 deletes an organization by what its models know of each other, and
- * then fails on the traces of conversations, of which they know nothing.
+ * In Letta's database, in one transaction: Letta 0.16.8 follows the relations of its models, and fails on the traces of
+ * conversations, which have none.
  *
- * @returns whether there was one
+ * @returns whether it existed
  */
 export async function deleteOrganization(deps: Deps, postgres: string, project: string): Promise<boolean> {
   const name = literal(identityName(project));
@@ -18,7 +18,7 @@ export async function deleteOrganization(deps: Deps, postgres: string, project: 
   return true;
 }
 
-/** By the foreign keys that the database has: which tables there are changes with Letta's version. */
+/** Follows the database's foreign keys, since the tables change with Letta's version. */
 function deletion(organization: string): string {
   return `do $body$
 declare
@@ -36,7 +36,7 @@ begin
     execute format('delete from %s where %I in (select id from %s where organization_id = $1)', link.child, link.own, link.parent)
       using organization;
   end loop;
-  -- In the order that the keys among them allow: what is refused is tried again once more has gone.
+  -- Keys among these tables dictate the order: what is refused is tried again when more has been deleted.
   for round in 1..20 loop
     refused := 0;
     for link in select conrelid::regclass as child from pg_constraint where contype = 'f' and confrelid = 'organizations'::regclass

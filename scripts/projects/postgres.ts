@@ -10,14 +10,14 @@ export interface Session {
   /** Null over the socket. */
   readonly address: string | null;
   readonly application: string;
-  /** Neither at a statement nor within a transaction. */
+  /** Neither in a statement nor in a transaction. */
   readonly isIdle: boolean;
 }
 
-/** What Postgres tells of its databases, roles and clients. */
+/** What Postgres knows about its databases, roles and clients. */
 export interface PostgresPicture {
   readonly databases: readonly { readonly name: string; readonly owner: string; readonly bytes: number }[];
-  /** Role -> how many connections it may hold; -1: any number. */
+  /** Role -> number of connections that it may hold; -1: no limit. */
   readonly limits: Readonly<Record<string, number>>;
   readonly sessions: readonly Session[];
 }
@@ -44,7 +44,7 @@ export function sessionsOf({ sessions }: Pick<PostgresPicture, "sessions">, role
   return sessions.filter(({ role }) => roles.includes(role));
 }
 
-/** Databases that are kept of projects which the config no longer has: such a project's role has its name. */
+/** Projects that the config no longer has, and whose databases are kept; a project's database has its owner's name. */
 export function retiredProjects({ databases }: PostgresPicture, projects: readonly string[]): string[] {
   const others = ["postgres", ...databaseNames(projects)];
   return databases.filter(({ name, owner }) => name === owner && !others.includes(name)).map(({ name }) => name);

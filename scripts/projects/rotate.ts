@@ -1,12 +1,11 @@
 import { UserError } from "../../infra/lib/errors.ts";
-import { startLetta } from "../letta/start.ts";
 import type { Deps } from "../lib/deps.ts";
 import { requireNoOperation } from "../lib/operation.ts";
 import { envCommand, type ProjectOptions } from "./add.ts";
-import { nextGenerations, oldSessions, printOldSessions, writeGenerations } from "./rotation.ts";
+import { applyGenerations, generationsOf, mayRevoke, oldSessions } from "./rotation.ts";
 import { credentialsOf, type ProjectsSite, readRunningSite, requireProject } from "./site.ts";
 
-/** Gives a project new credentials beside its old ones, or with `finish` takes the old ones away. */
+/** Issues new credentials for a project next to the old ones; `finish` revokes the old ones. */
 export async function rotateProject(
   options: ProjectOptions & { readonly finish: boolean },
   deps: Deps,
@@ -17,7 +16,7 @@ export async function rotateProject(
   return options.finish ? finish(options, site, deps) : begin(options, site, deps);
 }
 
-async function begin({ stack, name }: ProjectOptions, site: ProjectsSite, deps: Deps): Promise<number> {
+async function begin({ name }: ProjectOptions, site: ProjectsSite, deps: Deps): Promise<number> {
   const { generation, overlap } = credentialsOf(site, name);
   if (overlap && site.letta.projects[name]?.generation === generation) {
     throw new UserError(
@@ -25,20 +24,19 @@ async function begin({ stack, name }: ProjectOptions, site: ProjectsSite, deps: 
       `${envCommand(name)} for its application, then make project-rotate NAME=${name} FINISH=1`,
     );
   }
-  // An overlap that did not come up yet is gone on with.
-  const wanted = overlap ? { [name]: generation } : nextGenerations(site, [name]);
-  await writeGenerations(deps, site, wanted, true);
-  await startLetta({ stack }, deps);
-  const open = await oldSessions(deps, site, wanted);
-  deps.print(`project ${name} has credentials of generation ${wanted[name]}; those before them still work`);
+  // An overlap that did not come up yet is resumed.
+  const wanted = generationsOf(site, [name]);
+  await applyGenerations(deps, site, wanted, { overlap: true });
+  deps.print(`project ${name} has credentials of generation ${wanted[name]}; the previous ones still work`);
   deps.print(`  1. give its application the new ones:  ${envCommand(name)}`);
-  deps.print(`  2. take the old ones away:             make project-rotate NAME=${name} FINISH=1`);
-  if (Object.keys(open).length > 0) deps.print("still logged in with the old ones:");
-  await printOldSessions(deps, site, open);
+  deps.print(`  2. revoke the old ones:                make project-rotate NAME=${name} FINISH=1`);
+  const open = await oldSessions(deps, site, wanted);
+  if (open.length > 0) deps.print("still logged in with the old ones:");
+  for (const line of open) deps.print(`  ${line}`);
   return 0;
 }
 
-async function finish({ stack, name, yes }: ProjectOptions, site: ProjectsSite, deps: Deps): Promise<number> {
+async function finish({ name, yes }: ProjectOptions, site: ProjectsSite, deps: Deps): Promise<number> {
   const { generation, overlap } = credentialsOf(site, name);
   if (!overlap) {
     throw new UserError(
@@ -47,23 +45,8 @@ async function finish({ stack, name, yes }: ProjectOptions, site: ProjectsSite, 
     );
   }
   const wanted = { [name]: generation };
-  const open = await oldSessions(deps, site, wanted);
-  if (Object.keys(open).length > 0 && !(yes || (await mayCutOff(deps, site, name, open)))) return 1;
-  await writeGenerations(deps, site, wanted, false);
-  await startLetta({ stack }, deps);
-  deps.print(`project ${name} has credentials of generation ${generation} alone; those before them are refused`);
+  if (!(await mayRevoke(deps, yes, await oldSessions(deps, site, wanted)))) return 1;
+  await applyGenerations(deps, site, wanted, { overlap: false });
+  deps.print(`project ${name} has credentials of generation ${generation} alone; the previous ones are refused`);
   return 0;
-}
-
-async function mayCutOff(
-  deps: Deps,
-  site: ProjectsSite,
-  name: string,
-  open: Awaited<ReturnType<typeof oldSessions>>,
-): Promise<boolean> {
-  deps.print(`these are logged in with the old credentials of project ${name}, and would be cut off:`);
-  await printOldSessions(deps, site, open);
-  if (await deps.confirm("take the old ones away all the same?")) return true;
-  deps.print("nothing was changed; give them the new ones first, or say --yes (make: YES=1)");
-  return false;
 }

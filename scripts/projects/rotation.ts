@@ -1,76 +1,60 @@
-import { setTimeout } from "node:timers/promises";
 import { loginRole } from "../../infra/lib/credentials.ts";
 import { lettaOwner } from "../../infra/lib/names.ts";
+import { startLetta } from "../letta/start.ts";
+import { confirm } from "../lib/confirm.ts";
 import type { Deps } from "../lib/deps.ts";
 import { changeConfigPaths } from "../lib/stack-file.ts";
 import { describeSessions, readNeighbours } from "./neighbours.ts";
-import { readPostgres, type Session, sessionsOf } from "./postgres.ts";
-import { credentialChange, credentialsOf, type ProjectsSite } from "./site.ts";
+import { readPostgres, sessionsOf } from "./postgres.ts";
+import { credentialsOf, type ProjectsSite } from "./site.ts";
 
-/** Owner -> the generation that its credentials are to be of. */
+/** Owner, a project or Letta -> generation of its credentials. */
 export type Generations = Readonly<Record<string, number>>;
 
-/** The generations after those that count now. */
-export function nextGenerations(site: ProjectsSite, owners: readonly string[]): Record<string, number> {
-  return Object.fromEntries(owners.map((owner) => [owner, credentialsOf(site, owner).generation + 1]));
+/** The generations of these owners that an overlap has begun with, or the next ones. */
+export function generationsOf(site: ProjectsSite, owners: readonly string[]): Generations {
+  return Object.fromEntries(
+    owners.map((owner) => {
+      const { generation, overlap } = credentialsOf(site, owner);
+      return [owner, overlap ? generation : generation + 1];
+    }),
+  );
 }
 
-/** Writes into the config, in one piece, which generations count, and whether those before them still do. */
-export function writeGenerations(
+/** Makes these generations valid, with or without the previous ones, and brings the stack up. */
+export async function applyGenerations(
   deps: Deps,
   { stack }: ProjectsSite,
   generations: Generations,
-  overlap: boolean,
+  { overlap }: { readonly overlap: boolean },
 ): Promise<void> {
-  const changes = Object.entries(generations).map(([owner, generation]) =>
-    credentialChange(owner, { generation, overlap }),
-  );
-  return changeConfigPaths(deps, stack, changes);
-}
-
-/** The role that an owner logged in with before this generation. */
-export function oldRole(owner: string, generation: number): string {
-  return loginRole(owner, generation - 1);
+  const changes = Object.entries(generations).map(([owner, generation]) => ({
+    path: ["credentials", owner] as const,
+    value: overlap ? { generation, overlap } : { generation },
+  }));
+  await changeConfigPaths(deps, stack, changes);
+  await startLetta({ stack }, deps);
 }
 
 /**
- * Sessions with the old roles that would be missed: owner -> sessions; those without any are left out. Of Letta's own only
- * those at work count, since it never takes up an old one again.
+ * Who is logged in with the credentials before these, one line each.
+ *
+ * Letta's own sessions count only while they work: it replaces an idle one before it uses it again.
  */
-export async function oldSessions(
-  deps: Deps,
-  site: ProjectsSite,
-  generations: Generations,
-): Promise<Record<string, Session[]>> {
+export async function oldSessions(deps: Deps, site: ProjectsSite, generations: Generations): Promise<string[]> {
   const picture = await readPostgres(deps, site);
-  const found = Object.entries(generations).map(([owner, generation]) => {
-    const sessions = sessionsOf(picture, [oldRole(owner, generation)]);
-    return [owner, owner === lettaOwner ? sessions.filter(({ isIdle }) => !isIdle) : sessions] as const;
+  const sessions = Object.entries(generations).flatMap(([owner, generation]) =>
+    sessionsOf(picture, [loginRole(owner, generation - 1)]).filter(({ isIdle }) => owner !== lettaOwner || !isIdle),
+  );
+  return sessions.length === 0 ? [] : describeSessions(await readNeighbours(deps, site), sessions);
+}
+
+/** Asks before old credentials are revoked that are still in use. @param lines as {@link oldSessions} returns them */
+export function mayRevoke(deps: Deps, yes: boolean, lines: readonly string[]): Promise<boolean> {
+  const heading = "still logged in with old credentials, and would be cut off:";
+  return confirm(deps, {
+    yes: yes || lines.length === 0,
+    affects: { heading, lines },
+    question: "revoke the old credentials all the same?",
   });
-  return Object.fromEntries(found.filter(([, sessions]) => sessions.length > 0));
-}
-
-/** Waits until nobody is logged in with an old role, at most so long. @returns as {@link oldSessions} */
-export async function waitForOldSessions(
-  deps: Deps,
-  site: ProjectsSite,
-  generations: Generations,
-  seconds: number,
-): Promise<Record<string, Session[]>> {
-  const deadline = Date.now() + seconds * 1000;
-  for (;;) {
-    const open = await oldSessions(deps, site, generations);
-    if (Object.keys(open).length === 0 || Date.now() >= deadline) return open;
-    await setTimeout(1000);
-  }
-}
-
-/** Prints who is still logged in with an old role. */
-export async function printOldSessions(
-  deps: Deps,
-  site: ProjectsSite,
-  open: Readonly<Record<string, Session[]>>,
-): Promise<void> {
-  const neighbours = await readNeighbours(deps, site);
-  for (const line of describeSessions(neighbours, Object.values(open).flat())) deps.print(`  ${line}`);
 }

@@ -10,7 +10,7 @@ import { requireSetup } from "../lib/require-setup.ts";
 import { type ConfigChange, changeConfigPaths, prefixOf, readConfigFile } from "../lib/stack-file.ts";
 import { type LettaStack, readLetta, required } from "../lib/stacks.ts";
 
-/** A letta stack as the commands about its projects need it: the config as it is now, the outputs as of the last update. */
+/** A letta stack for the commands about its projects: the config as it is now, the outputs as of the last update. */
 export interface ProjectsSite {
   readonly stack: string;
   readonly config: z.output<typeof projectsSchema>;
@@ -27,7 +27,7 @@ export async function readSite(deps: Deps, stack: string): Promise<ProjectsSite>
   return { stack, config, letta, containers: lettaNames(prefixOf(deps, stack)) };
 }
 
-/** Like {@link readSite}, where Postgres is to be asked. @throws UserError also when it does not answer */
+/** Like {@link readSite}, for commands that ask Postgres. @throws UserError also when it does not answer */
 export async function readRunningSite(deps: Deps, stack: string): Promise<ProjectsSite> {
   const site = await readSite(deps, stack);
   const { postgres } = site.containers;
@@ -35,40 +35,32 @@ export async function readRunningSite(deps: Deps, stack: string): Promise<Projec
   throw new UserError(`Postgres (${postgres}) does not answer`, "make letta-start");
 }
 
-/** @throws UserError that names the projects there are */
+/** @throws UserError that names the existing projects */
 export function requireProject({ config }: ProjectsSite, name: string, others: readonly string[] = []): void {
   const known = [...config.projects, ...others];
   if (known.includes(name)) return;
   throw new UserError(
     `there is no project "${name}"`,
-    known.length === 0 ? "make project-add NAME=…" : `there are ${known.join(", ")}`,
+    known.length === 0 ? "make project-add NAME=…" : `use one of ${known.join(", ")}`,
   );
 }
 
-/** Which credentials of an owner count, by the config. */
+/** Which credentials of an owner are valid, by the config. */
 export function credentialsOf({ config }: Pick<ProjectsSite, "config">, owner: string): CredentialState {
   return config.credentials[owner] ?? firstGeneration;
 }
 
-/** Puts a project into the config's list, or takes it out of it. */
+/** Adds a project to the config's list, or removes it; the comments of the list stay. */
 export async function changeProjects(
   deps: Deps,
-  { stack, config }: ProjectsSite,
+  { stack, config: { projects } }: ProjectsSite,
   { add, remove }: { readonly add?: string; readonly remove?: string },
-  others: readonly ConfigChange[] = [],
 ): Promise<void> {
-  const { projects } = config;
-  // By its place, as comments beside the others would be lost with a list written anew.
-  const isList = readConfigFile(deps, stack).projects !== undefined;
   const index = add === undefined ? projects.indexOf(remove ?? "") : projects.length;
-  const wanted = add === undefined ? projects.filter((name) => name !== remove) : [...projects, add];
-  const change: ConfigChange = isList
-    ? { path: ["projects", index], value: add }
-    : { path: ["projects"], value: wanted };
-  await changeConfigPaths(deps, stack, index === -1 ? others : [change, ...others]);
-}
-
-/** The change of the config that makes these credentials count. */
-export function credentialChange(owner: string, { generation, overlap }: CredentialState): ConfigChange {
-  return { path: ["credentials", owner], value: overlap ? { generation, overlap } : { generation } };
+  // Without the key the list is the default one, and written out in full.
+  const change: ConfigChange =
+    readConfigFile(deps, stack).projects === undefined
+      ? { path: ["projects"], value: projects.toSpliced(index, 1, ...(add === undefined ? [] : [add])) }
+      : { path: ["projects", index], value: add };
+  await changeConfigPaths(deps, stack, [change]);
 }

@@ -76,7 +76,7 @@ describe("add", () => {
 
   test.each(["No", "1st", "a-b", "letta", ""])("refuses the name %j", async (name) => {
     const { deps } = stackWith();
-    await expect(addProject({ ...named, name }, deps)).rejects.toThrow(/no name for a project/);
+    await expect(addProject({ ...named, name }, deps)).rejects.toThrow(/is not a valid project name/);
   });
 });
 
@@ -113,7 +113,7 @@ describe("env", () => {
     expect(statSync(output).mode & 0o777).toBe(0o600);
     expect(readFileSync(output, "utf8")).toContain("LETTA_API_KEY=thoth-token\n");
     expect(deps.printed.join("\n")).not.toContain("thoth-token");
-    await expect(showEnvironment({ ...options, output }, deps)).rejects.toThrow(/is there already/);
+    await expect(showEnvironment({ ...options, output }, deps)).rejects.toThrow(/exists already/);
     expect(existsSync(output)).toBe(true);
   });
 
@@ -121,6 +121,14 @@ describe("env", () => {
     const { deps } = stackWith({ config: "  thoth-letta:projects: [thoth, notes]\n" });
     await expect(showEnvironment({ ...options, name: "notes" }, deps)).rejects.toThrow(/not up yet/);
   });
+});
+
+test("outputs of an older version are refused with what brings them up to date", async () => {
+  const stdout = JSON.stringify({ contractVersion: 2, projects: ["thoth"], tokens: { thoth: "token" } });
+  const { deps } = stackWith({ pulumi: { "stack output --json --show-secrets --stack letta": { stdout } } });
+  await expect(rotateAll({ stack: "letta", thothStack: "thoth", yes: false, finish: false }, deps)).rejects.toThrow(
+    "stack letta was brought up by an older version of this project\n  fix: make letta-start",
+  );
 });
 
 describe("rotate", () => {
@@ -165,6 +173,26 @@ describe("rotate of everything", () => {
     expect(await rotateAll({ ...all, finish: true }, deps)).toBe(0);
     const generation = 2;
     expect(configOf(deps).credentials).toEqual({ thoth: { generation }, notes: { generation }, letta: { generation } });
+  });
+
+  test("refuses to start while a project is being rotated by itself, which it would finish and leave the others", async () => {
+    const config = "  thoth-letta:credentials:\n    thoth: {generation: 2, overlap: true}\n";
+    for (const finish of [false, true]) {
+      const { programs, deps } = stackWith({ config });
+      await expect(rotateAll({ ...all, finish }, deps)).rejects.toThrow(/make project-rotate NAME=thoth FINISH=1/);
+      expect(updates(programs.calls())).toBe(0);
+    }
+  });
+
+  test("resumes one that was interrupted, and has nothing to finish when none is in progress", async () => {
+    const config = "  thoth-letta:credentials:\n    letta: {generation: 2, overlap: true}\n";
+    const resumed = stackWith({ config });
+    expect(await rotateAll(all, resumed.deps)).toBe(0);
+    expect(configOf(resumed.deps).credentials).toEqual({ letta: { generation: 2 } });
+    const idle = stackWith();
+    expect(await rotateAll({ ...all, finish: true }, idle.deps)).toBe(0);
+    expect(configOf(idle.deps).credentials).toBeUndefined();
+    expect(idle.deps.printed.at(-1)).toContain("no rotation is in progress");
   });
 
   test("does not count an old session of Letta that is at rest", async () => {
