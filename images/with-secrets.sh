@@ -1,6 +1,6 @@
 #!/bin/sh
-# Puts the secrets that Pulumi uploaded into the environment, then becomes the service, which so gets the signals.
-# They are thus in neither `docker inspect` nor the arguments of any process.
+# Exports the secrets that Pulumi uploaded, then becomes the service, so that it gets the signals.
+# That way the secrets are neither in `docker inspect` nor in the arguments of a process.
 set -a
 . /run/thoth-letta/secrets.env
 set +a

@@ -2,13 +2,13 @@ import * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
 import type { NetworkPlan } from "../lib/docker/network.ts";
 
-/** A Docker bridge with a fixed subnet; subnet and gateway are both given, as one alone was seen to change after a reboot. */
+/** A Docker bridge with a fixed subnet. Both subnet and gateway are given: one alone was seen to change after a reboot. */
 export function bridgeNetwork(
   name: string,
   networkName: string,
   plan: NetworkPlan,
   options: pulumi.CustomResourceOptions & {
-    /** Without a way out of it. Default: no. */
+    /** Without a way out. Default: false. */
     isInternal?: boolean;
   },
 ): docker.Network {

@@ -5,7 +5,7 @@ import type { LettaConfig } from "../config/letta.ts";
 import { UserError } from "../lib/errors.ts";
 import { ProviderResource } from "./provider-resource.ts";
 
-/** What the gateway shows and proves itself by, in PEM. */
+/** The gateway's certificate, in PEM. */
 export interface GatewayCertificate {
   readonly certificate: pulumi.Output<string>;
   /** Secret. */
@@ -17,7 +17,7 @@ class SelfSigned extends ProviderResource<"self-signed-certificate"> {
   declare readonly key: pulumi.Output<string>;
 }
 
-/** The certificate that the config asks for; undefined where it asks for no TLS. @throws UserError for files that cannot be read */
+/** The certificate that the config asks for; undefined without TLS. @throws UserError for files that cannot be read */
 export function gatewayCertificate({ tls, bindAddress }: LettaConfig, image: string): GatewayCertificate | undefined {
   if (tls === undefined) return undefined;
   if (tls === "self-signed") return selfSigned(image, bindAddress);

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
 import type { WorkingCredentials } from "../lib/credentials.ts";
+import { gatewayPort } from "../lib/gateway/config.ts";
 import { launcherFiles } from "../lib/image-files.ts";
 import { aliases, lettaNames, serverPorts } from "../lib/names.ts";
 import { credentialsVolume, dataVolume } from "./data-volume.ts";
@@ -14,7 +15,7 @@ import { Service } from "./service/service.ts";
 const filesPath = "/run/thoth-letta";
 const credentialsPath = "/run/credentials";
 const homePath = "/letta";
-/** Where a tool has a folder of its own while it runs; the same in images/letta/launcher. */
+/** Where each running tool has a folder; the same in images/letta/launcher. */
 const toolFolders = "/run/letta-tools";
 
 export interface LettaServerArgs {
@@ -24,7 +25,7 @@ export interface LettaServerArgs {
   readonly networkName: pulumi.Input<string>;
   /** The network that Redis is on. */
   readonly internalNetworkId: pulumi.Input<string>;
-  /** The server's fixed address on the network, by which nginx finds it. */
+  /** The server's fixed address on the network, by which the gateway finds it. */
   readonly address: string;
   readonly postgres: Postgres;
   readonly redis: Redis;
@@ -36,13 +37,13 @@ class Migration extends ProviderResource<"migration"> {
   declare readonly schemaVersion: pulumi.Output<string>;
 }
 
-/** The Letta server: migrated before it serves, with its pool and Redis really on, and closed without its password. */
+/** The Letta server: migrated before it serves, with connection pool and Redis enabled, and closed without its password. */
 export class LettaServer extends pulumi.ComponentResource {
   static readonly type = "thoth-letta:letta:Server";
   readonly service: Service;
   readonly migration: Migration;
   readonly password: pulumi.Output<string>;
-  /** What Letta encrypts in its database. */
+  /** For what Letta encrypts in its database; secret. */
   readonly encryptionKey: pulumi.Output<string>;
   readonly dataVolumeName: pulumi.Output<string>;
   readonly homeVolumeName: pulumi.Output<string>;
@@ -68,10 +69,10 @@ export class LettaServer extends pulumi.ComponentResource {
         owner: "0:0",
         image: args.image,
         container: names.server,
-        // The server looks by itself.
+        // The server notices changes by itself.
         reload: [],
       },
-      // What is in it must work already where it says so.
+      // Its logins must work before the server sees them.
       { parent: this, dependsOn: [args.database.resource, args.redis.users] },
     );
     this.service = new Service(
@@ -105,10 +106,10 @@ export class LettaServer extends pulumi.ComponentResource {
           readyTimeoutSeconds: 180,
         },
         limits: config.sizes.server,
-        // For tools of agents, which run as other users: to become one, to give it a folder, and to end what it leaves.
+        // Agents' tools run as other users: to switch to one, to give it a folder, and to end what it leaves.
         capabilities: ["CHOWN", "KILL", "SETGID", "SETUID"],
         tmpfs: { [toolFolders]: "mode=0711,size=256m,exec" },
-        // Letta finishes its background runs after SIGTERM; a run that is killed stays "running" and locks its conversation.
+        // Letta finishes background runs after SIGTERM; a killed run stays "running" and locks its conversation.
         stopGraceSeconds: 120,
       },
       { parent: this, readyAfter: [this.migration, args.redis.service.ready, loginsFile] },
@@ -119,7 +120,7 @@ export class LettaServer extends pulumi.ComponentResource {
   }
 }
 
-/** The file that the server reads whenever it has changed; secret. */
+/** The file that the server reads again whenever it changes; secret. */
 function lettaCredentials(own: pulumi.Output<WorkingCredentials>): pulumi.Output<string> {
   const text = own.apply(({ current, previous }) =>
     JSON.stringify({
@@ -152,31 +153,31 @@ function migration(name: string, args: LettaServerArgs, parent: pulumi.Resource)
   );
 }
 
-/** The server's environment but for secrets; the names are those of letta/settings.py at 0.16.8. */
+/** The server's environment without secrets; names as in letta/settings.py at 0.16.8. */
 export function serverEnvironment(config: LettaConfig): Record<string, string> {
   const { server } = config.sizes;
   return {
     HOME: homePath,
-    // User and password are in the file. Letta asks for TLS as soon as its pool is on.
+    // User and password are in the credentials file. With a pool, Letta uses TLS.
     LETTA_PG_URI: `postgresql://${aliases.postgres}:5432/letta`,
-    // On by default in Letta is "no pool": then no pool setting counts, and each query opens a connection of its own.
+    // Letta's default is no pool: each query then opens a connection, and the settings of the pool do nothing.
     LETTA_DISABLE_SQLALCHEMY_POOLING: "false",
     LETTA_PG_POOL_SIZE: String(server.poolSize),
     LETTA_PG_MAX_OVERFLOW: String(server.maxOverflow),
     LETTA_REDIS_HOST: aliases.redis,
     LETTA_REDIS_PORT: "6379",
-    // A password alone protects nothing: without this flag it is not asked for.
+    // Without this flag Letta does not ask for the password.
     LETTA_SERVER_SECURE: "true",
     ACCEPTABLE_ORIGINS: config.allowedOrigins.join(","),
     GLOBAL_MAX_CONTEXT_WINDOW_LIMIT: String(config.contextWindowLimit),
-    // Letta stores every prompt and answer a second time as a trace, in full, unless told otherwise.
+    // By default Letta stores every prompt and answer a second time, in full, as a trace.
     LETTA_TELEMETRY_PROVIDER_TRACE_PG_METADATA_ONLY: "true",
-    // One of them is a program that the server starts, as itself.
+    // Such an MCP server is a program that the server runs as itself.
     MCP_DISABLE_STDIO: "true",
     // Read by serve.py and server_tools.py, not by Letta.
     RUNS_PORT: String(serverPorts.runs),
     RUN_WORKERS: String(server.workers),
-    TOOL_LETTA_URL: `http://${aliases.gateway}:8284`,
+    TOOL_LETTA_URL: `http://${aliases.gateway}:${gatewayPort}`,
     MCP_ALLOWED_HOSTS: config.mcpHosts.join(","),
   };
 }

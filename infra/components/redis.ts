@@ -7,7 +7,7 @@ import { credentialsVolume, dataVolume } from "./data-volume.ts";
 import { ProviderResource } from "./provider-resource.ts";
 import { Service } from "./service/service.ts";
 
-/** As whom Letta logs in. */
+/** The user that Letta logs in as. */
 export const redisUser = "letta";
 
 const credentialsPath = "/run/credentials";
@@ -15,14 +15,14 @@ const usersFile = "users.acl";
 /** The ids in the published image, and in the one that is built here. */
 const user = "999:999";
 
-/** Runs redis-cli as a user without a password, who may do one thing alone; some password has to be said all the same. */
+/** Runs redis-cli as a user that needs no password and may do one thing only; redis-cli wants some password all the same. */
 const cliAs = (name: string) => ["redis-cli", "--no-auth-warning", "--user", name, "--pass", "none"];
 
-/** Redis for Letta's background runs and locks: append-only, and full rather than forgetful. */
+/** Redis for Letta's background runs and locks: append-only, and it never evicts. */
 export class Redis extends pulumi.ComponentResource {
   static readonly type = "thoth-letta:letta:Redis";
   readonly service: Service;
-  /** The users that Redis knows: whoever depends on it logs in as Redis has been told. */
+  /** The users that Redis knows: depend on it to log in as one of them. */
   readonly users: pulumi.Resource;
   readonly volumeName: pulumi.Output<string>;
 
@@ -31,7 +31,7 @@ export class Redis extends pulumi.ComponentResource {
     args: {
       config: LettaConfig;
       image: string;
-      /** A network that nothing but Letta is on. */
+      /** A network for Redis and Letta only. */
       networkId: pulumi.Input<string>;
       credentials: pulumi.Input<WorkingCredentials>;
     },
@@ -63,7 +63,7 @@ export class Redis extends pulumi.ComponentResource {
         prefix: config.prefix,
         service: "redis",
         image: args.image,
-        command: ["docker-entrypoint.sh", "redis-server", ...redisSettings(config)],
+        command: ["redis-server", ...redisSettings(config)],
         networks: [{ id: args.networkId, aliases: [aliases.redis], isInternal: true }],
         mounts: [
           { type: "volume", source: volume.name, target: "/data" },
@@ -82,18 +82,24 @@ export class Redis extends pulumi.ComponentResource {
   }
 }
 
-/** Evicting would drop conversation locks first, as they are the keys that expire soonest: a full Redis must say so instead. */
+/**
+ * The server's options.
+ *
+ * No eviction: it would drop conversation locks first, as the keys that expire soonest. A full Redis must fail instead.
+ * No protected mode, which would refuse every other container: the users' passwords and the network protect it.
+ */
 export function redisSettings({ sizes }: Pick<LettaConfig, "sizes">): string[] {
   return [
     ...["--aclfile", `${credentialsPath}/${usersFile}`],
+    ...["--protected-mode", "no"],
     ...["--appendonly", "yes", "--appendfsync", "everysec"],
     ...["--maxmemory", `${sizes.redis.maxMemoryMiB}mb`, "--maxmemory-policy", "noeviction"],
   ];
 }
 
 /**
- * The file of Redis' users. Letta 0.16.8 uses strings, sets, streams and a lock, which is a script
- * (letta/data_sources/redis_client.py); what reads or changes the server itself is nobody's.
+ * Redis' users, as its ACL file. Letta 0.16.8 uses strings, sets, streams and a lock, which is a script
+ * (letta/data_sources/redis_client.py). Nobody may use commands that read or change the server itself.
  */
 export function redisUsers({ current, previous }: WorkingCredentials): string {
   const passwords = [current, ...(previous === undefined ? [] : [previous])].map(({ redisPassword }) => {
@@ -107,7 +113,7 @@ export function redisUsers({ current, previous }: WorkingCredentials): string {
     "user default off",
     `user ${redisUser} on ${passwords.join(" ")} ~* &* -@all ${commands}`,
     "user health on nopass -@all +ping",
-    // It makes Redis read this file again, which is the same as before for everybody else.
+    // Only makes Redis read this file again.
     "user reload on nopass -@all +acl|load",
     "",
   ].join("\n");

@@ -27,19 +27,19 @@ export interface DatabaseInputs {
   readonly databases: WantedDatabase[];
   readonly limits: RoleLimits;
   readonly extensions: string[];
-  /** Databases of other resources. Where they are named, the roles of all further databases can no longer log in. */
+  /** Databases of other resources. When given, the roles of any further database can no longer log in. */
   readonly others?: string[];
 }
 
 const place = ["host", "port", "container"] as const;
-/** Sessions that the looks at many databases have open at a time. */
+/** How many databases are checked at a time. */
 const sessions = 4;
 
 /**
- * Databases with roles of their own: made when missing, adopted when there, brought to the wanted state otherwise.
+ * Databases, each owned by its own roles: created when missing, otherwise brought to the wanted state.
  *
- * It never drops anything: what is no longer wanted is left for the day it is wanted again. A changed password takes
- * effect for new connections, without a restart. One resource has many of them, as each resource makes every update longer.
+ * It never drops anything: a database that is no longer wanted is kept for the day it is wanted again. A changed password
+ * takes effect for new connections, without a restart. One resource has all of them, as each resource slows every update.
  */
 const provider = convergingProvider<DatabaseInputs, object>({
   id: () => "databases",
@@ -57,7 +57,7 @@ async function isProvisioned(inputs: DatabaseInputs): Promise<boolean> {
     const found = await few(logins, ({ name, login }) => hasContent(inputs, name, login));
     return found.every((isThere) => isThere);
   } catch {
-    // Whatever kept a role out, the update says it better than a diff could.
+    // The update reports what kept a role out better than a diff can.
     return false;
   }
 }
@@ -75,14 +75,14 @@ async function ensure(inputs: DatabaseInputs): Promise<void> {
       try {
         await ensureDatabase(client, inputs, database);
       } catch (error) {
-        // The others are not to suffer from what one project did to its database.
+        // What one project did to its database must not affect the others.
         failures.push(`database ${database.name}: ${(error as Error).message}`);
       }
     }
     if (inputs.others !== undefined) await closeOthers(client, [...names, ...inputs.others]);
     if (failures.length === 0) return;
     const fix = `docker exec -it ${container} psql -U postgres, then \`make letta-start\``;
-    throw new UserError(`not every database could be made as it should be:\n    ${failures.join("\n    ")}`, fix);
+    throw new UserError(`some databases could not be set up:\n    ${failures.join("\n    ")}`, fix);
   });
 }
 
@@ -118,7 +118,7 @@ function asAdmin<Result>(
   return withPostgres({ host, port, user: adminRole, password: adminPassword, database: "postgres" }, work);
 }
 
-/** Does a piece of work for each item, for some of them at a time. @throws the first error, when the others have ended */
+/** Works on each item, {@link sessions} at a time. @throws the first error, once the others have ended */
 async function few<Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> {
   const results: Result[] = [];
   const queue = items.entries();

@@ -5,7 +5,7 @@ import { defaultUser, ensureUsers, listUsers } from "../lib/letta/identities.ts"
 export interface LettaIdentitiesInputs {
   /** The Letta server's own port, as this host reaches it. */
   readonly url: string;
-  /** The server's own. */
+  /** The server password. */
   readonly password: string;
   readonly projects: string[];
   /** The project that acts as Letta's default user. */
@@ -18,10 +18,10 @@ export interface LettaIdentitiesOutputs {
 }
 
 /**
- * A Letta user for each project, with an organization of its own: one resource for all, so that an update which has nothing
- * to do asks once.
+ * A Letta user for each project, each in its own organization. One resource for all, so that an update without changes asks
+ * once.
  *
- * A project that leaves keeps both, with all its agents, and finds them again should it come back.
+ * A removed project's user and agents stay, and it finds them when it is added again.
  */
 const provider = convergingProvider<LettaIdentitiesInputs, LettaIdentitiesOutputs>({
   id: () => "letta-identities",
@@ -31,7 +31,7 @@ const provider = convergingProvider<LettaIdentitiesInputs, LettaIdentitiesOutput
 });
 export default provider;
 
-/** Looked at every time: Letta 0.16.8 takes the default user for one that it does not know, say after a restore. */
+/** Checked every time: Letta 0.16.8 treats an unknown user, say after a restore, as the default one. */
 async function areThere(users: readonly string[], endpoint: LettaIdentitiesInputs): Promise<boolean> {
   try {
     const known = new Set((await listUsers(endpoint)).map(({ id }) => id));

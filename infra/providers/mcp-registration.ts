@@ -9,7 +9,7 @@ export interface McpRegistrationInputs {
   readonly lettaPassword: string;
   /** PEM of the certificate that an https URL's server must have. */
   readonly lettaCertificate?: string;
-  /** The name under which Letta's agents see the server. */
+  /** The name by which Letta's agents see the server. */
   readonly serverName: string;
   /** The MCP endpoint as the Letta server reaches it. */
   readonly mcpUrl: string;
@@ -29,7 +29,7 @@ interface RegisteredServer {
  * Thoth's MCP server in Letta: registered once, fixed when its URL or token changed or when Letta has lost it.
  *
  * Deleting the resource leaves the registration: Letta would delete the server's tools with it and take them from every
- * agent that has them, and a thoth stack is destroyed and made again as a matter of course.
+ * agent that has them, and destroying and recreating a thoth stack is routine.
  */
 const provider = convergingProvider<McpRegistrationInputs, object>({
   id: (inputs) => inputs.serverName,
@@ -77,7 +77,7 @@ async function register(inputs: McpRegistrationInputs): Promise<void> {
   await readTools(inputs, server);
 }
 
-/** Lets Letta read the server's tools. @throws UserError when it cannot, or finds none */
+/** Makes Letta read the server's tools. @throws UserError when it cannot, or finds none */
 async function readTools(inputs: McpRegistrationInputs, { id }: RegisteredServer): Promise<void> {
   const endpoint = endpointOf(inputs);
   const { hostname } = new URL(inputs.mcpUrl);

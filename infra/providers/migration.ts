@@ -11,7 +11,7 @@ export interface MigrationInputs {
   readonly network: string;
   /** Postgres as the migration's container sees it. */
   readonly databaseUrl: string;
-  /** Postgres as this host sees it, to look at the schema's version. */
+  /** Postgres as this host sees it, to read the schema's version. */
   readonly host: string;
   readonly port: number;
   readonly database: string;
@@ -27,7 +27,7 @@ interface MigrationResult {
 
 const script = new URL("../../images/letta/launcher/migrate.py", import.meta.url);
 
-/** Migrates Letta's database in a container of its own before the server of the same image starts. */
+/** Migrates Letta's database in a separate container, before the server of the same image starts. */
 const provider = convergingProvider<MigrationInputs, MigrationResult>({
   id: (inputs) => inputs.containerName,
   isCurrent: async (olds, news) =>
@@ -49,8 +49,8 @@ async function currentVersion(inputs: MigrationInputs): Promise<string | undefin
 
 /** Runs the migration and returns the schema's version. @throws UserError with the last lines it printed */
 export async function migrate(inputs: MigrationInputs): Promise<string> {
-  // A run that was killed leaves its container at work. Ended here, its transaction is undone, and an index that it leaves
-  // invalid is rebuilt by the script.
+  // A killed run leaves its container running. Removing it rolls its transaction back, and the script rebuilds an index that
+  // is left invalid.
   await docker(["rm", "--force", inputs.containerName]);
   const { exitCode, stdout, stderr } = await docker(
     [

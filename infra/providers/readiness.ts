@@ -23,7 +23,7 @@ export interface ReadinessInputs {
 }
 
 const pollMilliseconds = 200;
-/** Docker's restart policy hides a crash loop behind "running"; the third restart is taken as one. */
+/** Docker's restart policy hides a crash loop behind "running"; this many restarts count as one. */
 const crashLoopRestarts = 3;
 
 /**
@@ -84,7 +84,7 @@ async function whatIsMissing(
   if (state?.HostConfig.PidsLimit !== processes) {
     // Refused while the container is between two of its restarts: "cannot update a stopped container".
     const { exitCode, stderr } = await docker(["update", "--pids-limit", String(processes), container]);
-    if (exitCode !== 0) return `its limit of processes is not set: ${stderr.trim()}`;
+    if (exitCode !== 0) return `its process limit is not set: ${stderr.trim()}`;
   }
   const red = await runHealthCheck(container);
   return red === undefined ? undefined : `its health check says: ${red.split("\n").at(-1)}`;

@@ -6,7 +6,7 @@ import { dockerOutput } from "../lib/docker/engine.ts";
 export interface SelfSignedCertificateInputs {
   /** An image that has openssl. */
   readonly image: string;
-  /** IP addresses it is for, beside loopback's and `localhost`. */
+  /** IP addresses it is valid for, in addition to loopback and `localhost`. */
   readonly addresses: string[];
 }
 
@@ -19,7 +19,7 @@ export interface SelfSignedCertificateOutputs {
 const validDays = 825;
 const renewDaysBefore = 30;
 
-/** A certificate that clients are told to trust; made anew by the first update of its last month. */
+/** A certificate that clients must be given to trust; the first update in its last month replaces it. */
 const provider = convergingProvider<SelfSignedCertificateInputs, SelfSignedCertificateOutputs>({
   id: () => "self-signed-certificate",
   isCurrent: (olds, news) => haveSame(olds, news, ["addresses"]) && !isOld(olds.certificate),

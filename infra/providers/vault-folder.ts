@@ -7,14 +7,14 @@ import { UserError } from "../lib/errors.ts";
 export interface VaultFolderInputs {
   /** Absolute path on this host. */
   readonly path: string;
-  /** `uid:gid` that owns the folders made here; folders that exist are left as they are. */
+  /** `uid:gid` that owns the folders created here; existing ones are left as they are. */
   readonly owner: string;
 }
 
-/** Folders Thoth expects in a vault and does not make itself. */
+/** Folders that Thoth expects in a vault and does not create. */
 const folders = ["thoth/papers", "thoth/_thoth/logs"];
 
-/** Makes the vault's folders where they are missing; never deletes one. */
+/** Creates the vault's folders where they are missing; never deletes one. */
 const provider = convergingProvider<VaultFolderInputs, object>({
   id: (inputs) => inputs.path,
   isCurrent: async (olds, news) => haveSame(olds, news, ["path"]) && (await missingFolders(news.path)).length === 0,
@@ -44,13 +44,13 @@ async function makeFolders({ path, owner }: VaultFolderInputs): Promise<void> {
     }
   } catch (error) {
     throw new UserError(
-      `the vault's folders cannot be made in ${path}: ${(error as Error).message}`,
+      `the vault's folders cannot be created in ${path}: ${(error as Error).message}`,
       "choose a folder you may write to: pulumi config set vault ~/vault -s thoth",
     );
   }
 }
 
-/** Changes the owner of every folder from `first` down to `last`: those that mkdir made. */
+/** Changes the owner of every folder from `first` down to `last`: those that mkdir created. */
 async function giveAway(first: string, last: string, uid: number, gid: number): Promise<void> {
   for (let folder = last; folder.length >= first.length; folder = dirname(folder)) await chown(folder, uid, gid);
 }

@@ -11,20 +11,20 @@ export interface VolumeFileInputs {
   readonly content: string;
   /** `uid:gid` of the only reader. */
   readonly owner: string;
-  /** An image with a shell that writes it: the reader's own, so that no other is needed. */
+  /** An image with a shell, to write the file: the reader's, so that no other is needed. */
   readonly image: string;
-  /** Docker name of the reader, which is told of a change while it runs. */
+  /** Docker name of the reader, which reloads the file when it changes. */
   readonly container: string;
-  /** What the reader runs to read it again; empty: it looks by itself. */
+  /** The command that reloads it in the reader; empty: the reader notices by itself. */
   readonly reload: string[];
 }
 
-/** Written beside and moved: a reader sees the old one or the new one. */
+/** Written to a second file and moved: a reader sees the old one or the new one. */
 const script = 'umask 077; cat >"/volume/.$1.new" && chown "$2" "/volume/.$1.new" && mv "/volume/.$1.new" "/volume/$1"';
 
 /**
- * A file in a volume that can change while its reader runs, which files put into a container at its start cannot: a
- * change of those replaces the container.
+ * A file in a volume, which can change while its reader runs. Files uploaded into a container cannot: a change replaces the
+ * container.
  */
 const provider = convergingProvider<VolumeFileInputs, object>({
   id: ({ volume, file }) => `${volume}/${file}`,
@@ -52,12 +52,15 @@ async function write(inputs: VolumeFileInputs): Promise<void> {
     ],
     { input: content },
   );
-  await tellReader(inputs);
+  await reloadReader(inputs);
 }
 
-async function tellReader({ container, reload }: VolumeFileInputs): Promise<void> {
+async function reloadReader({ container, reload }: VolumeFileInputs): Promise<void> {
   if (reload.length === 0 || (await inspectContainer(container))?.State.Status !== "running") return;
   const { exitCode, stdout, stderr } = await docker(["exec", container, ...reload]);
   if (exitCode === 0) return;
-  throw new UserError(`${container} does not take its new settings: ${`${stderr}${stdout}`.trim()}`, "make letta-logs");
+  throw new UserError(
+    `${container} does not accept its new settings: ${`${stderr}${stdout}`.trim()}`,
+    "make letta-logs",
+  );
 }

@@ -99,7 +99,7 @@ describe("what something else on this host has", () => {
     );
     await dockerOutput(["rm", "--volumes", id]);
     expect(output.exitCode).not.toBe(0);
-    expect(output.output).toContain(`a container named ${project.letta}-redis is there that this stack did not make`);
+    expect(output.output).toContain(`container ${project.letta}-redis exists and is not this stack's`);
   });
 });
 

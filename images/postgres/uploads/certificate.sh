@@ -1,12 +1,12 @@
 #!/bin/bash
 # Keeps Postgres' certificate for TLS valid:
 #
-#   postgres-certificate once      makes it, or another one where less than a third of its life is left
-#   postgres-certificate renew     does that, and has Postgres take it up; no session ends
+#   postgres-certificate once      makes one, or replaces one with less than a third of its life left
+#   postgres-certificate renew     does that, and has Postgres load it; no session ends
 #   postgres-certificate watch     does that once a day
 #
-# The certificate is of an authority of its own, beside the cluster on its volume: who is given ca.crt knows this
-# Postgres for ten years. A restored cluster, which is on another volume, has another one.
+# The authority that signs it is on the same volume, next to the cluster: a client with ca.crt can verify this Postgres
+# for ten years. A restored cluster is on another volume, and has another authority.
 set -Eeuo pipefail
 folder=$(dirname "$PGDATA")/tls
 readonly folder days=${POSTGRES_CERTIFICATE_DAYS:-90} authority_days=3650
@@ -15,12 +15,12 @@ is_new=
 
 once() {
   mkdir -p "$folder"
-  # As long as what it signs now.
+  # The authority must outlive what it signs.
   if [[ ! -s $folder/ca.key ]] || ! lasts "$folder/ca.crt" "$days"; then make_authority; fi
   if ! lasts "$folder/server.pem" $((days / 3)) || ! is_ours; then make_certificate; fi
 }
 
-# Does the certificate in a file last that many days? No file, no certificate.
+# Is the certificate in a file valid for that many more days? Not if there is no such file.
 lasts() {
   openssl x509 -in "$1" -noout -checkend $(($2 * 86400)) &>/dev/null
 }
@@ -32,13 +32,13 @@ is_ours() {
 make_authority() {
   request "$folder/ca.key.new" -x509 -days "$authority_days" -subj "/CN=letta-postgres authority" \
     -extensions authority -out "$folder/ca.crt.new"
-  # Without it a kill between the two leaves nothing that would be taken for a pair.
+  # A kill between the two moves must not leave a mismatched pair.
   rm -f "$folder/ca.crt"
   mv "$folder/ca.key.new" "$folder/ca.key"
   mv "$folder/ca.crt.new" "$folder/ca.crt"
 }
 
-# Key and certificate are one file: moved into its place, both are the old ones or both are the new ones.
+# Key and certificate are one file, so that one move replaces both.
 make_certificate() {
   request "$folder/server.key.new" -CA "$folder/ca.crt" -CAkey "$folder/ca.key" -days "$days" -subj /CN=letta-postgres \
     -extensions server -out "$folder/server.crt.new"
@@ -49,12 +49,12 @@ make_certificate() {
   is_new=yes
 }
 
-# request KEY_FILE OPTION…: a new key, which openssl makes readable for its owner alone, and what is made for it.
+# request KEY_FILE OPTION…: makes a key, readable for its owner only, and a certificate for it.
 request() {
-  local said
-  if said=$(openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -keyout "$1" \
+  local output
+  if output=$(openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -keyout "$1" \
     -config <(extensions) "${@:2}" 2>&1); then return; fi
-  echo "$said" >&2
+  echo "$output" >&2
   return 1
 }
 

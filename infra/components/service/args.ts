@@ -2,13 +2,13 @@ import type * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
 import type { ContainerFile } from "./files.ts";
 
-/** A health check and how long the first success may take. */
+/** A health check, and how long its first success may take. */
 export interface Health {
   /** As Docker takes it: `["CMD", …]` or `["CMD-SHELL", "…"]`. */
   readonly test: string[];
-  /** Time between checks, in seconds. Default 10: each check is a process, also on an idle laptop. */
+  /** Time between checks, in seconds. Default: 10, as each check is a process, on an idle laptop too. */
   readonly intervalSeconds?: number;
-  /** How long the service may take from its start to its first good answer, in seconds. */
+  /** How long the service may take to start, in seconds. */
   readonly readyTimeoutSeconds: number;
 }
 
@@ -24,27 +24,27 @@ export interface ServiceNetwork {
   readonly id: pulumi.Input<string>;
   readonly aliases: string[];
   readonly address?: string;
-  /** It has no way out, so neither has a container that is on no other. Default: no. */
+  /** Without a way out. Default: false. */
   readonly isInternal?: boolean;
 }
 
-/** What a container may take of its host; the config has the defaults. */
+/** Limits of a container; the config has the defaults. */
 export interface ServiceLimits {
   readonly memoryMiB: number;
   /** Processes and threads at a time. */
   readonly processes: number;
-  /** Processors; default: no limit but {@link ServiceArgs.cpuShares}. */
+  /** Processors; default: no limit, only {@link ServiceArgs.cpuShares}. */
   readonly cpus?: number | undefined;
 }
 
-/** Linux capabilities that something here needs, and root has without the rest. */
+/** The Linux capabilities that any service here needs. */
 export type Capability = "CHOWN" | "DAC_OVERRIDE" | "FOWNER" | "KILL" | "SETGID" | "SETUID";
 
-/** What one container is; the policies that hold for every container are in service.ts. */
+/** What one container is; service.ts adds the policies that hold for all. */
 export interface ServiceArgs {
   /** Docker name. */
   readonly containerName: string;
-  /** The stack's prefix: the label by which scripts find its containers. */
+  /** The stack's prefix, the label by which scripts find its containers. */
   readonly prefix: string;
   /** The service's role within its stack, e.g. `postgres`. */
   readonly service: string;
@@ -52,13 +52,13 @@ export interface ServiceArgs {
   readonly image: string;
   /** The whole command line; the image's own entrypoint is not used. */
   readonly command: string[];
-  /** `none`: it reaches nothing and nobody reaches it, but through its volumes. */
+  /** `none`: it communicates through its volumes only. */
   readonly networks: readonly ServiceNetwork[] | "none";
   readonly ports?: readonly PublishedPort[];
   /** Names in its hosts file -> address. */
   readonly hosts?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, pulumi.Input<string>>>;
-  /** Environment that must not be seen in `docker inspect`. */
+  /** Environment that `docker inspect` must not show. */
   readonly secretEnv?: Readonly<Record<string, pulumi.Input<string>>>;
   readonly files?: readonly ContainerFile[];
   readonly mounts?: readonly docker.types.input.ContainerMount[];
@@ -66,15 +66,14 @@ export interface ServiceArgs {
   readonly user?: string;
   readonly health: Health;
   readonly limits: ServiceLimits;
-  /** Weight where containers contend for the processor; default: 1024, for each the same. */
+  /** Weight where containers contend for the processor. Default: 1024. */
   readonly cpuShares?: number;
-  /** Capabilities that it keeps, which only root can use. Default: none. */
+  /** Capabilities that it keeps; only root can use them. Default: none. */
   readonly capabilities?: readonly Capability[];
-  /** Folders in memory, path -> options of the tmpfs. */
+  /** Folders in memory: path -> options of the tmpfs. */
   readonly tmpfs?: Readonly<Record<string, string>>;
   /**
-   * Nothing can be written but to its mounts. Default: no, since the engine puts no files into such a container: neither
-   * `files` nor `secretEnv`.
+   * It can only write to its mounts. Default: false, as the engine cannot copy `files` or `secretEnv` into such a container.
    */
   readonly isRootReadOnly?: boolean;
   /** Time between the stop signal and the kill, in seconds. */

@@ -10,7 +10,7 @@ export interface ContainerFile {
   readonly permissions?: string;
 }
 
-/** What a service's arguments say about files, secrets and how it is started. */
+/** The arguments of a service about files, secrets and its command. */
 interface FileArgs {
   readonly command: string[];
   readonly files?: readonly ContainerFile[];
@@ -22,13 +22,13 @@ const secretsFile = "/run/thoth-letta/secrets.env";
 const secretsWrapper = "/run/thoth-letta/with-secrets.sh";
 const withSecrets = readImageFile("with-secrets.sh");
 
-/** Entrypoint and command: the service's own, through the wrapper where it has secrets. */
+/** Entrypoint and command: the service's, run by the wrapper if it has secrets. */
 export function startCommand({ command, secretEnv }: FileArgs): { entrypoints: string[]; command: string[] } {
   if (secretEnv === undefined) return { entrypoints: command.slice(0, 1), command: command.slice(1) };
   return { entrypoints: ["/bin/sh", secretsWrapper], command };
 }
 
-/** What is put into the container before it starts. */
+/** The files for the container, with the secrets among them. */
 export function uploads(args: FileArgs): docker.types.input.ContainerUpload[] {
   const files = (args.files ?? []).map(({ path, content, permissions }) => ({
     file: path,
@@ -36,8 +36,8 @@ export function uploads(args: FileArgs): docker.types.input.ContainerUpload[] {
     permissions: permissions ?? "0444",
   }));
   if (args.secretEnv === undefined) return files;
-  // Uploads belong to root. Giving them to the container's user fails on Docker 20.10, which looks "1000:1000" up in the
-  // host's passwd; the container runs as no other user, so that reading is open to it alone all the same.
+  // Uploads belong to root. Docker 20.10 cannot give them to the container's user: it looks up "1000:1000" in the host's
+  // passwd. The container has no other user, so that making them readable opens them to nobody else.
   const secretPermissions = args.user === undefined ? "0400" : "0444";
   return [
     { file: secretsWrapper, content: withSecrets, permissions: "0444" },
@@ -46,7 +46,7 @@ export function uploads(args: FileArgs): docker.types.input.ContainerUpload[] {
   ];
 }
 
-/** The secrets as a file that a POSIX shell can source. */
+/** The secrets as a file for a POSIX shell to source. */
 export function environmentFile(env: Readonly<Record<string, pulumi.Input<string>>>): pulumi.Output<string> {
   const lines = pulumi.all(env).apply((values) =>
     Object.entries(values)

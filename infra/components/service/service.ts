@@ -6,7 +6,7 @@ import { ProviderResource } from "../provider-resource.ts";
 import type { Health, ServiceArgs } from "./args.ts";
 import { startCommand, uploads } from "./files.ts";
 
-/** One container with the policies of all, and its readiness: whatever depends on `ready` starts after the service has answered. */
+/** A container with the policies that hold for all, and its readiness: what depends on `ready` starts after the service has answered. */
 export class Service extends pulumi.ComponentResource {
   static readonly type = "thoth-letta:service:Service";
   readonly container: docker.Container;
@@ -16,9 +16,9 @@ export class Service extends pulumi.ComponentResource {
     name: string,
     args: ServiceArgs,
     options?: pulumi.ComponentResourceOptions & {
-      /** The container starts at once, and is asked whether it is ready after these. */
+      /** The container starts at once, and its readiness is checked after these. */
       readyAfter?: pulumi.Resource[];
-      /** The container is not there before these, and goes before them. */
+      /** The container is created after these, and deleted before them. */
       startAfter?: pulumi.Resource[];
     },
   ) {
@@ -27,10 +27,10 @@ export class Service extends pulumi.ComponentResource {
     this.container = new docker.Container(`${name}-container`, containerArgs(args), {
       parent: this,
       dependsOn: startAfter,
-      // The name and the ports are fixed, so the old container must go first. The provider asks for that only when it
-      // reports the change itself, not for replaceOnChanges or a taint.
+      // Name and ports are fixed, so the old container must go first. The provider asks for that only with changes that it
+      // reports itself, not with replaceOnChanges or a taint.
       deleteBeforeReplace: true,
-      // The provider accepts changes to these on a running container and does not apply them.
+      // The provider accepts changes of these on a running container, but does not apply them.
       replaceOnChanges: ["healthcheck", "tmpfs", "init", "#initerror"],
       customTimeouts: { create: "10m", delete: "5m" },
     });
@@ -53,7 +53,7 @@ function containerArgs(args: ServiceArgs): docker.ContainerArgs {
   return {
     name: args.containerName,
     image: args.image,
-    // Both are given: what the image says about either does not count.
+    // Both, so that the image's own do not count.
     ...startCommand(args),
     envs: Object.entries(args.env ?? {}).map(([key, value]) => pulumi.interpolate`${key}=${value}`),
     uploads: uploads(args),
@@ -80,10 +80,10 @@ function containerArgs(args: ServiceArgs): docker.ContainerArgs {
   };
 }
 
-/** No more than it needs, whoever gets hold of what runs in it. */
+/** As few privileges as it needs. */
 function privileges({ capabilities = [], isRootReadOnly, tmpfs }: ServiceArgs): Partial<docker.ContainerArgs> {
   return {
-    // As PID 1, for which signals have no default action and which inherits orphans, runs what knows of both.
+    // PID 1 has no default actions for signals and inherits orphans: an init process handles both.
     init: true,
     securityOpts: ["no-new-privileges:true"],
     capabilities: { drops: ["ALL"], adds: capabilities.map((name) => `CAP_${name}`) },
@@ -92,11 +92,11 @@ function privileges({ capabilities = [], isRootReadOnly, tmpfs }: ServiceArgs): 
   };
 }
 
-/** What it may take of the host; the provider has no argument for the number of processes, which the readiness sets. */
+/** Its share of the host. The provider has no argument for the number of processes; the readiness sets it. */
 function share({ limits: { memoryMiB, cpus }, cpuShares = 1024 }: ServiceArgs): Partial<docker.ContainerArgs> {
   return {
     memory: memoryMiB,
-    // Equal to memory: no swap. Left out, the engine stores twice the memory and every preview shows a change.
+    // Equal to memory: no swap. Without it the engine stores twice the memory, and every preview shows a change.
     memorySwap: memoryMiB,
     cpuShares,
     ...(cpus === undefined ? {} : { cpus: String(cpus) }),
@@ -113,7 +113,7 @@ function attachment({ networks, hosts = {} }: ServiceArgs): Partial<docker.Conta
       ...(address === undefined ? {} : { ipv4Address: address }),
     })),
     hosts: [
-      // Reaches model servers on the host, such as Ollama, from Linux as from Docker Desktop.
+      // For model servers on the host, such as Ollama, on Linux as on Docker Desktop.
       ...(isInternal ? [] : [{ host: "host.docker.internal", ip: "host-gateway" }]),
       ...Object.entries(hosts).map(([host, ip]) => ({ host, ip })),
     ],

@@ -34,7 +34,7 @@ export interface ContainerState {
   };
 }
 
-/** Runs the Docker CLI, which finds the engine as the operator's shell does (context, DOCKER_HOST). Never throws for an exit code. */
+/** Runs the Docker CLI, which finds the engine as in the operator's shell (context, DOCKER_HOST). Does not throw for an exit code. */
 export function docker(
   args: readonly string[],
   options: { input?: string; timeoutSeconds?: number } = {},
@@ -48,13 +48,13 @@ export function docker(
       }
       resolve({ exitCode: error === null ? 0 : Number(error.code ?? 124), stdout, stderr });
     });
-    // A command that ends without reading its input must not end this process.
+    // A command may end without reading its input.
     child.stdin?.on("error", () => {});
     child.stdin?.end(options.input ?? "");
   });
 }
 
-/** Like {@link docker}, but an exit code other than 0 throws with what the engine said. */
+/** Like {@link docker}, but throws on an exit code other than 0, with the engine's message. */
 export async function dockerOutput(
   args: readonly string[],
   options: { input?: string; timeoutSeconds?: number } = {},
@@ -67,7 +67,7 @@ export async function dockerOutput(
   );
 }
 
-/** The error for an engine that does not answer, or undefined when the text says something else. */
+/** The error for an engine that cannot be reached, or undefined when the text says something else. */
 export function engineError(stderr: string): UserError | undefined {
   if (/permission denied.*docker.*sock|permission denied while trying to connect/i.test(stderr)) {
     return new UserError(
@@ -85,8 +85,7 @@ export function engineError(stderr: string): UserError | undefined {
 }
 
 /**
- * `docker run` for a container that does one thing and goes, with no more than it needs of the host, as the containers of
- * components/service.ts have.
+ * `docker run` for a container that does one thing and is removed, restricted like the services of components/service.
  */
 export function runOnce(capabilities: readonly string[] = []): string[] {
   return [
@@ -96,12 +95,12 @@ export function runOnce(capabilities: readonly string[] = []): string[] {
   ];
 }
 
-/** Added to {@link runOnce}: it can write to its mounts and to /tmp, which is gone with it. */
+/** Added to {@link runOnce}: it can only write to its mounts and to /tmp, which goes with it. */
 export const readOnlyRoot = ["--read-only", "--tmpfs", "/tmp"] as const;
 
 /**
- * What the backup agent keeps of root: to become Postgres' user for what works on a cluster, to end that, and to read and
- * write beside files of others, which Letta's home and the repository are.
+ * Capabilities of the backup agent, which runs as root: to run Postgres' programs as Postgres' user and to end them, and to
+ * read and write files of other users in Letta's home and the repository.
  */
 export const agentCapabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"] as const;
 
@@ -122,7 +121,7 @@ export async function imageExists(reference: string): Promise<boolean> {
   return (await docker(["image", "inspect", reference])).exitCode === 0;
 }
 
-/** The last lines a container printed, both streams, oldest first. */
+/** The last lines that a container printed on either stream, oldest first. */
 export async function lastLogLines(name: string, count: number): Promise<string[]> {
   const result = await docker(["logs", "--tail", String(count), name]);
   return `${result.stdout}${result.stderr}`
@@ -132,7 +131,7 @@ export async function lastLogLines(name: string, count: number): Promise<string[
 }
 
 /**
- * Runs a container's own health check now, without waiting for Docker's next turn.
+ * Runs a container's health check now, without waiting for Docker's next turn.
  *
  * @returns what the check printed when it failed, or undefined when it passed
  */

@@ -1,18 +1,18 @@
 import type { ContainerState } from "./engine.ts";
 
-/** What a log line usually means to an operator; the first match wins. */
+/** What a log line usually means; the first match wins. */
 const knownCauses: readonly (readonly [RegExp, string])[] = [
   [/No space left on device/i, "the disk is full: free space, then start again"],
   [/REFUSED: another (instance|Postgres)/i, "another container uses the same data volume: stop it first"],
   [
     /REFUSED: .* half-made/,
-    "its first start was interrupted: `make letta-reinit` puts what it left aside, then `make letta-start`",
+    "its first start was interrupted: `make letta-reinit` sets its remains aside, then `make letta-start`",
   ],
   [
     /REFUSED: .* at its root/,
-    "the data volume is another tool's: give the stack one of its own, `pulumi config set postgresVolume NAME`",
+    "the data volume belongs to another tool: give the stack its own, `pulumi config set postgresVolume NAME`",
   ],
-  [/database files are incompatible with server/i, "the data volume was made by another major version of Postgres"],
+  [/database files are incompatible with server/i, "the data volume belongs to another major version of Postgres"],
   [
     /password authentication failed/i,
     "the database's password is not the one in the Pulumi state: run `make letta-start` again",
@@ -24,10 +24,10 @@ const knownCauses: readonly (readonly [RegExp, string])[] = [
   [/address already in use/i, "something else listens on its port"],
   [
     /invalid value for parameter|unrecognized configuration parameter/i,
-    "a setting in the stack's config has a value this Postgres does not take",
+    "a setting in the stack's config has a value that this Postgres does not accept",
   ],
   [/exec format error/i, "the image is for another processor architecture"],
-  [/Permission denied/i, "a mounted folder does not belong to the user the container runs as"],
+  [/Permission denied/i, "a mounted folder does not belong to the container's user"],
   [/ModuleNotFoundError|Cannot find module/i, "the image is incomplete: build or pull it again with `make setup`"],
 ];
 

@@ -6,9 +6,9 @@ export interface NetworkPlan {
   readonly subnet: string;
   /** The bridge's own address: the first host of the subnet. */
   readonly gateway: string;
-  /** The upper half, CIDR: Docker hands out its own addresses here, so they never meet the fixed ones. */
+  /** The upper half, CIDR: Docker assigns addresses from here, so they never meet the fixed ones. */
   readonly ipRange: string;
-  /** The address of the nth host, for services that others must find without a name. */
+  /** The address of the nth host, for services at a fixed address. */
   readonly host: (index: number) => string;
 }
 
@@ -24,7 +24,7 @@ export function planNetwork(subnet: string): NetworkPlan {
   };
 }
 
-/** The address a subnet in CIDR notation begins at. */
+/** The first address of a subnet in CIDR notation. */
 export function firstAddress(subnet: string): string {
   return ipaddr.IPv4.networkAddressFromCIDR(subnet).toString();
 }

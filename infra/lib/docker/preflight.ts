@@ -4,7 +4,7 @@ import { labels } from "../names.ts";
 import { docker, dockerOutput } from "./engine.ts";
 import { subnetsOverlap } from "./network.ts";
 
-/** What a stack is going to take of this host. */
+/** What a stack will occupy on this host. */
 export interface HostClaims {
   readonly stack: string;
   /** The stack's prefix; containers that carry it as a label are its own. */
@@ -18,7 +18,7 @@ export interface HostClaims {
 }
 
 /**
- * Checks that the engine answers and that nobody else has what the stack is going to take.
+ * Checks that the engine answers and that everything the stack will occupy is free.
  *
  * @throws UserError naming everything that is in the way, and the command that fixes each
  */
@@ -44,7 +44,7 @@ async function portProblem(key: string, port: number, claims: HostClaims): Promi
   if (code === "EACCES") return `port ${port} (${key}) needs root${fix}`;
   const format = `{{.Names}}\t{{.Label "${labels.prefix}"}}`;
   const output = await dockerOutput(["ps", "--filter", `publish=${port}`, "--format", format]);
-  // More than one when the port is published on more than one address.
+  // More than one if the port is published on several addresses.
   const holders = output.split("\n").map((line) => line.split("\t"));
   if (holders.some(([, prefix]) => prefix === claims.prefix)) return undefined;
   const who = holders[0]?.[0] ? `container ${holders[0][0]}` : "another process on this host";
@@ -85,7 +85,7 @@ async function nameProblem(name: string, { prefix }: HostClaims): Promise<string
   const result = await docker(["container", "inspect", "--format", format, name]);
   if (result.exitCode !== 0 || result.stdout.trim() === prefix) return undefined;
   return (
-    `a container named ${name} is there that this stack did not make, e.g. of an older installation` +
+    `container ${name} exists and is not this stack's; it may belong to an older installation` +
     `\n  fix: docker stop ${name} && docker rename ${name} ${name}-old`
   );
 }

@@ -1,18 +1,18 @@
 import { fetchPinned } from "./https.ts";
 
-/** Where a Letta server answers and how it knows us. */
+/** Where a Letta server answers, and the credentials for it. */
 export interface LettaEndpoint {
   /** Without a slash at its end, e.g. `http://127.0.0.1:8284`. */
   readonly url: string;
-  /** The server's own on its own port; a project's token on the gateway's. */
+  /** The server password on the server's own port, a project's token on the gateway's. */
   readonly password: string;
-  /** Id of the Letta user to act as, which the gateway does not listen to. Default: Letta's default user. */
+  /** Id of the Letta user to act as; the gateway ignores it. Default: Letta's default user. */
   readonly user?: string;
-  /** PEM of the certificate that an https URL's server must have. */
+  /** PEM of the server's certificate, for an https URL. */
   readonly certificate?: string;
 }
 
-/** An answer of Letta that is not the wanted one. */
+/** An answer of Letta with a status other than 2xx. */
 export class LettaApiError extends Error {
   override readonly name = "LettaApiError";
   readonly status: number;

@@ -1,7 +1,7 @@
 import { request } from "node:https";
 import { Readable } from "node:stream";
 
-/** As much of fetch's options as is sent over https here. */
+/** The subset of fetch's options that is used here. */
 export interface HttpsOptions {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -10,8 +10,8 @@ export interface HttpsOptions {
 }
 
 /**
- * Like fetch, for a server with exactly this certificate (PEM), whatever name it is for: fetch can be told of no
- * certificate, and this host reaches the server at an address that a certificate of its own is not for.
+ * Like fetch, but trusts exactly this certificate (PEM), whatever name it is for: fetch takes no certificate, and this host
+ * may reach the server at an address that an operator's certificate does not name.
  */
 export function fetchPinned(url: string, certificate: string, options: HttpsOptions): Promise<Response> {
   const { method, headers, body, signal } = options;

@@ -1,18 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { LettaApiError, type LettaEndpoint, lettaFetch, lettaJson } from "./api.ts";
 
-/** What a deep probe found out about one thing Letta depends on. */
+/** What the probe found out about one thing that Letta depends on. */
 export interface ProbeResult {
   readonly check: "models" | "database" | "background";
   readonly ok: boolean;
-  /** For a person: what answered, or what went wrong. */
+  /** What answered or what went wrong, for people. */
   readonly detail: string;
 }
 
 /**
- * Asks Letta to do what it is for; its own health route answers 200 whatever state its database and Redis are in.
+ * Asks Letta for real work: its health route answers 200 whatever state its database and Redis are in.
  *
- * Everything it makes it deletes again, also what a killed probe left.
+ * It deletes everything it creates, including what a killed probe left.
  */
 export async function probeLetta(endpoint: LettaEndpoint): Promise<ProbeResult[]> {
   return [
@@ -22,9 +22,9 @@ export async function probeLetta(endpoint: LettaEndpoint): Promise<ProbeResult[]
   ];
 }
 
-/** Name, tag and label of what a probe makes. */
+/** Name, tag and label of everything that a probe creates. */
 const mark = "thoth-letta-probe";
-/** Longer than any probe takes: what is younger may be another's, at work. */
+/** Longer than any probe takes: younger objects may belong to a running one. */
 const leftoverSeconds = 600;
 
 /** A block, which has a label, or an agent, which has a name. */
@@ -37,7 +37,7 @@ interface Found {
 
 async function deleteLeftovers(endpoint: LettaEndpoint, path: string, filter: string): Promise<void> {
   const found = await lettaJson<Found[]>(endpoint, "GET", `${path}?${filter}`);
-  // Looked at once more: a Letta that does not know the filter would answer with everything it has.
+  // Checked again: a Letta that does not know the filter answers with everything.
   const isOurs = ({ label, name }: Found) => label === mark || name?.startsWith(`${mark}-`) === true;
   const isOld = ({ created_at }: Found) =>
     Date.now() - Date.parse(created_at ?? new Date().toISOString()) > leftoverSeconds * 1000;
@@ -79,8 +79,8 @@ async function writeAndReadBack(endpoint: LettaEndpoint): Promise<string> {
 }
 
 /**
- * A model that is never there: the run is accepted, goes through Redis and ends with an error of its own. At once, because
- * no URL has such a port; a connection that is refused would be tried three times.
+ * A model that does not exist: the run is accepted, goes through Redis and fails. It fails at once, since the port is
+ * invalid; Letta would retry a refused connection three times.
  */
 const noModelUrl = "http://127.0.0.1:none/v1";
 const unreachableModel = {
@@ -109,7 +109,7 @@ async function acceptBackgroundRun(endpoint: LettaEndpoint): Promise<string> {
       body: { messages: [{ role: "user", content: "probe" }], background: true, include_pings: true },
       timeoutSeconds: 30,
     });
-    // The first event comes out of Redis; the rest is the model's error.
+    // The first event comes from Redis; the rest is the model's error.
     const text = await response.text();
     if (!text.startsWith("data:")) throw new Error(`a background run gave no event: ${text.slice(0, 200)}`);
     return "a background run was accepted";

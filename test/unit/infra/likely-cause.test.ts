@@ -7,7 +7,7 @@ const state = (part: Partial<ContainerState["State"]>) => ({ State: part }) as C
 test.each([
   ['FATAL: could not write to file "pg_wal": No space left on device', "the disk is full"],
   ["REFUSED: another Postgres holds /var/lib/postgresql/data/.postgres.lock", "another container uses the same data"],
-  ["REFUSED: /var/lib/postgresql/data/pgdata was left half-made by a first start", "`make letta-reinit` puts what it"],
+  ["REFUSED: /var/lib/postgresql/data/pgdata was left half-made by a first start", "`make letta-reinit` sets its remains"],
   ["REFUSED: /var/lib/postgresql/data has a cluster at its root, made by", "`pulumi config set postgresVolume NAME`"],
   ["FATAL:  database files are incompatible with server", "another major version of Postgres"],
   ['asyncpg: password authentication failed for user "letta"', "not the one in the Pulumi state"],
@@ -18,7 +18,7 @@ test.each([
   ['FATAL: invalid value for parameter "shared_buffers": "x"', "a setting in the stack's config"],
   ['FATAL: unrecognized configuration parameter "sharde_buffers"', "a setting in the stack's config"],
   ["exec /usr/bin/redis-server: exec format error", "another processor architecture"],
-  ["mkdir: cannot create directory: Permission denied", "does not belong to the user the container runs as"],
+  ["mkdir: cannot create directory: Permission denied", "does not belong to the container's user"],
   ["ModuleNotFoundError: No module named 'letta'", "the image is incomplete"],
   ["Error: Cannot find module '/app/main.js'", "the image is incomplete"],
 ])("%s", (line, expected) => {

@@ -152,7 +152,7 @@ describe("a container of the name", () => {
     engine({ containers: { "letta-postgres": { stdout: "\n" } } });
     await expect(checkHost(claims())).rejects.toThrow(
       new UserError(
-        "a container named letta-postgres is there that this stack did not make, e.g. of an older installation\n" +
+        "container letta-postgres exists and is not this stack's; it may belong to an older installation\n" +
           "  fix: docker stop letta-postgres && docker rename letta-postgres letta-postgres-old",
       ),
     );
@@ -172,6 +172,6 @@ test("all conflicts come in one message", async () => {
   const port = await takenPort();
   const message = await checkHost(claims({ ports: { "ports.gateway": port } })).catch((error: Error) => error.message);
   expect(message).toMatch(
-    new RegExp(`^port ${port} .*\\n.*\\nsubnet 172.22.0.0/16 .*\\n.*\\na container named letta-server .*\\n.*$`),
+    new RegExp(`^port ${port} .*\\n.*\\nsubnet 172.22.0.0/16 .*\\n.*\\ncontainer letta-server .*\\n.*$`),
   );
 });

@@ -174,7 +174,7 @@ describe("create", () => {
     test("or fails in time with what the engine said", async () => {
       fakeDocker({ "container inspect": unlimited, update: refused, exec: passes, logs: {} });
       await expect(provider.create({ ...inputs, timeoutSeconds: 0.1 })).rejects.toThrow(
-        "did not answer within 0.1 s; its limit of processes is not set: Error response from daemon: cannot update",
+        "did not answer within 0.1 s; its process limit is not set: Error response from daemon: cannot update",
       );
     });
   });

@@ -64,7 +64,7 @@ test("a place where nothing can be made is an error that says how to fix it", as
   const path = join(file, "vault");
   await expect(provider.create({ path, owner })).rejects.toThrow(UserError);
   await expect(provider.create({ path, owner })).rejects.toThrow(
-    /^the vault's folders cannot be made in .*\/file\/vault: ENOTDIR.*\n {2}fix: choose a folder you may write to: /,
+    /^the vault's folders cannot be created in .*\/file\/vault: ENOTDIR.*\n {2}fix: choose a folder you may write to: /,
   );
 });
 
