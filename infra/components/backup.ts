@@ -5,9 +5,9 @@ import type { SettingsInput } from "../../images/backup/src/settings.ts";
 import type { LettaConfig } from "../config/letta.ts";
 import { agentCapabilities } from "../lib/docker/engine.ts";
 import { aliases, lettaNames } from "../lib/names.ts";
-import type { BackupRepository } from "./backup-repository.ts";
 import type { ServiceArgs } from "./service/args.ts";
 import { Service } from "./service/service.ts";
+import type { BackupRepository } from "./volumes.ts";
 
 export interface BackupArgs {
   readonly config: LettaConfig;

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
 import type { LettaConfig } from "../config/letta.ts";
 import {
   type CredentialState,
@@ -10,7 +11,6 @@ import {
 } from "../lib/credentials.ts";
 import { databaseNames, lettaOwner, probeOwner } from "../lib/names.ts";
 import { ProviderResource } from "./provider-resource.ts";
-import { dataSecret } from "./secret.ts";
 
 /** What a letta stack's containers and projects log in with; all of it is secret. */
 export interface StackCredentials {
@@ -63,4 +63,13 @@ export function stackCredentials({
         ),
       ),
   };
+}
+
+/**
+ * A generated secret of letters and digits, which needs no quoting in a URI, config file or shell.
+ *
+ * Protected: it opens data that outlives the containers, and a new one would lock Letta out of its volume.
+ */
+export function dataSecret(name: string, length: number, options: pulumi.CustomResourceOptions): random.RandomPassword {
+  return new random.RandomPassword(name, { length, special: false }, { ...options, protect: true });
 }

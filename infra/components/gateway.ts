@@ -7,10 +7,10 @@ import { type GatewayProject, gatewayProjectsPath, renderGatewayProjects } from 
 import { readImageFile } from "../lib/image-files.ts";
 import { aliases, lettaNames, probeOwner } from "../lib/names.ts";
 import type { StackCredentials } from "./credentials.ts";
-import { credentialsVolume } from "./data-volume.ts";
 import type { GatewayCertificate } from "./gateway-certificate.ts";
 import { ProviderResource } from "./provider-resource.ts";
 import { Service } from "./service/service.ts";
+import { credentialsVolume } from "./volumes.ts";
 
 /** Certificate and key, where tls.conf has them. */
 const certificatePath = "/run/credentials/tls.pem";

@@ -4,13 +4,13 @@ import type { WorkingCredentials } from "../lib/credentials.ts";
 import { gatewayPort } from "../lib/gateway/config.ts";
 import { launcherFiles } from "../lib/image-files.ts";
 import { aliases, lettaNames, serverPorts } from "../lib/names.ts";
-import { credentialsVolume, dataVolume } from "./data-volume.ts";
+import { dataSecret } from "./credentials.ts";
 import { databaseUrl, type OwnDatabase } from "./databases.ts";
 import type { Postgres } from "./postgres.ts";
 import { ProviderResource } from "./provider-resource.ts";
 import { type Redis, redisUser } from "./redis.ts";
-import { dataSecret } from "./secret.ts";
 import { Service } from "./service/service.ts";
+import { credentialsVolume, dataVolume } from "./volumes.ts";
 
 const filesPath = "/run/thoth-letta";
 const credentialsPath = "/run/credentials";

@@ -1,14 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import { paths as backupPaths, postgresUser } from "../../images/backup/src/paths.ts";
 import type { LettaConfig } from "../config/letta.ts";
-import { hostAddress } from "../lib/docker/host.ts";
+import { hostAddress } from "../lib/docker/network.ts";
 import { readImageFile } from "../lib/image-files.ts";
 import { aliases, lettaNames } from "../lib/names.ts";
 import { adminRole } from "../lib/postgres/connect.ts";
-import type { BackupRepository } from "./backup-repository.ts";
-import { dataVolume } from "./data-volume.ts";
 import { archiveEnvironment, postgresFiles, postgresPaths, postgresSettings } from "./postgres-settings.ts";
 import { Service } from "./service/service.ts";
+import type { BackupRepository } from "./volumes.ts";
+import { dataVolume } from "./volumes.ts";
 
 /** How provisioning and scripts on this host reach Postgres. */
 export interface PostgresEndpoint {

@@ -1,10 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
 import { firstGeneration } from "../lib/credentials.ts";
-import { urlAuthority } from "../lib/docker/host.ts";
+import { urlAuthority } from "../lib/docker/network.ts";
+import { probeOwner } from "../lib/names.ts";
 import type { StackCredentials } from "./credentials.ts";
 import { databaseUrl } from "./databases.ts";
 import type { PostgresEndpoint } from "./postgres.ts";
+import { ProviderResource } from "./provider-resource.ts";
 
 /** An application that shares Letta, with all that it needs to do so; the outputs are secret but for the user. */
 export interface Project {
@@ -46,4 +48,18 @@ export function stackProjects(
     };
   };
   return Object.fromEntries(projects.map((name) => [name, project(name)]));
+}
+
+class Identities extends ProviderResource<"letta-identities"> {
+  declare readonly users: pulumi.Output<Record<string, string>>;
+}
+
+/** The Letta users of the projects and of the stack's own probe: name -> id. */
+export function projectUsers(
+  { projects, defaultProject }: LettaConfig,
+  server: { readonly url: string; readonly password: pulumi.Output<string> },
+  dependsOn: pulumi.Resource[],
+): pulumi.Output<Record<string, string>> {
+  const wanted = { ...server, projects: [...projects, probeOwner], defaultProject };
+  return new Identities("letta-identities", "identities", wanted, { dependsOn }, ["users"]).users;
 }

@@ -3,9 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
 import type { WorkingCredentials } from "../lib/credentials.ts";
 import { aliases, lettaNames } from "../lib/names.ts";
-import { credentialsVolume, dataVolume } from "./data-volume.ts";
 import { ProviderResource } from "./provider-resource.ts";
 import { Service } from "./service/service.ts";
+import { credentialsVolume, dataVolume } from "./volumes.ts";
 
 /** The user that Letta logs in as. */
 export const redisUser = "letta";

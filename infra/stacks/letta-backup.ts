@@ -1,8 +1,8 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { Backup } from "../components/backup.ts";
-import type { BackupRepository } from "../components/backup-repository.ts";
 import type { LettaServer } from "../components/letta-server.ts";
 import type { Postgres } from "../components/postgres.ts";
+import type { BackupRepository } from "../components/volumes.ts";
 import type { LettaConfig } from "../config/letta.ts";
 import { fingerprint } from "../lib/fingerprint.ts";
 import type { LettaStackImages } from "./letta-images.ts";

@@ -1,16 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
-import { backupRepository } from "../components/backup-repository.ts";
 import { stackCredentials } from "../components/credentials.ts";
 import { stackDatabases } from "../components/databases.ts";
 import { Gateway } from "../components/gateway.ts";
 import { gatewayCertificate } from "../components/gateway-certificate.ts";
-import { lettaIdentities } from "../components/letta-identities.ts";
-import { guardNetworks, lettaNetworks } from "../components/letta-networks.ts";
 import { LettaServer } from "../components/letta-server.ts";
+import { guardNetworks, lettaNetworks } from "../components/networks.ts";
 import { Postgres } from "../components/postgres.ts";
-import { stackProjects } from "../components/project.ts";
+import { projectUsers, stackProjects } from "../components/project.ts";
 import { ProviderResource } from "../components/provider-resource.ts";
 import { Redis } from "../components/redis.ts";
+import { backupRepository } from "../components/volumes.ts";
 import type { LettaConfig } from "../config/letta.ts";
 import { lettaNames, lettaOwner, probeOwner } from "../lib/names.ts";
 import { lettaBackup } from "./letta-backup.ts";
@@ -39,7 +38,7 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
     ...{ address: serverAddress, postgres, redis, database: databases.letta },
   });
   const { password, service } = server;
-  const users = lettaIdentities(config, { url: serverUrl(config), password }, [service.ready]);
+  const users = projectUsers(config, { url: serverUrl(config), password }, [service.ready]);
   const gateway = new Gateway("gateway", {
     ...{ ...common, image: images.nginx, serverAddress, serverPassword: password, credentials, users },
     ...(certificate === undefined ? {} : { certificate }),

@@ -1,6 +1,5 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { goDuration } from "../../lib/docker/duration.ts";
 import { labels } from "../../lib/names.ts";
 import { ProviderResource } from "../provider-resource.ts";
 import type { Health, ServiceArgs } from "./args.ts";
@@ -128,4 +127,10 @@ function healthcheck(health: Health): docker.types.input.ContainerHealthcheck {
     retries: 3,
     startPeriod: goDuration(health.readyTimeoutSeconds),
   };
+}
+
+/** A duration below an hour as Go prints it, e.g. 90 -> "1m30s": the provider reads it back in this form, and would show "90s" as a change. */
+function goDuration(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  return minutes > 0 ? `${minutes}m${seconds % 60}s` : `${seconds}s`;
 }

@@ -36,6 +36,23 @@ export function subnetsOverlap(first: string, second: string): boolean {
   return a[0].match(b[0], shorter);
 }
 
+/** The address by which this host reaches what is published on `bindAddress`. */
+export function hostAddress(bindAddress: string): string {
+  if (bindAddress === "0.0.0.0") return "127.0.0.1";
+  // Docker then publishes on IPv6 only.
+  return bindAddress === "::" ? "::1" : bindAddress;
+}
+
+/** The URL by which this host reaches a published port. */
+export function hostUrl(bindAddress: string, port: number, scheme: "http" | "https" = "http"): string {
+  return `${scheme}://${urlAuthority(hostAddress(bindAddress), port)}`;
+}
+
+/** An address and a port as in a URL, with brackets around IPv6. */
+export function urlAuthority(address: string, port: number): string {
+  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
+}
+
 function toNumber(address: ipaddr.IPv4): number {
   return address.toByteArray().reduce((sum, byte) => sum * 256 + byte, 0);
 }

@@ -7,7 +7,10 @@ const state = (part: Partial<ContainerState["State"]>) => ({ State: part }) as C
 test.each([
   ['FATAL: could not write to file "pg_wal": No space left on device', "the disk is full"],
   ["REFUSED: another Postgres holds /var/lib/postgresql/data/.postgres.lock", "another container uses the same data"],
-  ["REFUSED: /var/lib/postgresql/data/pgdata was left half-made by a first start", "`make letta-reinit` sets its remains"],
+  [
+    "REFUSED: /var/lib/postgresql/data/pgdata was left half-made by a first start",
+    "`make letta-reinit` sets its remains",
+  ],
   ["REFUSED: /var/lib/postgresql/data has a cluster at its root, made by", "`pulumi config set postgresVolume NAME`"],
   ["FATAL:  database files are incompatible with server", "another major version of Postgres"],
   ['asyncpg: password authentication failed for user "letta"', "not the one in the Pulumi state"],

@@ -1,6 +1,6 @@
 import ipaddr from "ipaddr.js";
 import { describe, expect, test } from "vitest";
-import { planNetwork, subnetsOverlap } from "../../../infra/lib/docker/network.ts";
+import { hostAddress, hostUrl, planNetwork, subnetsOverlap } from "../../../infra/lib/docker/network.ts";
 
 describe("planNetwork", () => {
   test.each([
@@ -37,4 +37,16 @@ test.each([
   ["0.0.0.0/0", "10.0.0.0/24", true],
 ])("%s and %s overlap: %s", (first, second, expected) => {
   expect(subnetsOverlap(first, second)).toBe(expected);
+});
+
+test.each([
+  ["127.0.0.1", "127.0.0.1", "http://127.0.0.1:80"],
+  ["0.0.0.0", "127.0.0.1", "http://127.0.0.1:80"],
+  ["::", "::1", "http://[::1]:80"],
+  ["192.168.1.9", "192.168.1.9", "http://192.168.1.9:80"],
+  ["::1", "::1", "http://[::1]:80"],
+  ["fd00::2", "fd00::2", "http://[fd00::2]:80"],
+])("what is published on %s is reached at %s, %s", (bindAddress, address, url) => {
+  expect(hostAddress(bindAddress)).toBe(address);
+  expect(hostUrl(bindAddress, 80)).toBe(url);
 });

@@ -1,10 +1,33 @@
-import type * as docker from "@pulumi/docker";
+import * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
-import { planNetwork } from "../lib/docker/network.ts";
+import { type NetworkPlan, planNetwork } from "../lib/docker/network.ts";
 import { lettaContainers, lettaNames } from "../lib/names.ts";
-import { bridgeNetwork } from "./bridge-network.ts";
 import { ProviderResource } from "./provider-resource.ts";
+
+/** A Docker bridge with a fixed subnet. Both subnet and gateway are given: one alone was seen to change after a reboot. */
+export function bridgeNetwork(
+  name: string,
+  networkName: string,
+  plan: NetworkPlan,
+  options: pulumi.CustomResourceOptions & {
+    /** Without a way out. Default: false. */
+    isInternal?: boolean;
+  },
+): docker.Network {
+  const { isInternal = false, ...resourceOptions } = options;
+  const { subnet, gateway, ipRange } = plan;
+  return new docker.Network(
+    name,
+    {
+      name: networkName,
+      driver: "bridge",
+      ...(isInternal ? { internal: true } : {}),
+      ipamConfigs: [{ subnet, gateway, ipRange }],
+    },
+    { ...resourceOptions, deleteBeforeReplace: true },
+  );
+}
 
 /** The Letta server's place in its network: the gateway finds it by its address. */
 const serverHostIndex = 10;
