@@ -1,14 +1,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../infra/lib/errors.ts";
-import { imageReference, imageVersion, localFile, versionKey } from "../../infra/lib/images.ts";
+import { type ImageSource, imageReference, imageVersion, localFile, versionKey } from "../../infra/lib/images.ts";
 import { root } from "../lib/checkout.ts";
 import type { Deps } from "../lib/deps.ts";
 import { imageSource, mirrorOf } from "../lib/stack-images.ts";
 import type { Step } from "../lib/steps.ts";
 import { writeWholeJson } from "../lib/whole-file.ts";
-import { lettaImageSteps } from "./build.ts";
-import { companionSteps, postgresReference } from "./postgres-version.ts";
+import { backupImageSteps, lettaImageSteps } from "./build.ts";
+import { registryImageSteps } from "./on-registry.ts";
+import { makesBackups } from "./own.ts";
 import { pinImage, readLock } from "./registry.ts";
 
 /** The images whose versions a stack's config names. */
@@ -33,7 +34,7 @@ export function defaultVersion(deps: Deps, stack: string, key: VersionedImage): 
 }
 
 /**
- * Makes sure that a version of an image is on this machine and is named in the lock file: built or pulled where it is not.
+ * Makes sure that a version of an image is on this machine and in the lock file: builds or pulls it where it is not.
  *
  * @param wanted a version, or the reference of an image that is here or in a registry, whose tag becomes the version
  * @throws UserError when it can be neither built nor pulled
@@ -45,29 +46,43 @@ export async function requireImage(
   wanted: string,
 ): Promise<ImageChoice> {
   const source = imageSource(deps, stack);
-  const version = await (source.images === "local" ? buildImage : pullImage)(deps, stack, key, wanted);
-  if (key === "postgres") await runSteps(deps, await companionSteps(deps, stack, source, version));
-  const reference =
-    key === "postgres" ? postgresReference(deps, stack, source, version) : imageReference(key, source, version);
+  const isLocal = source.images === "local";
+  const version = await (isLocal ? buildImage(deps, key, wanted) : pullImage(deps, stack, key, wanted));
+  if (key === "postgres" && makesBackups(deps, stack)) await runSteps(deps, backupSteps(source, version));
+  // A registry's Postgres cannot archive, so one is built on it.
+  const archives = key === "postgres" && !isLocal && makesBackups(deps, stack);
+  const reference = imageReference(archives ? "postgres-archiving" : key, source, version);
   if (!(await deps.engine.imageExists(reference)))
     throw new UserError(`image ${reference} is not on this machine`, "make setup");
   return { version, reference };
 }
 
-async function buildImage(deps: Deps, _stack: string, key: VersionedImage, wanted: string): Promise<string> {
-  if (/[:/]/.test(wanted)) return registerImage(deps, key, wanted);
-  if (await isKnown(deps, key, wanted)) return wanted;
-  if (key === "letta") {
-    await runSteps(deps, lettaImageSteps({ root, version: wanted }));
-    return wanted;
-  }
-  throw new UserError(
-    `there is no image ${key} of version ${wanted} on this machine`,
-    "give the reference of one that is here",
-  );
+/** What is built on another Postgres than the default one: the backup agent, and pgBackRest on a registry's. */
+function backupSteps(source: ImageSource, postgresVersion: string): readonly Step[] {
+  const reference = imageReference("postgres", source, postgresVersion);
+  if (reference === imageReference("postgres", source)) return [];
+  if (source.images === "local") return backupImageSteps({ root, postgres: { version: postgresVersion, reference } });
+  const bases = { base: imageReference("base", source), postgres: reference };
+  return registryImageSteps({ root, stateRoot: source.root, postgresVersion, wanted: ["backup"], needs: [], bases });
 }
 
-/** One after the other: each is printed as any other line, also where that is not to be on standard output. */
+async function buildImage(deps: Deps, key: VersionedImage, wanted: string): Promise<string> {
+  if (/[:/]/.test(wanted)) return registerImage(deps, key, wanted);
+  if (key === "letta" && !(await isKnown(deps, key, wanted))) {
+    await runSteps(deps, lettaImageSteps({ root, version: wanted }));
+  }
+  return wanted;
+}
+
+async function isKnown(deps: Deps, key: VersionedImage, version: string): Promise<boolean> {
+  try {
+    return await deps.engine.imageExists(imageReference(key, { root, images: "local" }, version));
+  } catch {
+    return false;
+  }
+}
+
+/** Prints each step as a line, wherever lines go; not as a list that redraws itself on standard output. */
 async function runSteps(deps: Deps, steps: readonly Step[]): Promise<void> {
   for (const { title, isDone, run } of steps) {
     if (await isDone()) continue;
@@ -76,7 +91,7 @@ async function runSteps(deps: Deps, steps: readonly Step[]): Promise<void> {
   }
 }
 
-/** Gives an image that somebody has built here its place in the list. */
+/** Adds an image that somebody built here to the list of images. */
 async function registerImage(deps: Deps, key: VersionedImage, reference: string): Promise<string> {
   const version = imageVersion(reference);
   if (version === null || !(await deps.engine.imageExists(reference))) {
@@ -86,14 +101,6 @@ async function registerImage(deps: Deps, key: VersionedImage, reference: string)
   const known = JSON.parse(readFileSync(path, "utf8")) as Readonly<Record<string, string>>;
   if (known[key] !== reference) await writeWholeJson(path, { ...known, [versionKey(key, version)]: reference });
   return version;
-}
-
-async function isKnown(deps: Deps, key: VersionedImage, version: string): Promise<boolean> {
-  try {
-    return await deps.engine.imageExists(imageReference(key, { root, images: "local" }, version));
-  } catch {
-    return false;
-  }
 }
 
 async function pullImage(deps: Deps, stack: string, key: VersionedImage, wanted: string): Promise<string> {

@@ -2,7 +2,7 @@ import { bringUp } from "../lib/bring-up.ts";
 import type { Deps } from "../lib/deps.ts";
 import { readLetta, required } from "../lib/stacks.ts";
 import { settleProjectRestore, settleServerRestore } from "../restore/resume.ts";
-import { settleUpgrade } from "../upgrade/resume-commands.ts";
+import { settleUpgrade } from "../upgrade/change.ts";
 import { type StopOptions, stopLetta } from "./stop.ts";
 
 /** Brings the letta stack up: the first time, or after a stop, a reboot, a changed config or an interrupted run. */

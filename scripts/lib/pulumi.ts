@@ -9,31 +9,10 @@ const updateFlags = (deps: Deps) => [
   ...(deps.isTerminal ? [] : ["--non-interactive", "--color", "never", "--suppress-progress"]),
 ];
 
-/** Brings a stack up, and stores its state with its backups. @throws UserError when Pulumi fails; it has printed why */
+/** Brings a stack up, and stores its state with its backups. @throws UserError when Pulumi fails */
 export async function up(deps: Deps, stack: string): Promise<void> {
   await show(deps, ["up", "--stack", stack, ...updateFlags(deps)], `stack ${stack} did not come up`);
   await storeState(deps, stack);
-}
-
-/** Like {@link up}, but the error repeats Pulumi's diagnostics, for a caller that reports only the error. */
-export async function upTellingWhy(deps: Deps, stack: string): Promise<void> {
-  const flags = updateFlags({ ...deps, isTerminal: false });
-  const running = deps.$({ nothrow: true })`pulumi up --stack ${stack} ${flags} 2>&1`;
-  const lines: string[] = [];
-  for await (const line of running) {
-    deps.print(line);
-    lines.push(line);
-  }
-  if ((await running).exitCode !== 0) throw new UserError(`stack ${stack} did not come up\n${diagnostics(lines)}`);
-  await storeState(deps, stack);
-}
-
-/** The part of Pulumi's output between the list of changes and the summary. */
-function diagnostics(lines: readonly string[]): string {
-  const start = lines.findIndex((line) => line.startsWith("Diagnostics:"));
-  const end = lines.findIndex((line) => /^(Resources|Duration):/.test(line));
-  const said = start === -1 ? lines.slice(-15) : lines.slice(start + 1, end === -1 ? undefined : end);
-  return said.filter((line) => line.trim() !== "").join("\n");
 }
 
 /** Removes a stack's containers and networks; protected resources, such as data, stay. */
@@ -61,11 +40,32 @@ export async function unprotectVolume(deps: Deps, stack: string, wanted: string)
   await pulumi(deps, ["state", "unprotect", volume.urn, "--yes", "--stack", stack]);
 }
 
-/** Runs pulumi with the operator watching. */
+/**
+ * Runs pulumi with the operator watching: it draws on a terminal, elsewhere its lines are printed.
+ *
+ * @throws UserError which, without a terminal, repeats Pulumi's diagnostics
+ */
 async function show(deps: Deps, args: readonly string[], failure: string): Promise<void> {
-  const result = await deps.$({ stdio: "inherit", nothrow: true })`pulumi ${args}`;
-  if (result.exitCode !== 0)
-    throw new UserError(`${failure} (pulumi ended with exit code ${result.exitCode}, see above)`);
+  if (deps.isTerminal) {
+    const { exitCode } = await deps.$({ stdio: "inherit", nothrow: true })`pulumi ${args}`;
+    if (exitCode !== 0) throw new UserError(`${failure} (pulumi ended with exit code ${exitCode}, see above)`);
+    return;
+  }
+  const running = deps.$({ nothrow: true })`pulumi ${args} 2>&1`;
+  const lines: string[] = [];
+  for await (const line of running) {
+    deps.print(line);
+    lines.push(line);
+  }
+  if ((await running).exitCode !== 0) throw new UserError(`${failure}\n${diagnostics(lines)}`);
+}
+
+/** The part of Pulumi's output between the list of changes and the summary. */
+function diagnostics(lines: readonly string[]): string {
+  const start = lines.findIndex((line) => line.startsWith("Diagnostics:"));
+  const end = lines.findIndex((line) => /^(Resources|Duration):/.test(line));
+  const said = start === -1 ? lines.slice(-15) : lines.slice(start + 1, end === -1 ? undefined : end);
+  return said.filter((line) => line.trim() !== "").join("\n");
 }
 
 /**

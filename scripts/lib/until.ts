@@ -26,3 +26,27 @@ export async function until<Answer>(
     await sleep(everyMs);
   }
 }
+
+/**
+ * Does something again while it fails with a message that matches.
+ *
+ * @throws any other error at once, and after the time the last one
+ */
+export async function retryWhile(
+  expected: RegExp,
+  work: () => Promise<unknown>,
+  patience: Omit<Patience, "problem">,
+): Promise<void> {
+  let last: unknown;
+  const isDone = async () => {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      last = error;
+      if (expected.test((error as Error).message)) return false;
+      throw error;
+    }
+  };
+  await until(isDone, { ...patience, problem: () => last as Error });
+}

@@ -3,10 +3,11 @@ import { UserError } from "../../infra/lib/errors.ts";
 import { lettaNames } from "../../infra/lib/names.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
 import { type BackupStack, oneOff } from "../lib/backup-agent/stack.ts";
+import { swapDatabases } from "../lib/databases.ts";
 import type { Deps } from "../lib/deps.ts";
 import { endOperation, saveOperation, stamp } from "../lib/operation.ts";
 import { withProgress } from "../lib/progress.ts";
-import { copySettings, createDatabase, identifier, inPostgres, literal, psql, psqlToTheEnd } from "../lib/psql.ts";
+import { copySettings, createDatabase, identifier, inPostgres, psql } from "../lib/psql.ts";
 import { up } from "../lib/pulumi.ts";
 import { countDatabase, differences } from "../lib/rows.ts";
 import { stopContainers } from "../lib/stacks.ts";
@@ -101,38 +102,10 @@ async function requireAllRows(
 async function swap(deps: Deps, site: BackupStack, operation: ProjectRestore): Promise<void> {
   const isLetta = operation.project === "letta";
   if (isLetta) await stopContainers(deps, [lettaNames(site.prefix).server]);
-  await swapDatabases(deps, site.containers.postgres, operation);
+  const { project: database, loaded: incoming, kept } = operation;
+  await swapDatabases(deps, site.containers.postgres, [{ database, incoming, kept }]);
   // Migrates a database of an older version, and waits until Letta works on it.
   if (isLetta) await up(deps, operation.stack);
-}
-
-/**
- * Puts the loaded database in the place of the project's, which gets another name. Killed anywhere, it can be repeated.
- *
- * Clients lose their connections, and reconnect to the other database under the same name.
- */
-async function swapDatabases(deps: Deps, postgres: string, operation: ProjectRestore): Promise<void> {
-  const { project, loaded, kept } = operation;
-  const databases = () => psql(deps, postgres, "select datname from pg_database");
-  const rename = (from: string, to: string) => `alter database ${identifier(from)} rename to ${identifier(to)}`;
-  const before = await databases();
-  const exchange = [
-    // Applications reconnect at once, and a database in use cannot be renamed.
-    `alter database ${identifier(project)} with allow_connections false`,
-    `select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = ${literal(project)}`,
-    // One command is one transaction.
-    `${rename(project, kept)}; ${rename(loaded, project)}`,
-  ];
-  try {
-    if (before.includes(loaded)) {
-      await psqlToTheEnd(deps, postgres, before.includes(project) ? exchange : [rename(loaded, project)]);
-    }
-  } finally {
-    const after = await databases();
-    for (const name of [project, kept].filter((known) => after.includes(known))) {
-      await psql(deps, postgres, `alter database ${identifier(name)} with allow_connections true`);
-    }
-  }
 }
 
 async function finishTables(deps: Deps, site: BackupStack, operation: ProjectRestore): Promise<void> {

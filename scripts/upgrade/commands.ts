@@ -1,58 +1,47 @@
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Add, json, lettaStack, yes } from "../lib/cli.ts";
 import type { Deps } from "../lib/deps.ts";
-
-interface AdoptOptions {
-  readonly fromVolume?: string;
-  readonly image?: string;
-  readonly without: string[];
-  readonly dryRun: boolean;
-  readonly resume: boolean;
-}
-
-interface Options {
-  readonly to?: string;
-  readonly postgres?: string;
-  readonly dryRun: boolean;
-  readonly resume: boolean;
-  readonly drainSeconds: number;
-}
+import type { AdoptOptions } from "./adopt.ts";
+import type { UpgradeOptions } from "./upgrade.ts";
 
 /** Adds `letta upgrade` and `letta adopt`. */
 export function addUpgradeCommands(letta: Command, add: Add, deps: Deps): void {
-  add<Options>(
+  const dryRun = new Option("--dry-run", "prepare and check everything, and change nothing").default(false);
+  const drainSeconds = new Option("--drain-seconds <n>", "how long to wait for runs at work; 0: not at all")
+    .default(300)
+    .argParser(seconds);
+  const resume = (what: string, others: string[]) =>
+    new Option("--resume", `resume an interrupted ${what}`).default(false).conflicts(others);
+  add<UpgradeOptions>(
     letta,
     "upgrade",
-    "another version of Letta: planned, rehearsed, with a way back that is taken by itself",
+    "move Letta or its Postgres to another version: rehearsed on a restored backup, undone if it fails",
     [
       lettaStack,
       new Option("--to <version>", "version of Letta, or reference of an image of it").conflicts("postgres"),
       new Option("--postgres <version>", "upgrade Postgres instead: version of its image, or reference of one"),
-      new Option("--dry-run", "plan and rehearse, and change nothing").default(false),
-      new Option("--resume", "go on with an upgrade that was interrupted").default(false).conflicts(["to", "postgres"]),
-      new Option("--drain-seconds <n>", "how long to wait for runs at work").default(300).argParser(Number),
-      yes,
-      json,
+      ...[dryRun, resume("upgrade", ["to", "postgres", "dryRun"]), drainSeconds, yes, json],
     ],
-    async ({ lettaStack: stack, ...options }) => (await import("./run.ts")).runUpgrade({ stack, ...options }, deps),
+    async (options) => (await import("./upgrade.ts")).runUpgrade({ ...options, stack: options.lettaStack }, deps),
   );
   add<AdoptOptions>(
     letta,
     "adopt",
-    "take over the databases of another installation's Postgres, of any major version; it stays as it is",
+    "take over the databases of another installation's Postgres, of any major version; its volume stays as it is",
     [
       lettaStack,
       new Option("--from-volume <volume>", "Docker volume with its cluster"),
       new Option("--image <reference>", "image with its Postgres; default: the stack's own"),
-      new Option("--without <database>", "leave this database").default([]).argParser(collect),
-      new Option("--dry-run", "look, and change nothing").default(false),
-      new Option("--resume", "go on with an adoption that was interrupted").default(false),
-      yes,
+      new Option("--without <databases>", "databases not to take, separated by commas")
+        .default([])
+        .argParser((value: string) => value.split(",")),
+      ...[dryRun, resume("adoption", ["fromVolume", "dryRun"]), drainSeconds, yes],
     ],
-    async ({ lettaStack: stack, ...options }) => (await import("./adopt.ts")).runAdopt({ stack, ...options }, deps),
+    async (options) => (await import("./adopt.ts")).runAdopt({ ...options, stack: options.lettaStack }, deps),
   );
 }
 
-function collect(value: string, others: string[]): string[] {
-  return [...others, value];
+function seconds(value: string): number {
+  if (/^\d+$/.test(value)) return Number(value);
+  throw new InvalidArgumentError("It is a number of seconds.");
 }

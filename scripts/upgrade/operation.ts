@@ -1,39 +1,95 @@
+import { lettaNames } from "../../infra/lib/names.ts";
 import type { ImageChoice, VersionedImage } from "../images/version.ts";
-import type { Operation } from "../lib/operation.ts";
-import type { Inventory } from "./inventory.ts";
+import { type BackupStack, readBackupStack } from "../lib/backup-agent/stack.ts";
+import type { Deps } from "../lib/deps.ts";
+import { type Operation, saveOperation } from "../lib/operation.ts";
+import { prefixOf } from "../lib/stack-file.ts";
+import { type LettaStack, readLetta, required } from "../lib/stacks.ts";
+import type { Inventory, Place } from "./check.ts";
 
-/**
- * An upgrade that is under way. Up to `save` the old version is what the config names, and whatever stops it leads back to
- * that; from `switch` on the config names the new one, which is brought up and compared, or given up by `return`.
- */
-export interface UpgradeOperation extends Operation {
-  readonly kind: "letta-upgrade";
-  readonly phase: "rehearse" | "drain" | "save" | "switch" | "open" | "return" | "reopen";
-  readonly what: VersionedImage;
-  /** `configured`: what the config named; null where it left it to the default. */
-  readonly from: ImageChoice & { readonly configured: string | null };
-  readonly to: ImageChoice;
-  /** ISO 8601. */
-  readonly startedAt: string;
-  /** When clients were kept out, ISO 8601, and how long that was. */
-  readonly closedAt?: string;
-  readonly closedSeconds?: number;
-  /** Phase -> seconds. */
-  readonly timings: Readonly<Record<string, number>>;
+/** What an upgrade and an adoption have in common. */
+interface Common extends Operation {
+  /**
+   * `prepare` leaves the stack alone, from `stop` on clients are kept out; until there everything leads back to the old
+   * state. `switch` leads on to the new one, or through `return` back, and `open` lets clients in.
+   */
+  readonly phase: "prepare" | "stop" | "switch" | "return" | "open";
+  /** Databases that it replaces or migrates: there is a way back for each. */
+  readonly databases: readonly string[];
+  /** What Letta's database held right before the switch, and what it must hold after it. */
+  readonly before?: Inventory;
+  readonly expected?: Inventory;
   /** Named restore point from right before the switch. */
   readonly point?: string;
-  /** What the database held then. */
-  readonly before?: Inventory;
   /** Why it goes back. */
   readonly problem?: string;
-  /** Database that the attempt changed, kept under another name. */
-  readonly kept?: string;
 }
 
-/** Config key that names an image's version. */
-export const versionConfig = { letta: "lettaVersion", postgres: "postgresVersion" } as const;
+/** A move of Letta, or of its Postgres, to another image. */
+export interface Upgrade extends Common {
+  readonly kind: "letta-upgrade";
+  readonly what: VersionedImage;
+  /** `configured`: the version that the config named; null where it named none. */
+  readonly from: ImageChoice & { readonly configured: string | null };
+  readonly to: ImageChoice;
+}
 
-/** Names of what an upgrade makes in Postgres: the copy to go back to, and what it then puts aside. */
-export function databaseNames({ id }: Pick<Operation, "id">) {
-  return { copy: `letta_before_${id}`, failed: `letta_failed_${id}` } as const;
+/** A takeover of the databases in another installation's volume. */
+export interface Adoption extends Common {
+  readonly kind: "letta-adopt";
+  readonly volume: string;
+}
+
+export type Change = Upgrade | Adoption;
+
+/** What a change makes of a database: the one that comes in, the one from before, and what a failed switch left. */
+export function databaseNames({ id }: Pick<Operation, "id">, database: string) {
+  const name = (role: string) => `${database}_${role}_${id}`;
+  return { incoming: name("incoming"), before: name("before"), failed: name("failed") };
+}
+
+/** Docker names of what a change makes for its preparation. */
+function copyNames(prefix: string, kind: Change["kind"]) {
+  const start = `${prefix}-${kind === "letta-upgrade" ? "rehearsal" : "adoption"}`;
+  const containers = {
+    restore: start,
+    postgres: `${start}-postgres`,
+    redis: `${start}-redis`,
+    server: `${start}-server`,
+    migration: `${start}-migration`,
+  };
+  return { volume: start, containers };
+}
+
+/** A letta stack, as a change needs it. */
+export interface Site {
+  readonly stack: string;
+  readonly letta: LettaStack;
+  readonly names: ReturnType<typeof lettaNames>;
+  /** Undefined where backups are off. */
+  readonly backups: BackupStack | undefined;
+  /** Letta's own database. */
+  readonly place: Place;
+  /** What the change makes for its preparation. */
+  readonly copy: ReturnType<typeof copyNames>;
+}
+
+export interface Run {
+  readonly deps: Deps;
+  readonly site: Site;
+}
+
+/** @throws UserError when the stack never came up */
+export async function readRun(deps: Deps, stack: string, kind: Change["kind"]): Promise<Run> {
+  const letta = required(await readLetta(deps, stack), stack, "make letta-start");
+  const prefix = prefixOf(deps, stack);
+  const names = lettaNames(prefix);
+  const backups = letta.backup?.enabled === true ? await readBackupStack(deps, stack) : undefined;
+  const place = { container: names.postgres, database: "letta" };
+  return { deps, site: { stack, letta, names, backups, place, copy: copyNames(prefix, kind) } };
+}
+
+/** Records what is known of an operation, e.g. that a phase begins. */
+export function enter<Kind extends Change>({ deps }: Run, operation: Kind, changes: Partial<Change>): Promise<Kind> {
+  return saveOperation<Kind>(deps, { ...operation, ...changes });
 }

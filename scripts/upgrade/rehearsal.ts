@@ -1,130 +1,156 @@
 import { UserError } from "../../infra/lib/errors.ts";
+import { readImageFile } from "../../infra/lib/image-files.ts";
+import type { LettaEndpoint } from "../../infra/lib/letta/api.ts";
 import { probeLetta } from "../../infra/lib/letta/probe.ts";
 import { migrate } from "../../infra/providers/migration.ts";
-import { callAgent } from "../lib/backup-agent/call.ts";
-import { oneOff } from "../lib/backup-agent/stack.ts";
+import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
+import { requireSound } from "../lib/backup-agent/results.ts";
+import { agentPaths, type BackupStack, oneOff } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
-import { inPostgres } from "../lib/psql.ts";
-import { differences, newlyHidden } from "./compare.ts";
-import { type Inventory, type Place, takeInventory } from "./inventory.ts";
-import { modelHandles, type VanishedModel, vanishedModels } from "./models.ts";
-import { copyUrl, openCopy, rehearsalNames, removeRehearsal, startCopy, startServer } from "./rehearsal-containers.ts";
-import type { UpgradeSite } from "./site.ts";
-import { requireRole, transfer } from "./transfer.ts";
-
-/** What a rehearsal of an upgrade of Letta found; it throws unless the new version works with the copy. */
-export interface Rehearsal {
-  /** What the copy was made from: a backup, so that this shows too that it can be restored, or the database itself. */
-  readonly source: "backup" | "dump";
-  readonly copySeconds: number;
-  readonly migrationSeconds: number;
-  readonly startSeconds: number;
-  readonly schemaVersion: string;
-  readonly inventory: Inventory;
-  /** Agents that lists no longer show. */
-  readonly hidden: number;
-  readonly vanished: readonly VanishedModel[];
-}
-
-/** Options of a rehearsal. */
-export interface RehearsalOptions {
-  /** Images of the new Letta, and of the Postgres that has the copy. */
-  readonly letta: string;
-  readonly postgres: string;
-  /** Restore point to copy from; without one the database is copied as it is now. */
-  readonly point?: string | undefined;
-}
+import { formatBytes } from "../lib/format.ts";
+import { psql } from "../lib/psql.ts";
+import { differences, requireNone, summary, takeInventory } from "./check.ts";
+import { removeCopy, requireMajor, startPostgres, untilReady } from "./copy.ts";
+import { pendingMigrations } from "./migrations.ts";
+import type { Run, Site, Upgrade } from "./operation.ts";
 
 /**
- * Upgrades a copy of the data in containers of its own, which go afterwards; the stack does not notice.
+ * Backs up, and makes the upgrade on what the backup restores to, in containers that the stack does not notice.
  *
- * @throws UserError when the copy, the migration or the new server fails, or an agent, a row or a word is not as it was
+ * @throws UserError when the new version does not work there, or an agent, a row or a text is not as it was
  */
-export async function rehearse(deps: Deps, site: UpgradeSite, options: RehearsalOptions): Promise<Rehearsal> {
-  await removeRehearsal(deps, site.prefix);
-  try {
-    return await rehearseOnCopy(deps, site, options);
-  } finally {
-    await removeRehearsal(deps, site.prefix);
+export async function rehearse(run: Run, operation: Upgrade, backups: BackupStack): Promise<void> {
+  const { deps, site } = run;
+  const { what, from, to, id } = operation;
+  await requireSpace(run);
+  deps.print(`upgrade of ${what === "letta" ? "Letta" : "Postgres"} ${from.version} -> ${to.version}`);
+  if (what === "letta") {
+    const migrations = await pendingMigrations(deps, to.reference, site.place);
+    for (const line of migrations) deps.print(`  migration ${line}`);
+  } else {
+    const major = "select current_setting('server_version_num')::int / 10000";
+    const fix = "letta adopt takes data over from another major version, into a stack that has it";
+    await requireMajor(deps, to.reference, Number((await psql(deps, site.names.postgres, major))[0]), fix);
   }
+  deps.print("backing up, and restoring that for a rehearsal");
+  const { backup } = backups.containers;
+  await callAgent(deps, inContainer(backup, ["now"]), (line) => deps.print(`  ${line}`));
+  await callAgent(deps, inContainer(backup, ["point", `rehearsal-${id}`]));
+  await removeCopy(deps, site);
+  await deps.engine.dockerOutput(["volume", "create", site.copy.volume]);
+  const args = ["restore", "--target", `name:rehearsal-${id}`];
+  requireSound(deps, await callAgent(deps, oneOff(backups, { name: "rehearsal", args, cluster: site.copy.volume })));
+  await (what === "letta" ? rehearseLetta : rehearsePostgres)(run, operation);
 }
 
-async function rehearseOnCopy(deps: Deps, site: UpgradeSite, options: RehearsalOptions): Promise<Rehearsal> {
-  const place: Place = { container: rehearsalNames(site.prefix).postgres, database: "letta" };
-  const copySeconds = await timed(() => makeCopy(deps, site, options));
+/** @throws UserError when there is no room for a copy of the cluster, and what is written meanwhile */
+async function requireSpace({ deps, site }: Run): Promise<void> {
+  const { postgres } = site.names;
+  const [size = "0"] = await psql(deps, postgres, "select 1.2 * sum(pg_database_size(oid)) from pg_database");
+  const df = ["exec", postgres, "df", "--output=avail", "--block-size=1", agentPaths.cluster];
+  const available = Number((await deps.engine.dockerOutput(df)).trim().split("\n").at(-1));
+  if (available > Number(size)) return;
+  throw new UserError(
+    `an upgrade copies the data: it needs ${formatBytes(Number(size))}, and ${formatBytes(available)} are free`,
+    "free space where Docker has its volumes",
+  );
+}
+
+async function rehearseLetta({ deps, site }: Run, { to }: Upgrade): Promise<void> {
+  const { migration, postgres } = site.copy.containers;
+  const place = { container: postgres, database: "letta" };
+  await startRestored(deps, site, (await deps.engine.inspectContainer(site.names.postgres))?.Config.Image ?? "");
   const before = await takeInventory(deps, place);
-  let schemaVersion = "";
-  await openCopy(deps, site);
-  const migrationSeconds = await timed(async () => {
-    schemaVersion = await migrateCopy(site, options.letta);
-  });
-  const inventory = await takeInventory(deps, place);
-  requireSame("the migration", differences(before, inventory, { exact: true }));
-  let vanished: VanishedModel[] = [];
-  const startSeconds = await timed(async () => {
-    vanished = await tryServer(deps, site, options.letta);
-  });
-  requireSame("the new server", differences(inventory, await takeInventory(deps, place), { exact: false }));
-  return {
-    source: options.point === undefined ? "dump" : "backup",
-    ...{ copySeconds, migrationSeconds, startSeconds, schemaVersion, inventory, vanished },
-    hidden: newlyHidden(before, inventory),
-  };
-}
-
-/** Fills the rehearsal's volume and starts a Postgres on it. @throws UserError when the backup is not sound */
-export async function makeCopy(
-  deps: Deps,
-  site: UpgradeSite,
-  { point, postgres }: Omit<RehearsalOptions, "letta">,
-): Promise<void> {
-  const names = rehearsalNames(site.prefix);
-  await deps.engine.dockerOutput(["volume", "create", names.volume]);
-  if (point !== undefined && site.backups !== undefined) {
-    const args = ["restore", "--target", `name:${point}`];
-    const call = oneOff(site.backups, { name: "rehearsal", args, cluster: names.volume });
-    const { checks } = await callAgent<{ checks: { name: string; ok: boolean; detail: string }[] }>(deps, call);
-    const wrong = checks.filter(({ ok }) => !ok).map(({ name, detail }) => `${name}: ${detail}`);
-    if (wrong.length > 0) throw new UserError(`the backup does not restore: ${wrong.join("; ")}`, "make backup-verify");
-    return startCopy(deps, site, postgres);
-  }
-  await startCopy(deps, site, postgres);
-  await requireRole(deps, names.postgres, "letta");
-  const dump = inPostgres(site.names.postgres, "pg_dump");
-  await transfer(deps, { place: site.place, dump }, { container: names.postgres, database: "letta" }, "letta");
-}
-
-function migrateCopy(site: UpgradeSite, image: string): Promise<string> {
-  const { migration, postgres } = rehearsalNames(site.prefix);
-  return migrate({
-    image,
+  const { username, password } = new URL(site.letta.hostDatabaseUrl);
+  await migrate({
+    image: to.reference,
     containerName: migration,
     network: `container:${postgres}`,
-    databaseUrl: copyUrl(site),
+    databaseUrl: databaseUrl.replace("//", `//${username}:${password}@`),
     // These are for looking at the schema from this host, which `migrate` does not.
     ...{ host: "", port: 0, database: "letta", user: "", password: "" },
   });
+  const migrated = await takeInventory(deps, place);
+  requireNone(differences(before, migrated, { exact: true }), "the migration changes what may not change");
+  const probes = await probeLetta(await startServer(deps, site, to.reference));
+  const failed = probes.filter(({ ok }) => !ok).map(({ check, detail }) => `${check}: ${detail}`);
+  const found = differences(migrated, await takeInventory(deps, place), { exact: false });
+  requireNone([...failed, ...found], "the new version does not work with the copy");
+  deps.print(`  migrated, served and probed; as before: ${summary(before)}`);
 }
 
-/** @returns models that agents use and the new server does not offer */
-async function tryServer(deps: Deps, site: UpgradeSite, image: string): Promise<VanishedModel[]> {
-  const endpoint = await startServer(deps, site, image);
-  const failed = (await probeLetta(endpoint)).filter(({ ok }) => !ok).map(({ check, detail }) => `${check}: ${detail}`);
-  if (failed.length > 0) throw new UserError(`the new version does not work with the copy: ${failed.join("; ")}`);
-  const live = { url: site.letta.urls.server, password: site.letta.serverPassword };
-  const [before, after] = await Promise.all([modelHandles(live), modelHandles(endpoint)]);
-  return vanishedModels(deps, site.place, { before, after });
+async function rehearsePostgres({ deps, site }: Run, { from, to }: Upgrade): Promise<void> {
+  const { postgres } = site.copy.containers;
+  const place = { container: postgres, database: "letta" };
+  await startRestored(deps, site, from.reference);
+  const before = await takeInventory(deps, place);
+  // A clean shutdown: one version must not read what another one has not written out.
+  await deps.engine.dockerOutput(["stop", "--time", "120", postgres]);
+  await deps.engine.dockerOutput(["rm", "--volumes", postgres]);
+  await startRestored(deps, site, to.reference);
+  // An image that lacks a library would fail at the first call of a function in it.
+  const libraries = "select distinct probin from pg_proc where probin is not null";
+  await psql(deps, postgres, `select format('load %L', probin) from (${libraries}) l \\gexec\n`, place.database);
+  const found = differences(before, await takeInventory(deps, place), { exact: true });
+  requireNone(found, "the new Postgres reads something else");
+  deps.print(`  served; as before: ${summary(before)}`);
 }
 
-function requireSame(who: string, found: readonly string[]): void {
-  if (found.length === 0) return;
-  const shown = found.slice(0, 10).map((line) => `\n    ${line}`);
-  const rest = found.length > 10 ? `\n    and ${found.length - 10} more` : "";
-  throw new UserError(`${who} changes what may not change:${shown.join("")}${rest}`);
+/** What the copy has of the stack's Postgres. */
+const settings = {
+  // A migration may ask for it; the tests do.
+  cluster_name: "rehearsal",
+  max_connections: "100",
+  shared_buffers: "128MB",
+  // Letta demands TLS.
+  ssl: "on",
+  ssl_cert_file: "/tmp/tls/server.pem",
+  ssl_key_file: "/tmp/tls/server.pem",
+};
+
+async function startRestored(deps: Deps, site: Site, image: string): Promise<void> {
+  const options = [
+    // On the stack's network, so that the server which shares it reaches the models that are there.
+    ...["--network", site.letta.network.name, "--add-host", "host.docker.internal:host-gateway"],
+    ...["--publish", "127.0.0.1::8283", "--env", `CERTIFICATE=${readImageFile("postgres/uploads/certificate.sh")}`],
+  ];
+  const prologue = 'PGDATA=/tmp/pgdata bash -c "$CERTIFICATE" certificate once';
+  await startPostgres(deps, site, image, { options, prologue, settings });
 }
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const started = Date.now();
-  await work();
-  return (Date.now() - started) / 1000;
+const databaseUrl = "postgresql://127.0.0.1:5432/letta";
+const files = "/run/thoth-letta";
+const credentials = "/run/credentials";
+const environment = [`LETTA_PG_URI=${databaseUrl}`, "LETTA_REDIS_HOST=127.0.0.1", "LETTA_REDIS_PORT=6379"];
+
+/** Starts another version of the Letta server on the copy, with a Redis, and the stack's own files, settings and logins. */
+async function startServer(deps: Deps, { names, copy, letta }: Site, image: string): Promise<LettaEndpoint> {
+  const { redis, server, postgres } = copy.containers;
+  const network = ["--network", `container:${postgres}`];
+  const logins = (volume: string) => ["--volume", `${volume}:${credentials}:ro`];
+  const redisImage = (await deps.engine.inspectContainer(names.redis))?.Config.Image ?? "";
+  await deps.engine.dockerOutput([
+    ...["run", "--detach", "--name", redis, ...network, ...logins(names.volumes.redisCredentials), redisImage],
+    ...["redis-server", "--bind", "127.0.0.1", "--save", "", "--aclfile", `${credentials}/users.acl`],
+  ]);
+  const pairs = [...(await environmentOf(deps, names.server)), ...environment];
+  await deps.engine.dockerOutput([
+    ...["create", "--name", server, ...network, ...logins(names.volumes.serverCredentials)],
+    ...[...pairs.flatMap((pair) => ["--env", pair]), "--entrypoint", "sh", image],
+    ...[`${files}/with-secrets.sh`, "python3", `${files}/serve.py`],
+  ]);
+  await deps.$`docker cp ${names.server}:${files} - | docker cp - ${server}:/run`;
+  await deps.engine.dockerOutput(["start", server]);
+  const published = (await deps.engine.dockerOutput(["port", postgres, "8283/tcp"])).split("\n")[0];
+  const endpoint = { url: `http://${published}`, password: letta.serverPassword };
+  await untilReady(deps, server, async () => (await fetch(`${endpoint.url}/v1/health/`)).ok);
+  return endpoint;
+}
+
+/** What the stack added to the environment of a container's image. */
+async function environmentOf(deps: Deps, container: string): Promise<string[]> {
+  const read = async (kind: "container" | "image", name: string) =>
+    JSON.parse(await deps.engine.dockerOutput([kind, "inspect", "--format", "{{json .Config.Env}}", name])) as string[];
+  const ofImage = new Set(await read("image", (await deps.engine.inspectContainer(container))?.Config.Image ?? ""));
+  return (await read("container", container)).filter((pair) => !ofImage.has(pair));
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { inspectContainer } from "../../infra/lib/docker/engine.ts";
 import type { LettaEndpoint } from "../../infra/lib/letta/api.ts";
-import type { UpgradeResult } from "../../scripts/upgrade/conclude.ts";
+import type { Outcome } from "../../scripts/upgrade/change.ts";
 import { createAgent, stream } from "../support/conversation.ts";
 import { removeProject } from "../support/engine-objects.ts";
 import { agentIds, populateLetta } from "../support/letta-agents.ts";
@@ -13,7 +13,7 @@ import { succeeded, type TestProject } from "../support/stacks.ts";
 import { upgradeOf } from "../support/upgrades.ts";
 
 /**
- * Between images that are built here on the local Letta, each with one migration more. The real releases are for the
+ * Between images that are built here on the local Letta, each with one more migration. The real releases are for the
  * suite "chaos": building one takes minutes.
  */
 let project: TestProject;
@@ -56,18 +56,19 @@ const columns = () =>
 const serverImage = async () => (await inspectContainer(`${project.letta}-server`))?.Config.Image;
 
 describe("a migration that fails", () => {
-  let result: UpgradeResult;
+  let result: Outcome;
   let before: string | undefined;
   beforeAll(async () => {
     before = await serverImage();
     result = await upgrade("--to", images.fails);
   });
 
-  test("leads back to the old version by itself, and the page on it says why", () => {
+  test("leads back to the old version by itself, and the result says why", () => {
     expect(result).toMatchObject({
       result: "returned",
       problem: expect.stringContaining("the test's migration fails"),
-      operation: { kept: expect.stringMatching(/^letta_failed_\d{14}$/) },
+      point: expect.stringMatching(/^before-upgrade-\d{14}$/),
+      kept: [expect.stringMatching(/^letta_failed_\d{14}$/)],
     });
   });
 
@@ -77,7 +78,7 @@ describe("a migration that fails", () => {
     expect(await agentIds(endpoint)).toEqual(agents);
   });
 
-  test("leaves the config, the image and the proxy as they were", async () => {
+  test("leaves the config, the image and the gateway as they were", async () => {
     expect(project.configured(project.letta, "lettaVersion")).toBeUndefined();
     expect(await serverImage()).toBe(before);
     expect((await ask("POST", "/v1/agents/none/messages")).status).toBe(422);
@@ -86,7 +87,7 @@ describe("a migration that fails", () => {
 
 describe("an upgrade while a run is at work", () => {
   let running: Promise<string>;
-  let result: Promise<UpgradeResult>;
+  let result: Promise<Outcome>;
   beforeAll(async () => {
     running = collect(await createAgent(endpoint, model.port));
     await vi.waitFor(() => expect(speak).toBeDefined(), { timeout: 30_000 });
@@ -102,20 +103,20 @@ describe("an upgrade while a run is at work", () => {
     expect((await ask("GET", "/v1/agents/count")).status).toBe(200);
   });
 
-  test("lets that run say all it has to say", async () => {
+  test("lets that run finish", async () => {
     speak?.();
     expect(await running).toContain("held");
   });
 
   test("ends with the new version, every agent in it, and clients let in", async () => {
-    expect(await result).toMatchObject({ result: "upgraded", operation: { to: { reference: images.works } } });
+    expect(await result).toMatchObject({ result: "done", kept: [] });
     expect(await serverImage()).toBe(images.works);
     expect(await columns()).toBe("test");
     expect(await agentIds(endpoint)).toEqual(expect.arrayContaining(agents));
     expect((await ask("POST", "/v1/agents/none/messages")).status).toBe(422);
   });
 
-  test("leaves nothing behind, and a stack that a preview finds as it is to be", async () => {
+  test("leaves nothing behind, and a stack without anything to do for a preview", async () => {
     expect(await project.psql("select datname from pg_database where datname like 'letta_before%'")).toBe("");
     expect(
       (await project.engine(["ps", "--all", "--filter", `name=${project.letta}-rehearsal`, "--quiet"])).stdout,

@@ -7,8 +7,7 @@ import type { LettaEndpoint } from "../../infra/lib/letta/api.ts";
 import { requireImage } from "../../scripts/images/version.ts";
 import { root } from "../../scripts/lib/checkout.ts";
 import { realDeps } from "../../scripts/lib/deps.ts";
-import { differences } from "../../scripts/upgrade/compare.ts";
-import { takeInventory } from "../../scripts/upgrade/inventory.ts";
+import { differences, takeInventory } from "../../scripts/upgrade/check.ts";
 import { say } from "../support/conversation.ts";
 import { removeProject } from "../support/engine-objects.ts";
 import { startKillable } from "../support/kill.ts";
@@ -47,7 +46,7 @@ const server = async () => (await inspectContainer(`${project.letta}-server`))?.
 test("0.16.5 becomes 0.16.8, and every agent goes on with what it knows", async () => {
   const before = await inventory();
   const started = Date.now();
-  expect(await upgrade("--to", "0.16.8")).toMatchObject({ result: "upgraded" });
+  expect(await upgrade("--to", "0.16.8")).toMatchObject({ result: "done" });
   seconds = (Date.now() - started) / 1000;
   expect(differences(before, await inventory(), { exact: false })).toEqual([]);
   expect(await agentIds(endpoint)).toEqual(agents);
@@ -60,7 +59,7 @@ describe("what is found out in the rehearsal stops nothing", () => {
     [
       "one that changes an agent",
       `op.execute("update agents set name = name || '!'")`,
-      "its texts are not what they were",
+      "its texts, messages, blocks, passages or tools differ",
     ],
     ["one that loses a row", `op.execute("delete from archival_passages")`, "public.archival_passages"],
   ])("%s", async (_what, migration, problem) => {

@@ -60,10 +60,14 @@ describe("letta start", () => {
     expect(programs.calls()).toEqual(checks.slice(0, 1));
   });
 
-  test("that Pulumi fails is the operator's to see above", async () => {
+  test("that fails repeats Pulumi's diagnostics, or points at them on a terminal", async () => {
     temporaryBackend();
-    fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers({ "up ": { exitCode: 255 } }) });
+    const stdout = "Updating (letta):\nDiagnostics:\n  error: no space\nResources:\n    1 unchanged\n";
+    fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers({ "up ": { exitCode: 255, stdout } }) });
     await expect(startLetta({ stack: "letta" }, fakeDeps())).rejects.toThrow(
+      new UserError("stack letta did not come up\n  error: no space"),
+    );
+    await expect(startLetta({ stack: "letta" }, fakeDeps({ isTerminal: true }))).rejects.toThrow(
       new UserError("stack letta did not come up (pulumi ended with exit code 255, see above)"),
     );
   });

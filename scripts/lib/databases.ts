@@ -1,0 +1,61 @@
+import type { Deps } from "./deps.ts";
+import { identifier, literal, psql, psqlToTheEnd } from "./psql.ts";
+
+/** A database that replaces another one. */
+export interface Swap {
+  readonly database: string;
+  /** Gets that name. Where it is not there, the swap was done before. */
+  readonly incoming: string;
+  /** The name that the present one is kept under. */
+  readonly kept: string;
+}
+
+/** Names of a cluster's databases, without the templates. */
+export function listDatabases(deps: Deps, container: string): Promise<string[]> {
+  return psql(deps, container, "select datname from pg_database where not datistemplate order by 1");
+}
+
+/** Drops a database and ends the sessions on it; fine when it is not there. */
+export async function dropDatabase(deps: Deps, container: string, name: string): Promise<void> {
+  await psql(deps, container, `drop database if exists ${identifier(name)} with (force)`);
+}
+
+/**
+ * Swaps databases, all of them or none. A run that was killed anywhere in it can be repeated.
+ *
+ * Clients lose their connections, and come back to the other database under the same name.
+ */
+export async function swapDatabases(deps: Deps, container: string, swaps: readonly Swap[]): Promise<void> {
+  const there = await listDatabases(deps, container);
+  const due = swaps.filter(({ incoming }) => there.includes(incoming));
+  const replaced = due.map(({ database }) => database).filter((name) => there.includes(name));
+  try {
+    if (due.length > 0) {
+      await psqlToTheEnd(deps, container, [
+        // Applications reconnect at once, and a database in use cannot be renamed.
+        ...replaced.map((name) => `alter database ${identifier(name)} with allow_connections false`),
+        ...due.flatMap(({ database, incoming }) => [database, incoming].map(disconnect)),
+        // One command is one transaction.
+        due
+          .flatMap(({ database, incoming, kept }) => [
+            ...(replaced.includes(database) ? [rename(database, kept)] : []),
+            rename(incoming, database),
+          ])
+          .join("; "),
+      ]);
+    }
+  } finally {
+    const names = swaps.flatMap(({ database, kept }) => [database, kept]);
+    for (const name of await listDatabases(deps, container)) {
+      if (names.includes(name))
+        await psql(deps, container, `alter database ${identifier(name)} with allow_connections true`);
+    }
+  }
+}
+
+const rename = (from: string, to: string) => `alter database ${identifier(from)} rename to ${identifier(to)}`;
+
+/** A statement that ends the sessions on a database, and waits until they have. */
+export function disconnect(database: string): string {
+  return `select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = ${literal(database)} and pid <> pg_backend_pid()`;
+}
