@@ -1,7 +1,6 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { paths } from "../../images/backup/src/paths.ts";
-import type { SettingsInput } from "../../images/backup/src/settings.ts";
+import { paths, type SettingsInput } from "../../images/backup/src/contract.ts";
 import type { LettaConfig } from "../config/letta.ts";
 import { agentCapabilities } from "../lib/docker/engine.ts";
 import { aliases, lettaNames } from "../lib/names.ts";

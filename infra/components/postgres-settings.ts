@@ -1,4 +1,4 @@
-import { paths } from "../../images/backup/src/paths.ts";
+import { paths } from "../../images/backup/src/contract.ts";
 import type { LettaConfig } from "../config/letta.ts";
 
 /** Where the image has the cluster's volume, the cluster in it, and the socket by which the backup reaches Postgres. */

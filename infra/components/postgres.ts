@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { paths as backupPaths, postgresUser } from "../../images/backup/src/paths.ts";
+import { paths as backupPaths, postgresUser } from "../../images/backup/src/contract.ts";
 import type { LettaConfig } from "../config/letta.ts";
 import { hostAddress } from "../lib/docker/network.ts";
 import { readImageFile } from "../lib/image-files.ts";

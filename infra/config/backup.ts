@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { offsiteSchema, retentionSchema, scheduleSchema, settingsSchema } from "../../images/backup/src/settings.ts";
+import { offsiteSchema, retentionSchema, scheduleSchema, settingsSchema } from "../../images/backup/src/contract.ts";
 
 const { archiveSeconds, heartbeatSeconds, drillOnStart } = settingsSchema.shape;
 

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
+import type { BackupType } from "../../images/backup/src/contract.ts";
 import { type Add, json, keyFile, lettaStack } from "../lib/cli.ts";
 import type { Deps } from "../lib/deps.ts";
-import type { BackupType } from "./now.ts";
 
 const common = [lettaStack, json];
 

@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import type { SettingsInput } from "../../images/backup/src/settings.ts";
+import type { SettingsInput } from "../../images/backup/src/contract.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import { projectName } from "../../infra/lib/names.ts";
 import type { OneOff } from "../lib/backup-agent/stack.ts";

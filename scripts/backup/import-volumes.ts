@@ -1,4 +1,4 @@
-import type { Restored } from "../../images/backup/src/restore.ts";
+import type { Restored } from "../../images/backup/src/contract.ts";
 import { agentCapabilities, runOnce } from "../../infra/lib/docker/engine.ts";
 import type { lettaNames } from "../../infra/lib/names.ts";
 import { callAgent } from "../lib/backup-agent/call.ts";

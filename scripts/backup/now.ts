@@ -1,11 +1,9 @@
-import type { BackupRecord } from "../../images/backup/src/engines/engine.ts";
+import type { BackupRecord } from "../../images/backup/src/contract.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
 import { describeBackup } from "../lib/backup-agent/results.ts";
 import { readBackupStack } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 import { withProgress } from "../lib/progress.ts";
-
-export type { BackupType } from "../../images/backup/src/engines/engine.ts";
 
 /** Options that every backup command has. */
 export interface BackupOptions {

@@ -1,4 +1,4 @@
-import type { RowCounts } from "../../images/backup/src/checks.ts";
+import type { RowCounts } from "../../images/backup/src/contract.ts";
 import type { Deps } from "./deps.ts";
 import { psql } from "./psql.ts";
 import { drawTable } from "./table.ts";

@@ -1,4 +1,4 @@
-import type { DrillResult } from "../../images/backup/src/drill.ts";
+import type { DrillResult } from "../../images/backup/src/contract.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
 import { renderChecks } from "../lib/backup-agent/results.ts";
 import { readBackupStack } from "../lib/backup-agent/stack.ts";

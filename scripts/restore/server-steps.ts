@@ -1,4 +1,4 @@
-import type { Restored } from "../../images/backup/src/restore.ts";
+import type { Restored } from "../../images/backup/src/contract.ts";
 import { lettaNames } from "../../infra/lib/names.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
 import { backUpFully, requireSound } from "../lib/backup-agent/results.ts";

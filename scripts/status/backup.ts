@@ -1,4 +1,4 @@
-import type { BackupStatus } from "../../images/backup/src/status.ts";
+import type { BackupStatus } from "../../images/backup/src/contract.ts";
 import type { Deps } from "../lib/deps.ts";
 import { formatBytes, formatDuration } from "../lib/format.ts";
 import type { LettaStack } from "../lib/stacks.ts";

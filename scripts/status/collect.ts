@@ -1,4 +1,4 @@
-import type { BackupStatus } from "../../images/backup/src/status.ts";
+import type { BackupStatus } from "../../images/backup/src/contract.ts";
 import { lettaJson } from "../../infra/lib/letta/api.ts";
 import { lettaOwner } from "../../infra/lib/names.ts";
 import { withPostgres } from "../../infra/lib/postgres/connect.ts";

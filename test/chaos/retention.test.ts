@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import type { BackupRecord } from "../../images/backup/src/engines/engine.ts";
+import type { BackupRecord } from "../../images/backup/src/contract.ts";
 import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { imageReference } from "../../infra/lib/images.ts";
 import { root } from "../../scripts/lib/checkout.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { paths } from "../../images/backup/src/paths.ts";
+import { paths } from "../../images/backup/src/contract.ts";
 import { dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { localReference } from "../../infra/lib/images.ts";
 import { root } from "../../scripts/lib/checkout.ts";

@@ -2,8 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { vi } from "vitest";
-import { paths } from "../../images/backup/src/paths.ts";
-import type { SettingsInput } from "../../images/backup/src/settings.ts";
+import { paths, type SettingsInput } from "../../images/backup/src/contract.ts";
 import {
   archiveEnvironment,
   postgresFiles,
@@ -39,6 +38,11 @@ export interface BackedUpOptions {
 }
 
 const sources = join(root, "images");
+/** Arguments of `docker run`: an agent of the checkout's own sources, whatever the image has. */
+export const agentSources = [
+  ...["-v", `${join(sources, "backup/src")}:/opt/backup/src:ro`],
+  ...["-v", `${join(sources, "backup/backup")}:/usr/local/bin/backup:ro`],
+];
 
 /** A Postgres and the backup agent beside it, as a letta stack has them, without the rest of the stack. */
 export class BackedUpPostgres {
@@ -175,8 +179,9 @@ export class BackedUpPostgres {
   /** Verifies a copy of the repository, which nobody serves. @returns what is wrong with it; undefined when nothing is */
   async verifyCopy(volume: string): Promise<string | undefined> {
     const script = `
-      const { pgbackrestEngine } = await import("/opt/backup/src/engines/pgbackrest.ts");
-      const checks = await pgbackrestEngine(JSON.parse(process.argv[1])).verify(() => {});
+      const { Backups } = await import("/opt/backup/src/pgbackrest/backups.ts");
+      const { world } = await import("/opt/backup/src/world.ts");
+      const checks = await new Backups(world, JSON.parse(process.argv[1])).verify();
       console.log(checks.filter(({ ok }) => !ok).map(({ name, detail }) => name + ": " + detail).join("; "));`;
     const node = ["node", "--input-type=module", "--eval", script, JSON.stringify(this.settings)];
     const run = ["run", "--rm", "--network", "none", ...this.#agentMounts(volume, "ro"), this.#images.backup, ...node];
@@ -233,8 +238,7 @@ export class BackedUpPostgres {
 
   /** The checkout's own sources: a change is tested without building the image again. */
   #agentMounts(repository: string, mode = "rw"): string[] {
-    const code = `${join(sources, "backup/src")}:/opt/backup/src:ro`;
-    return ["-v", `${repository}:${paths.repository}:${mode}`, "-v", code];
+    return ["-v", `${repository}:${paths.repository}:${mode}`, ...agentSources];
   }
 }
 

@@ -1,5 +1,4 @@
-import type { BackupRecord } from "../../images/backup/src/engines/engine.ts";
-import type { Restored } from "../../images/backup/src/restore.ts";
+import type { BackupRecord, Restored } from "../../images/backup/src/contract.ts";
 import { inspected } from "./container-state.ts";
 import { type FakeDeps, type FakeDepsOptions, fakeDeps } from "./fake-deps.ts";
 import { type FakeAnswers, type FakePrograms, fakePrograms } from "./fake-programs.ts";

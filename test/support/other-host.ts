@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { vi } from "vitest";
-import type { Offsite } from "../../images/backup/src/settings.ts";
+import type { Offsite } from "../../images/backup/src/contract.ts";
 import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { imageStep } from "../../scripts/images/build.ts";
 import { contentHash } from "../../scripts/images/content-hash.ts";

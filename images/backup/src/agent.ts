@@ -1,74 +1,83 @@
 import { join } from "node:path";
-import { savePoints } from "./archive.ts";
-import { readDrill } from "./drill.ts";
-import { Attempts, isDue } from "./due.ts";
-import type { BackupRecord, BackupType, Check, Engine, Pace } from "./engines/engine.ts";
+import type {
+  ArchiverState,
+  BackupRecord,
+  BackupStatus,
+  BackupType,
+  Check,
+  Report,
+  Repository,
+  Settings,
+} from "./contract.ts";
 import { BackupError } from "./errors.ts";
-import type { Report } from "./events.ts";
-import { archiveFiles, dumpDatabases, escrowKeys } from "./extras.ts";
-import { Heartbeats } from "./heartbeat.ts";
-import { readJson, writeJson } from "./json-file.ts";
-import { OffsitePushes } from "./offsite-pushes.ts";
-import { paths } from "./paths.ts";
-import { withPostgres } from "./postgres.ts";
+import { OffsitePushes } from "./offsite/pushes.ts";
+import { Backups, type Pace } from "./pgbackrest/backups.ts";
+import { rowsOf } from "./postgres.ts";
+import { readJson, writeJson } from "./process/json-file.ts";
 import { Queue } from "./queue.ts";
-import type { Settings } from "./settings.ts";
-import { type ArchiverState, type BackupStatus, type Observed, type Remembered, statusOf } from "./status.ts";
-import { EncryptedStore } from "./store.ts";
+import { readDrill } from "./restore/drill.ts";
+import { Heartbeats } from "./restore/heartbeat.ts";
+import { readPoints } from "./restore/points.ts";
+import { Attempts, isDue } from "./schedule.ts";
+import { type Remembered, statusOf } from "./status.ts";
+import { archiveFiles, dumpDatabases, escrowKeys, savePoints } from "./store/extras.ts";
+import { EncryptedStore } from "./store/store.ts";
+import type { World } from "./world.ts";
 
-const rememberedFile = join(paths.status, "remembered.json");
 const silent: Report = () => {};
 
-/** Everything the sidecar does, by schedule and on demand. */
+/** Everything the serving process does, by schedule and on demand. */
 export class Agent {
-  readonly settings: Settings;
-  readonly engine: Engine;
-  readonly queue = new Queue();
+  readonly #world: World;
+  readonly #settings: Settings;
+  readonly #repository: Backups;
   readonly #store: EncryptedStore;
   readonly #offsite: OffsitePushes | undefined;
   readonly #heartbeats: Heartbeats;
   readonly #attempts = new Attempts();
-  #remembered: Remembered = { since: new Date().toISOString() };
+  readonly #queue = new Queue();
+  #remembered: Remembered;
   #lossSeconds: number | null = null;
-  #backups: BackupRecord[] = [];
-  #isEngineReady = false;
-  #engineProblem: string | null = null;
+  #backups: readonly BackupRecord[] = [];
+  #isReady = false;
+  #repositoryProblem: string | null = null;
   #postgresProblem: string | null = null;
 
-  constructor(settings: Settings, engine: Engine) {
-    this.settings = settings;
-    this.engine = engine;
-    this.#store = new EncryptedStore(paths.files, settings.recoveryKey);
-    this.#offsite =
-      settings.offsite === undefined
-        ? undefined
-        : new OffsitePushes(settings.offsite, { store: this.#store, archiveSeconds: settings.archiveSeconds });
-    this.#heartbeats = new Heartbeats(engine.isRecoverable, settings.archiveSeconds);
+  constructor(world: World, settings: Settings) {
+    const { recoveryKey, offsite, archiveSeconds } = settings;
+    this.#world = world;
+    this.#settings = settings;
+    this.#repository = new Backups(world, settings);
+    this.#store = new EncryptedStore(world, recoveryKey);
+    if (offsite !== undefined)
+      this.#offsite = new OffsitePushes(world, offsite, archiveSeconds, () => savePoints(world, this.#store));
+    this.#heartbeats = new Heartbeats(world, archiveSeconds);
+    this.#remembered = { since: this.#now() };
   }
 
-  /** True once the repository takes backups. */
-  get isReady(): boolean {
-    return this.#isEngineReady;
+  get #rememberedFile(): string {
+    return join(this.#world.paths.status, "remembered.json");
   }
 
+  /** Resumes where an earlier process ended. */
   async load(): Promise<void> {
-    this.#remembered = { ...this.#remembered, ...(await readJson<Remembered>(rememberedFile)) };
+    this.#remembered = { ...this.#remembered, ...(await readJson<Remembered>(this.#rememberedFile)) };
     await this.#heartbeats.load();
     await this.#offsite?.load();
     await this.#remember({});
   }
 
-  /** Makes the repository ready; to be called again until it is. */
+  /** Makes the repository ready; called until it is. */
   async prepare(): Promise<void> {
-    if (this.#isEngineReady) return;
+    if (this.#isReady) return;
     try {
-      await this.engine.start();
-      await escrowKeys(this.#store, this.settings.keys);
-      this.#backups = await this.engine.list();
-      this.#isEngineReady = true;
-      this.#engineProblem = null;
+      await this.#repository.prepare();
+      await escrowKeys(this.#store, this.#settings.keys, this.#world.now());
+      this.#backups = await this.#repository.list();
+      this.#isReady = true;
+      this.#repositoryProblem = null;
     } catch (error) {
-      this.#engineProblem = (error as Error).message;
+      this.#repositoryProblem = (error as Error).message;
     }
   }
 
@@ -81,80 +90,66 @@ export class Agent {
     }
   }
 
-  /** Starts what is due; nothing waits behind a job that is running. */
+  /** Runs what is due, unless something is running. */
   async tick(): Promise<void> {
-    if (!this.#isEngineReady || !this.queue.isIdle || this.#postgresProblem !== null) return;
+    if (!this.#isReady || !this.#queue.isIdle || this.#postgresProblem !== null) return;
     const type = this.#dueBackup();
-    // The first one is waited for, if only by whoever looks at the status.
+    // Somebody may be waiting for the first one.
     const pace = this.#backups.length === 0 ? "fast" : "gentle";
-    if (type !== undefined && this.#attempts.mayTry("backup"))
+    if (type !== undefined && this.#mayTry("backup"))
       await this.#quietly("backup", () => this.backup(type, pace, silent));
-    else if (this.#isDue("extras", this.settings.schedule.differential))
+    else if (this.#isDue("extras", this.#settings.schedule.differential))
       await this.#quietly("extras", () => this.extras(silent));
-    else if (this.#isDue("verify", this.settings.schedule.verify))
+    else if (this.#isDue("verify", this.#settings.schedule.verify))
       await this.#quietly("verify", () => this.verify(silent));
   }
 
-  /** Starts what is due of the copy on another host, which goes on beside everything else. */
+  /** Starts what is due of the copy on another host, which runs next to everything else. */
   async copyTick(): Promise<void> {
-    if (this.#isEngineReady) await this.#offsite?.tick(!this.queue.isIdle);
+    if (this.#isReady) await this.#offsite?.tick(!this.#queue.isIdle);
+  }
+
+  list(): Promise<Repository> {
+    return listing(this.#world, this.#repository);
   }
 
   backup(type: BackupType, pace: Pace, report: Report): Promise<BackupRecord> {
-    return this.queue.add(`${type} backup`, report, () =>
-      this.#noted("backup", async () => {
-        report({ event: "step", title: `${type} backup` });
-        const record = await this.#removing(() => this.engine.backup(type, pace, report));
-        this.#backups = await this.engine.list();
-        if (record.type === "full") await this.#expire();
-        return record;
-      }),
-    );
+    return this.#job("backup", `${type} backup`, report, async () => {
+      report({ event: "step", title: `${type} backup` });
+      const record = await this.#repository.make(type, pace, report);
+      this.#backups = await this.#repository.list();
+      if (record.type === "full") await this.#expire();
+      return record;
+    });
   }
 
   expire(report: Report): Promise<{ removed: string[] }> {
-    return this.queue.add("expiry", report, () => this.#expire());
-  }
-
-  async #expire(): Promise<{ removed: string[] }> {
-    const removed = await this.#removing(() => this.engine.expire());
-    this.#backups = await this.engine.list();
-    return { removed };
-  }
-
-  /** What a job removes from the repository, the copy on another host loses too. */
-  #removing<Result>(job: () => Promise<Result>): Promise<Result> {
-    return this.#offsite === undefined ? job() : this.#offsite.during(job);
+    return this.#queue.add("expiry", report, () => this.#expire());
   }
 
   verify(report: Report): Promise<{ ok: boolean; checks: Check[] }> {
-    return this.queue.add("verification", report, async () => {
+    return this.#queue.add("verification", report, async () => {
       report({ event: "step", title: "reading the whole repository" });
-      const checks = await this.engine.verify(report);
-      const bad = checks.filter(({ ok }) => !ok);
-      const problem = bad.length === 0 ? null : bad.map(({ name, detail }) => `${name}: ${detail}`).join("; ");
-      await this.#remember({ verify: { at: new Date().toISOString(), problem, checks } });
-      if (problem !== null)
-        throw new BackupError(
-          `the repository is damaged: ${problem}`,
-          "make a full backup at once: make backup TYPE=full",
-        );
-      return { ok: true, checks };
+      const checks = await this.#repository.verify();
+      const bad = checks.filter(({ ok }) => !ok).map(({ name, detail }) => `${name}: ${detail}`);
+      const problem = bad.length === 0 ? null : bad.join("; ");
+      await this.#remember({ verify: { at: this.#now(), problem, checks } });
+      if (problem === null) return { ok: true, checks };
+      throw new BackupError(`the repository is damaged: ${problem}`, "make backup TYPE=full");
     });
   }
 
   /** Dumps, Letta's files and the names of restore points. */
   extras(report: Report) {
-    return this.queue.add("dumps and files", report, () =>
-      this.#noted("extras", async () => {
-        report({ event: "step", title: "dumping the databases" });
-        const dumps = await this.#removing(() => dumpDatabases(this.#store, this.settings));
-        report({ event: "step", title: "archiving Letta's files" });
-        await this.#removing(() => archiveFiles(this.#store, this.settings));
-        await savePoints(this.#store);
-        return { dumps };
-      }),
-    );
+    return this.#job("extras", "dumps and files", report, async () => {
+      const { dumps: keep } = this.#settings.retention;
+      report({ event: "step", title: "dumping the databases" });
+      const dumps = await dumpDatabases(this.#world, this.#store, keep);
+      report({ event: "step", title: "archiving Letta's files" });
+      await archiveFiles(this.#world, this.#store, keep);
+      await savePoints(this.#world, this.#store);
+      return { dumps };
+    });
   }
 
   async push(report: Report): Promise<{ at: string }> {
@@ -163,90 +158,121 @@ export class Agent {
     return this.#offsite.push(report);
   }
 
+  /** Keeps all jobs away from the repository until the client leaves. */
+  hold(report: Report, closed: Promise<void>): Promise<object> {
+    return this.#queue.add("export", report, async () => {
+      report({ event: "held" });
+      await closed;
+      return {};
+    });
+  }
+
+  /** @throws BackupError until the repository takes backups */
+  async health(): Promise<{ ready: true }> {
+    if (this.#isReady) return { ready: true };
+    throw new BackupError((await this.status()).problems.join("; ") || "not ready yet");
+  }
+
   async status(): Promise<BackupStatus> {
-    const offsite = this.#offsite?.status(this.#remembered.since);
-    const remembered = { ...this.#remembered, ...(offsite === undefined ? {} : { offsite }) };
-    return statusOf(this.settings, remembered, await this.#observe());
+    const observed = {
+      backups: this.#backups,
+      archiver: this.#postgresProblem === null ? await archiver(this.#world).catch(() => null) : null,
+      postgresProblem: this.#postgresProblem,
+      repositoryProblem: this.#repositoryProblem,
+      lossSeconds: this.#lossSeconds,
+      drill: await readDrill(this.#world),
+      offsite: this.#offsite?.status(this.#remembered.since),
+      running: this.#queue.running ?? null,
+    };
+    return statusOf(this.#settings, this.#remembered, observed, new Date(this.#world.now()));
+  }
+
+  async #expire(): Promise<{ removed: string[] }> {
+    const removed = await this.#repository.expire();
+    this.#backups = await this.#repository.list();
+    return { removed };
   }
 
   #dueBackup(): BackupType | undefined {
-    const { full, differential, incremental } = this.settings.schedule;
-    const last = (...types: BackupType[]) => {
-      const found = this.#backups.findLast(({ type }) => types.includes(type));
-      return found === undefined ? undefined : new Date(found.stoppedAt);
+    const { full, differential, incremental } = this.#settings.schedule;
+    const isDueSince = (schedule: string, ...types: BackupType[]) => {
+      const last = this.#backups.findLast(({ type }) => types.includes(type));
+      return isDue(schedule, last && new Date(last.stoppedAt), new Date(this.#world.now()));
     };
-    if (isDue(full, last("full"))) return "full";
-    if (isDue(differential, last("full", "differential"))) return "differential";
-    return isDue(incremental, last("full", "differential", "incremental")) ? "incremental" : undefined;
+    if (isDueSince(full, "full")) return "full";
+    if (isDueSince(differential, "full", "differential")) return "differential";
+    return isDueSince(incremental, "full", "differential", "incremental") ? "incremental" : undefined;
   }
 
   #isDue(name: "extras" | "verify", schedule: string): boolean {
-    const at = this.#remembered[name]?.at;
     // A repository that was never verified is a new one; its backups check what they write.
-    const last = at ?? (name === "verify" ? this.#remembered.since : undefined);
-    return this.#attempts.mayTry(name) && isDue(schedule, last === undefined ? undefined : new Date(last));
+    const last = this.#remembered[name]?.at ?? (name === "verify" ? this.#remembered.since : undefined);
+    return (
+      this.#mayTry(name) &&
+      isDue(schedule, last === undefined ? undefined : new Date(last), new Date(this.#world.now()))
+    );
   }
 
+  #mayTry(name: string): boolean {
+    return this.#attempts.mayTry(name, this.#world.now());
+  }
+
+  /** The status shows a failure; the log has it too. */
   async #quietly(name: string, job: () => Promise<unknown>): Promise<void> {
     try {
       await job();
       this.#attempts.succeeded(name);
     } catch (error) {
-      // The status tells it; the log has it for whoever looks there.
       console.error(`${name}: ${(error as Error).message}`);
-      this.#attempts.failed(name);
+      this.#attempts.failed(name, this.#world.now());
     }
   }
 
-  async #noted<Result>(name: "backup" | "extras", job: () => Promise<Result>): Promise<Result> {
-    const note = (problem: string | null) => this.#remember({ [name]: { at: new Date().toISOString(), problem } });
-    try {
-      const result = await job();
-      await note(null);
-      return result;
-    } catch (error) {
-      await note((error as Error).message);
-      throw error;
-    }
+  /** Runs a job in its turn, and remembers how it ended. */
+  #job<Result>(name: "backup" | "extras", title: string, report: Report, job: () => Promise<Result>): Promise<Result> {
+    return this.#queue.add(title, report, async () => {
+      try {
+        const result = await job();
+        await this.#remember({ [name]: { at: this.#now(), problem: null } });
+        return result;
+      } catch (error) {
+        await this.#remember({ [name]: { at: this.#now(), problem: (error as Error).message } });
+        throw error;
+      }
+    });
   }
 
   async #remember(change: Partial<Remembered>): Promise<void> {
     this.#remembered = { ...this.#remembered, ...change };
-    await writeJson(rememberedFile, this.#remembered);
+    await writeJson(this.#rememberedFile, this.#remembered);
   }
 
-  async #observe(): Promise<Observed> {
-    return {
-      backups: this.#backups,
-      archiver: this.#postgresProblem === null ? await archiver().catch(() => null) : null,
-      postgresProblem: this.#postgresProblem,
-      lossSeconds: this.#lossSeconds,
-      drill: await readDrill(),
-      engineProblem: this.#engineProblem,
-      running: this.queue.running ?? null,
-    };
+  #now(): string {
+    return new Date(this.#world.now()).toISOString();
   }
 }
 
+/** What the repository holds; needs nothing else. */
+export async function listing(world: World, repository: Backups): Promise<Repository> {
+  const backups = await repository.list();
+  const first = backups[0];
+  const to = new Date(world.now()).toISOString();
+  const pointInTime = first === undefined ? null : { from: first.stoppedAt, to };
+  return { backups, pointInTime, points: await readPoints(world) };
+}
+
 /** Postgres' own view of its archiver. An error counts until a later segment is archived. */
-async function archiver(): Promise<ArchiverState> {
-  return withPostgres(async (client) => {
-    const { rows } = await client.query<{
-      archived: Date | null;
-      failed: Date | null;
-      segment: string | null;
-      queue: number;
-    }>(
-      `select last_archived_time as archived, last_failed_time as failed, last_failed_wal as segment,
-         (select count(*)::int from pg_ls_archive_statusdir() where name like '%.ready') as queue
-       from pg_stat_archiver`,
-    );
-    const row = rows[0];
-    const isFailing = row?.failed != null && (row.archived === null || row.failed > row.archived);
-    return {
-      lastArchivedAt: row?.archived?.toISOString() ?? null,
-      failing: isFailing ? `segment ${row.segment} since ${row.failed?.toISOString()}` : null,
-      queue: row?.queue ?? 0,
-    };
-  });
+async function archiver(world: World): Promise<ArchiverState> {
+  const [row] = await rowsOf<{ archived: Date | null; failed: Date | null; segment: string | null; queue: number }>(
+    world,
+    `select last_archived_time as archived, last_failed_time as failed, last_failed_wal as segment,
+       (select count(*)::int from pg_ls_archive_statusdir() where name like '%.ready') as queue
+     from pg_stat_archiver`,
+  );
+  const isFailing = row?.failed != null && (row.archived === null || row.failed > row.archived);
+  return {
+    lastArchivedAt: row?.archived?.toISOString() ?? null,
+    failing: isFailing ? `segment ${row.segment} since ${row.failed?.toISOString()}` : null,
+    queue: row?.queue ?? 0,
+  };
 }

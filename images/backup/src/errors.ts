@@ -1,4 +1,4 @@
-/** Something the operator can fix; it reaches the host's command as its message, without a stack. */
+/** Something the operator can fix; the host's command prints its message without a stack. */
 export class BackupError extends Error {
   override readonly name = "BackupError";
   readonly fix: string | undefined;

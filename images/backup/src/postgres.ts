@@ -1,10 +1,21 @@
 import pg from "pg";
-import { paths } from "./paths.ts";
+import { paths } from "./contract.ts";
 
-/** Runs `work` on one connection as Postgres' superuser over a socket, and closes it whatever happens. */
+/** Which database, and the folder of the server's socket. */
+export interface Place {
+  /** Default: postgres. */
+  readonly database?: string;
+  /** Default: the stack's own server. */
+  readonly socket?: string;
+}
+
+/** What work on a connection needs of it. */
+export type Client = Pick<pg.Client, "query">;
+
+/** Runs `work` on a new connection as Postgres' superuser, and always closes it. */
 export async function withPostgres<Result>(
-  work: (client: pg.Client) => Promise<Result>,
-  { database = "postgres", socket = paths.socket as string } = {},
+  work: (client: Client) => Promise<Result>,
+  { database = "postgres", socket = paths.socket }: Place = {},
 ): Promise<Result> {
   const client = new pg.Client({
     host: socket,
@@ -13,7 +24,7 @@ export async function withPostgres<Result>(
     connectionTimeoutMillis: 5000,
     application_name: "letta-backup",
   });
-  // An error of an idle connection is an event; without a listener it would end the process.
+  // Without a listener, an error of an idle connection would end the process.
   client.on("error", () => {});
   await client.connect();
   try {
@@ -23,25 +34,37 @@ export async function withPostgres<Result>(
   }
 }
 
-/** Names of the databases that a client can connect to. */
-export async function databaseNames(socket: string = paths.socket): Promise<string[]> {
-  return withPostgres(
-    async (client) => {
-      const { rows } = await client.query<{ datname: string }>(
-        "select datname from pg_database where datallowconn and not datistemplate order by datname",
-      );
-      return rows.map(({ datname }) => datname);
-    },
-    { socket },
-  );
+/** Something with a way to Postgres. */
+interface Reaching {
+  readonly postgres: typeof withPostgres;
 }
 
-/** Names of Letta's and the projects' databases, which the roles of the same names own; copies of them have other names. */
-export async function ownDatabases(): Promise<string[]> {
-  return withPostgres(async (client) => {
-    const { rows } = await client.query<{ datname: string }>(
-      "select datname from pg_database where datallowconn and datname = pg_get_userbyid(datdba) and datname <> 'postgres' order by 1",
-    );
-    return rows.map(({ datname }) => datname);
-  });
+/** The rows of one query. */
+export async function rowsOf<Row extends pg.QueryResultRow>(
+  { postgres }: Reaching,
+  sql: string,
+  values: readonly unknown[] = [],
+  place: Place = {},
+): Promise<Row[]> {
+  return postgres(async (client) => (await client.query<Row>(sql, [...values])).rows, place);
+}
+
+/** Names of the databases that accept connections. */
+export async function databaseNames(world: Reaching, socket?: string): Promise<string[]> {
+  const rows = await rowsOf<{ datname: string }>(
+    world,
+    "select datname from pg_database where datallowconn and not datistemplate order by 1",
+    [],
+    socket === undefined ? {} : { socket },
+  );
+  return rows.map(({ datname }) => datname);
+}
+
+/** Letta's and the projects' databases: each is owned by the role of its name. Copies of them have other names. */
+export async function ownDatabases(world: Reaching): Promise<string[]> {
+  const rows = await rowsOf<{ datname: string }>(
+    world,
+    "select datname from pg_database where datallowconn and datname = pg_get_userbyid(datdba) and datname <> 'postgres' order by 1",
+  );
+  return rows.map(({ datname }) => datname);
 }

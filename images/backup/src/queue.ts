@@ -1,12 +1,12 @@
-import type { Report } from "./events.ts";
+import type { Report } from "./contract.ts";
 
-/** Runs one job at a time, in the order they came: backups, expiry and exports do not bear each other. */
+/** Runs one job at a time, in the order they came: backups, expiry and exports must not overlap. */
 export class Queue {
   #last: Promise<unknown> = Promise.resolve();
   #running: string | undefined;
   #waiting = 0;
 
-  /** What is being done, or undefined. */
+  /** Title of the job that is running. */
   get running(): string | undefined {
     return this.#running;
   }

@@ -1,108 +1,95 @@
 import { Agent } from "./agent.ts";
+import { type BackupType, backupTypes, type Report, type Settings } from "./contract.ts";
 import { type Handlers, serveControl } from "./control.ts";
-import { drill, drillTarget, readDrill } from "./drill.ts";
-import { Attempts, isDue } from "./due.ts";
-import { type BackupType, backupTypes, type Engine } from "./engines/engine.ts";
 import { BackupError } from "./errors.ts";
-import type { Report } from "./events.ts";
-import { repositoryId } from "./offsite.ts";
-import { paths } from "./paths.ts";
-import { createPoint, readPoints } from "./points.ts";
+import { repositoryId } from "./offsite/copy.ts";
+import { Backups } from "./pgbackrest/backups.ts";
+import { output } from "./process/run.ts";
 import { Queue } from "./queue.ts";
-import { output } from "./run.ts";
-import type { Settings } from "./settings.ts";
+import { drill, drillTarget, readDrill } from "./restore/drill.ts";
+import { createPoint } from "./restore/points.ts";
+import { Attempts, isDue } from "./schedule.ts";
+import type { World } from "./world.ts";
 
-const silent: Report = () => {};
-
-/** Serves the sidecar until it is told to stop. */
-export async function serve(settings: Settings, engine: Engine): Promise<void> {
-  await output("mkdir", ["-p", paths.status, paths.files]);
-  await repositoryId();
-  const agent = new Agent(settings, engine);
+/** Serves the backups until it is stopped. */
+export async function serve(world: World, settings: Settings): Promise<void> {
+  await output(world, "mkdir", ["-p", world.paths.status, world.paths.files]);
+  await repositoryId(world);
+  const agent = new Agent(world, settings);
   await agent.load();
-  await serveControl(handlers(agent));
+  await serveControl(world.paths.control, handlers(world, agent));
   const signal = stopSignal();
   every(2, signal, () => agent.prepare());
   every(settings.heartbeatSeconds, signal, () => agent.beat());
-  every(5, signal, () => agent.tick());
-  every(5, signal, () => agent.copyTick());
+  every(Math.min(5, settings.archiveSeconds), signal, async () => {
+    await agent.copyTick();
+    await agent.tick();
+  });
+  // A backup in progress ends with the container; the next one resumes it.
   await ended(signal);
-  // A backup that is under way ends with the container; the next one resumes it.
   process.exit(0);
 }
 
-/** Serves the container of the rehearsals until it is told to stop. */
-export async function serveDrill(settings: Settings, engine: Engine): Promise<void> {
+/** Serves the drills until it is stopped. */
+export async function serveDrill(world: World, settings: Settings): Promise<void> {
+  const backups = new Backups(world, settings);
   const queue = new Queue();
   const attempts = new Attempts();
-  const run = (to: string | undefined, report: Report) =>
-    queue.add("rehearsal", report, () => drill(engine, settings, to, report));
-  await serveControl({
+  const run = (point: string | undefined, report: Report) =>
+    queue.add("drill", report, () => drill(world, backups, settings, point, report));
+  await serveControl(world.paths.control, {
     drill: async ({ to }, report) => run(to, report),
-    status: async () => (await readDrill()) ?? null,
+    status: async () => (await readDrill(world)) ?? null,
     health: async () => ({ ready: true }),
   });
   const signal = stopSignal();
   every(10, signal, async () => {
-    if (!queue.isIdle || !attempts.mayTry("drill") || !(await isDrillDue(settings, engine))) return;
-    const result = await run(undefined, silent);
-    if (!result.ok) attempts.failed("drill");
+    if (!queue.isIdle || !attempts.mayTry("drill", world.now()) || !(await isDrillDue(world, settings, backups)))
+      return;
+    const result = await run(undefined, () => {});
+    if (!result.ok) attempts.failed("drill", world.now());
   });
   await ended(signal);
   process.exit(0);
 }
 
-/** By schedule, and after each change of images or config; not before there is something to rehearse. */
-async function isDrillDue({ schedule, drillOnStart, configHash }: Settings, engine: Engine): Promise<boolean> {
-  const last = await readDrill();
-  const isOther = last?.configHash !== configHash && drillOnStart;
-  const isTime = last !== undefined && isDue(schedule.drill, new Date(last.at));
-  const isFirst = last === undefined && drillOnStart;
-  if (!isOther && !isTime && !isFirst) return false;
-  return (await drillTarget(engine).catch(() => undefined)) !== undefined;
+/** By schedule, and after each change of images or config, once there is something to restore. */
+async function isDrillDue(
+  world: World,
+  { schedule, drillOnStart, configHash }: Settings,
+  backups: Backups,
+): Promise<boolean> {
+  const last = await readDrill(world);
+  const isChanged = drillOnStart && last?.configHash !== configHash;
+  const isTime = last !== undefined && isDue(schedule.drill, new Date(last.at), new Date(world.now()));
+  if (!isChanged && !isTime) return false;
+  return (await drillTarget(world, backups).catch(() => undefined)) !== undefined;
 }
 
-function handlers(agent: Agent): Handlers {
+function handlers(world: World, agent: Agent): Handlers {
   return {
     now: async ({ type = "incremental", pace }, report) =>
       agent.backup(backupType(type), pace === "gentle" ? "gentle" : "fast", report),
-    list: async () => listing(agent.engine),
+    list: async () => agent.list(),
     verify: async (_, report) => agent.verify(report),
     expire: async (_, report) => agent.expire(report),
-    point: async ({ name = "" }) => createPoint(name, agent.engine),
+    point: async ({ name = "" }) => createPoint(world, name),
     dump: async (_, report) => agent.extras(report),
     "offsite push": async (_, report) => agent.push(report),
     status: async () => agent.status(),
-    health: async () => {
-      if (!agent.isReady) throw new BackupError((await agent.status()).problems.join("; ") || "not ready yet");
-      return { ready: true };
-    },
-    // Keeps all jobs away while whoever asked reads the repository.
-    hold: async (_, report, closed) =>
-      agent.queue.add("export", report, async () => {
-        report({ event: "log", line: "held" });
-        await closed;
-        return {};
-      }),
+    health: async () => agent.health(),
+    hold: async (_, report, closed) => agent.hold(report, closed),
   };
 }
 
-/** What the repository has; it alone tells. */
-export async function listing(engine: Engine) {
-  const backups = await engine.list();
-  const first = backups[0];
-  const pointInTime = first === undefined ? null : { from: first.stoppedAt, to: new Date().toISOString() };
-  return { backups, pointInTime, points: await readPoints() };
-}
-
-/** @throws BackupError when it is none */
+/** @throws BackupError when it is not one */
 function backupType(text: string): BackupType {
   const type = backupTypes.find((name) => name === text);
   if (type !== undefined) return type;
-  throw new BackupError(`"${text}" is no type of backup`, `one of ${backupTypes.join(", ")}`);
+  throw new BackupError(`"${text}" is not a type of backup`, `use ${backupTypes.join(", ")}`);
 }
 
-/** Does something again and again, with this many seconds of rest in between; the first time at once. */
+/** Does something now, and again after each rest of this many seconds. */
 function every(seconds: number, signal: AbortSignal, work: () => Promise<void>): void {
   const turn = async () => {
     try {

@@ -1,8 +1,7 @@
 import { Cron } from "croner";
 import { z } from "zod";
 
-/** A cron expression of five fields, in UTC. */
-const cronSchema = z.string().refine((text) => {
+const cron = z.string().refine((text) => {
   try {
     new Cron(text, { paused: true });
     return text.trim().split(/\s+/).length === 5;
@@ -11,18 +10,18 @@ const cronSchema = z.string().refine((text) => {
   }
 }, 'must be a cron expression such as "17 3 * * 0"');
 
-/** When what runs, in UTC. */
+/** When each job runs: five cron fields, in UTC. */
 export const scheduleSchema = z.strictObject({
-  full: cronSchema.default("17 3 * * 0"),
-  differential: cronSchema.default("17 2 * * 1-6"),
-  incremental: cronSchema.default("17 */6 * * *"),
-  verify: cronSchema.default("37 4 * * *"),
-  drill: cronSchema.default("47 4 * * *"),
+  full: cron.default("17 3 * * 0"),
+  differential: cron.default("17 2 * * 1-6"),
+  incremental: cron.default("17 */6 * * *"),
+  verify: cron.default("37 4 * * *"),
+  drill: cron.default("47 4 * * *"),
 });
 
-/** How long what is kept. */
+/** How long backups are kept. */
 export const retentionSchema = z.strictObject({
-  /** Any second of this many days can be restored. */
+  /** Every second of this many days can be restored. */
   days: z.int().min(1).max(3650).default(14),
   /** Full backups kept whatever their age. */
   fulls: z.int().min(1).max(100).default(2),
@@ -37,15 +36,15 @@ const sftpSchema = z.strictObject({
   user: z.string().min(1),
   /** Folder on that host. */
   path: z.string().min(1),
-  /** The whole private key file in OpenSSH's or PEM form. */
+  /** The whole private key file, in OpenSSH or PEM form. */
   privateKey: z.string().min(1),
-  /** Lines of a known_hosts file; without them any host is taken for the right one. */
+  /** Lines of a known_hosts file; without them any host key is accepted. */
   knownHosts: z.string().optional(),
 });
 
 const s3Schema = z.strictObject({
   type: z.literal("s3"),
-  /** URL of the service; plain http is for a store on this machine. */
+  /** URL of the service; use plain http only for a store on this machine. */
   endpoint: z.url({ protocol: /^https?$/ }),
   region: z.string().default("us-east-1"),
   bucket: z.string().min(1),
@@ -59,8 +58,9 @@ const s3Schema = z.strictObject({
 
 /** A copy of the repository on another host. */
 export const offsiteSchema = z.discriminatedUnion("type", [sftpSchema, s3Schema]);
+export type Offsite = z.output<typeof offsiteSchema>;
 
-/** All that the agent is told; the letta stack makes it of its config. */
+/** Everything that the agent is given; the letta stack makes it from its config. */
 export const settingsSchema = z.strictObject({
   /** Opens everything in the repository. */
   recoveryKey: z.string().min(20),
@@ -68,18 +68,16 @@ export const settingsSchema = z.strictObject({
   stack: z.string(),
   schedule: scheduleSchema,
   retention: retentionSchema,
-  /** Longest time between a write and its archive, in seconds. */
+  /** Longest time before a write is archived, in seconds. */
   archiveSeconds: z.int().min(1).max(3600).default(60),
   heartbeatSeconds: z.int().min(1).max(3600).default(10),
-  /** Rehearse a restore when the drill container starts. */
+  /** Run a drill when the drill container starts. */
   drillOnStart: z.boolean().default(true),
-  /** Another one means another image or config: a reason to rehearse. */
+  /** Changes with images and config: a reason for a drill. */
   configHash: z.string(),
   /** The stack's generated secrets, name -> value, kept encrypted in the repository. */
   keys: z.record(z.string(), z.string()),
   offsite: offsiteSchema.optional(),
 });
-
 export type Settings = Readonly<z.output<typeof settingsSchema>>;
 export type SettingsInput = z.input<typeof settingsSchema>;
-export type Offsite = z.output<typeof offsiteSchema>;

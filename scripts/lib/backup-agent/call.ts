@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
-import type { BackupEvent } from "../../../images/backup/src/events.ts";
+import type { BackupEvent } from "../../../images/backup/src/contract.ts";
 import { engineError } from "../../../infra/lib/docker/engine.ts";
 import { UserError } from "../../../infra/lib/errors.ts";
 import type { Deps } from "../deps.ts";

@@ -1,5 +1,4 @@
-import type { BackupRecord, Check } from "../../../images/backup/src/engines/engine.ts";
-import type { Restored } from "../../../images/backup/src/restore.ts";
+import type { BackupRecord, Check, Restored } from "../../../images/backup/src/contract.ts";
 import { UserError } from "../../../infra/lib/errors.ts";
 import type { Deps } from "../deps.ts";
 import { formatBytes, formatDuration, formatTime } from "../format.ts";

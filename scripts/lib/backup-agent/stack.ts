@@ -1,4 +1,4 @@
-import type { SettingsInput } from "../../../images/backup/src/settings.ts";
+import type { SettingsInput } from "../../../images/backup/src/contract.ts";
 import { agentCapabilities, runOnce } from "../../../infra/lib/docker/engine.ts";
 import { UserError } from "../../../infra/lib/errors.ts";
 import { imageReference } from "../../../infra/lib/images.ts";

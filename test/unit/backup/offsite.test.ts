@@ -1,98 +1,217 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { offsiteError } from "../../../images/backup/src/offsite-errors.ts";
-import { copiedFiles, repositoryState } from "../../../images/backup/src/offsite-files.ts";
-import { Remote } from "../../../images/backup/src/offsite-remote.ts";
-import { temporaryFiles } from "../../support/temporary.ts";
+import type { BackupEvent, Offsite, Report } from "../../../images/backup/src/contract.ts";
+import { OffsiteCopy, repositoryId, repositoryState } from "../../../images/backup/src/offsite/copy.ts";
+import { OffsitePushes } from "../../../images/backup/src/offsite/pushes.ts";
+import { Remote } from "../../../images/backup/src/offsite/remote.ts";
+import { FakeWorld } from "../../support/fake-world.ts";
 
+const silent: Report = () => {};
+const account = { type: "sftp", host: "nas", port: 22, user: "keeper", path: "letta", privateKey: "-" } as const;
 const name = "keeper@nas:letta";
 
-describe("what rclone says of the other host", () => {
-  test.each([
-    [
-      'Failed to create file system for "offsite:letta": NewFs: couldn\'t connect SSH: dial tcp: lookup nas on 127.0.0.11:53: no such host',
-      `${name} does not answer (dial tcp: lookup nas on 127.0.0.11:53: no such host)`,
-    ],
-    [
-      'Failed to create file system for "offsite:letta": NewFs: couldn\'t connect SSH: ssh: handshake failed: knownhosts: key mismatch',
-      `${name} shows a host key that knownHosts does not have (ssh: handshake failed: knownhosts: key mismatch)`,
-    ],
-    [
-      'Failed to create file system for "offsite:letta": NewFs: couldn\'t connect SSH: ssh: handshake failed: EOF',
-      `${name} refuses user or privateKey (ssh: handshake failed: EOF)`,
-    ],
-    [
-      'Failed to cat: RequestError: send request failed\ncaused by: Get "https://nas/b?prefix=x": tls: failed to verify certificate: x509: certificate signed by unknown authority',
-      `${name} has a certificate that is not trusted here (RequestError: send request failed caused by: Get "https://nas/b?prefix=x": tls: failed to verify certificate: x509: certificate signed by unknown authority)`,
-    ],
-    [
-      "Failed to copy with 2 errors: last error was: NoSuchBucket: The specified bucket does not exist\n\tstatus code: 404, request id: bVEy, host id: ",
-      `${name} has no such bucket (NoSuchBucket: The specified bucket does not exist (404))`,
-    ],
-    ["Failed to copy: something new", `${name}: something new`],
-  ])("%s", (said, problem) => {
-    expect(offsiteError(name, `2026/11/24 02:26:24 ${said}`.split("\n")).message).toBe(problem);
+/** rclone's commands without its flags, each as its name and what it works on. */
+const brief = (calls: readonly string[]) =>
+  calls.flatMap((call) => {
+    const [, command, of = ""] = /^rclone (?:--.* )?(cat|copyto|copy|sync|rmdirs|move) (.*)$/.exec(call) ?? [];
+    if (command === undefined) return [];
+    if (command === "copyto") return ["claim"];
+    if (command === "cat") return ["look"];
+    if (command === "rmdirs") return [];
+    if (of.includes("offsite-indexes")) return [command === "sync" ? "snapshot of the indexes" : "indexes"];
+    if (command === "sync") return ["mirror"];
+    if (of.includes("+ /files/**")) return ["others"];
+    return [of.includes("--max-age") ? "newest WAL" : "all WAL"];
   });
 
-  test("its log counts where the last line says less", () => {
+async function pushes(world = new FakeWorld()) {
+  const copy = new OffsitePushes(world, account, 60, async () => {});
+  await copy.load();
+  return { world, copy };
+}
+
+/** The other host has this repository's copy. */
+async function copied(world: FakeWorld): Promise<void> {
+  const id = await repositoryId(world);
+  world.answers.rclone = (command) => (/ cat /.test(command) ? JSON.stringify({ id }) : "");
+}
+
+const add = (world: FakeWorld, path: string, text = "new") => {
+  mkdirSync(dirname(join(world.paths.repository, path)), { recursive: true });
+  writeFileSync(join(world.paths.repository, path), text);
+};
+
+describe("a push", () => {
+  test("claims an empty place, copies all WAL and the rest, and then what names them", async () => {
+    const { world, copy } = await pushes();
+    await copy.push(silent);
+    expect(brief(world.taken("rclone"))).toEqual([
+      ...["look", "claim", "all WAL"],
+      ...["snapshot of the indexes", "others"],
+      ...["look", "claim", "all WAL", "indexes", "mirror"],
+    ]);
+  });
+
+  test("copies only new WAL where a copy is, and presents no index when something before it failed", async () => {
+    const { world, copy } = await pushes();
+    await copied(world);
+    await copy.push(silent);
+    world.taken("rclone");
+    const id = await repositoryId(world);
     const lines = [
-      '{"level":"warning","msg":"not this one"}',
-      '{"level":"error","msg":"Failed to copy: Update Create failed: permission denied","object":"backup.info"}',
-      '{"level":"error","msg":"Attempt 1/1 failed with 1 errors and: Update Create failed: permission denied"}',
+      "2026/11/24 12:00:00 ERROR : x: permission denied",
+      "2026/11/24 12:00:01 Failed to copy: permission denied",
     ];
-    expect(offsiteError(name, lines).message).toBe(`${name} refuses access (Update Create failed: permission denied)`);
-    expect(offsiteError(name, []).message).toBe(`${name}: rclone failed and did not say why`);
+    world.answers.rclone = (command) => {
+      if (/ cat /.test(command)) return JSON.stringify({ id });
+      if (command.includes("+ /files/**")) throw new Error(lines.join("\n"));
+      return "";
+    };
+    await expect(copy.push(silent)).rejects.toThrow("permission denied");
+    expect(brief(world.taken("rclone"))).toEqual(["look", "newest WAL", "snapshot of the indexes", "others"]);
+  });
+
+  test("leaves the copy of another repository as it is", async () => {
+    const { world, copy } = await pushes();
+    world.answers.rclone = '{"id": "of another"}';
+    await expect(copy.push(silent)).rejects.toThrow(`${name} has the copy of another repository (of another)`);
+    expect(brief(world.taken("rclone"))).toEqual(["look"]);
   });
 });
 
-describe("what of the repository another host gets", () => {
-  const repository = () =>
-    temporaryFiles({
-      "repository.json": "{}",
-      "status/status.json": "{}",
-      "wal-sink/1/000000010000000000000002.partial": "WAL in the clear",
-      "pgbackrest/archive/main/17-1/0000000100000000/000000010000000000000001-ab.zst": "WAL",
-      "pgbackrest/archive/main/17-1/0000000100000000/000000010000000000000002-cd.zst.pgbackrest.tmp": "half of it",
-      "pgbackrest/backup/main/backup.info": "1",
-      "files/keys.json.bin": "keys",
-      "files/keys.json.new.bin": "half of them",
-    });
-
-  test("is what is encrypted and whole", async () => {
-    expect(await copiedFiles(repository())).toEqual([
-      "pgbackrest/archive/main/17-1/0000000100000000/000000010000000000000001-ab.zst",
-      "pgbackrest/backup/main/backup.info",
-      "files/keys.json.bin",
-    ]);
-    expect(await copiedFiles("/nowhere")).toEqual([]);
-  });
-
-  test("is to be looked at as a whole when anything but WAL has changed", async () => {
-    const folder = repository();
-    const before = await repositoryState(folder);
-    const add = (path: string) => {
-      mkdirSync(join(folder, path, ".."), { recursive: true });
-      writeFileSync(join(folder, path), "new");
+describe("on its own", () => {
+  test("WAL is copied every interval, the rest when it has changed, and removals once a day", async () => {
+    const { world, copy } = await pushes();
+    await copied(world);
+    const turn = async (seconds: number, isBusy = false) => {
+      world.time += seconds * 1000;
+      await Promise.all(await copy.tick(isBusy));
+      return brief(world.taken("rclone"));
     };
-    add("pgbackrest/archive/main/17-1/0000000100000000/000000010000000000000003-ef.zst");
-    expect(await repositoryState(folder)).toBe(before);
-    add("pgbackrest/backup/main/20261124-010203F/bundle/1");
-    expect(await repositoryState(folder)).not.toBe(before);
+    expect(await turn(60)).toContain("mirror");
+    expect(await turn(59)).toEqual([]);
+    expect(await turn(1)).toEqual(["look", "newest WAL"]);
+    add(world, "files/dumps/letta/1.dump.bin");
+    expect(await turn(60, true)).toEqual(["look", "newest WAL"]);
+    const changed = await turn(60);
+    expect(changed).toContain("indexes");
+    expect(changed).not.toContain("mirror");
+    expect(await turn(86_400)).toContain("mirror");
   });
+
+  test("resumes where an earlier process ended, unless the place is another one", async () => {
+    const { world, copy } = await pushes();
+    await copied(world);
+    await copy.push(silent);
+    world.taken("");
+    const { copy: next } = await pushes(world);
+    expect(next.status("").lastPushAt).toBe("2026-11-24T12:00:00.000Z");
+    const elsewhere = new OffsitePushes(world, { ...account, path: "other" }, 60, async () => {});
+    await elsewhere.load();
+    expect(elsewhere.status("2026-11-24T12:00:00Z").lastPushAt).toBeNull();
+  });
+});
+
+describe("the status", () => {
+  const since = "2026-11-24T11:59:00.000Z";
+
+  test("has since when the copy fails, with rclone's last message, until it works again", async () => {
+    const { world, copy } = await pushes();
+    await copied(world);
+    const works = world.answers.rclone;
+    const lines = [
+      "2026/11/24 12:00:00 ERROR : backup.info: not this line",
+      "2026/11/24 12:00:01 NOTICE:     1.2 MiB / 5 MiB, 24%, 1 MiB/s, ETA 3s",
+      "2026/11/24 12:00:01 Failed to copy with 2 errors: last error was: NoSuchBucket: no such bucket",
+      "\tstatus code: 404, request id: bVEy",
+    ];
+    world.answers.rclone = { exitCode: 1, stdout: "", lastLines: lines };
+    await copy.push(silent).catch(() => {});
+    world.time += 60_000;
+    await copy.push(silent).catch(() => {});
+    const said =
+      "Failed to copy with 2 errors: last error was: NoSuchBucket: no such bucket status code: 404, request id: bVEy";
+    const problem = `failing since 2026-11-24T12:00:00.000Z: ${name}: ${said}`;
+    expect(copy.status(since)).toEqual({ lastPushAt: null, problem });
+    world.answers.rclone = works ?? "";
+    await copy.push(silent);
+    expect(copy.status(since)).toEqual({ lastPushAt: "2026-11-24T12:01:00.000Z", problem: null });
+  });
+
+  test("says so when nothing arrives, even if nothing fails", async () => {
+    const { world, copy } = await pushes();
+    expect(copy.status(since).problem).toBeNull();
+    world.time += 1_140_001;
+    expect(copy.status(since).problem).toBe("the first copy is not complete");
+    await copied(world);
+    await copy.push(silent);
+    world.time += 1_200_000;
+    expect(copy.status(since).problem).toBe("nothing was copied since 2026-11-24T12:19:00.001Z");
+  });
+
+  test("progress of a push is rclone's own", async () => {
+    const { world, copy } = await pushes();
+    await copied(world);
+    const id = await repositoryId(world);
+    world.answers.rclone = (command) =>
+      / cat /.test(command)
+        ? JSON.stringify({ id })
+        : "2026/11/24 12:00:01 NOTICE:     1 MiB / 5 MiB, 20%, 1 MiB/s, ETA 4s";
+    const events: BackupEvent[] = [];
+    await copy.push((event) => events.push(event));
+    expect(events).toContainEqual({ event: "log", line: "1 MiB / 5 MiB, 20%, 1 MiB/s, ETA 4s" });
+  });
+});
+
+test("a pull takes another round when the index has changed meanwhile", async () => {
+  const world = new FakeWorld();
+  const settings = {
+    recoveryKey: "k".repeat(44),
+    stack: "new",
+    configHash: "",
+    keys: {},
+    archiveSeconds: 60,
+    heartbeatSeconds: 10,
+  };
+  const indexes = ["first", "second", "second"];
+  let round = 0;
+  world.answers.rclone = (command) => {
+    if (/ cat .*repository.json/.test(command)) return '{"id": "old"}';
+    if (/ cat /.test(command)) return indexes[++round] ?? "";
+    if (/ sync /.test(command)) add(world, "incomplete-pull/pgbackrest/backup/main/backup.info", `${indexes[round]}\n`);
+    return "";
+  };
+  world.answers["pgbackrest info"] = "[]";
+  for (const folder of ["pgbackrest", "files"]) rmSync(join(world.paths.repository, folder), { recursive: true });
+  world.answers.chown = () => {
+    mkdirSync(world.paths.pgbackrest, { recursive: true });
+    return "";
+  };
+  const copy = new OffsiteCopy(world, account satisfies Offsite);
+  const all = { ...settings, schedule: {}, retention: { days: 14, fulls: 2, dumps: 7 }, drillOnStart: true } as never;
+  expect(await copy.pull(all, silent)).toEqual({ backups: [] });
+  expect(world.calls.filter((call) => / copy /.test(call))).toHaveLength(2);
+});
+
+test("the repository's state changes with everything but WAL", async () => {
+  const world = new FakeWorld();
+  add(world, "pgbackrest/backup/main/backup.info");
+  const before = await repositoryState(world);
+  add(world, "pgbackrest/archive/main/17-1/0000000100000000/000000010000000000000003-ef.zst");
+  add(world, "files/keys.json.new.bin");
+  expect(await repositoryState(world)).toBe(before);
+  add(world, "files/keys.json.bin");
+  const after = await repositoryState(world);
+  expect(after).not.toBe(before);
 });
 
 test("the place of a copy is named as a person would write it", () => {
-  const account = { type: "sftp", host: "nas", port: 22, user: "keeper", path: "letta", privateKey: "-" } as const;
-  expect(new Remote(account).name).toBe(name);
+  const world = new FakeWorld();
+  expect(new Remote(world, account).name).toBe(name);
   const keys = { region: "us-east-1", accessKey: "-", secretKey: "-" };
-  const bucket = {
-    type: "s3",
-    endpoint: "https://s3.example.org/",
-    bucket: "backups",
-    path: "letta",
-    ...keys,
-  } as const;
-  expect(new Remote(bucket).name).toBe("https://s3.example.org/backups/letta");
-  expect(new Remote(bucket).at("repository.json")).toBe("offsite:backups/letta/repository.json");
+  const endpoint = "https://s3.example.org/";
+  const bucket = new Remote(world, { type: "s3", endpoint, bucket: "backups", path: "letta", ...keys });
+  expect(bucket.name).toBe("https://s3.example.org/backups/letta");
+  expect(bucket.at("repository.json")).toBe("offsite:backups/letta/repository.json");
 });

@@ -1,11 +1,6 @@
 import { describe, expect, test } from "vitest";
-import {
-  choose,
-  parseInfo,
-  parseProgress,
-  parseTimelines,
-  parseVerify,
-} from "../../../images/backup/src/engines/pgbackrest-output.ts";
+import { parseInfo, parseProgress, parseVerify } from "../../../images/backup/src/pgbackrest/output.ts";
+import { choose, parseTimelines } from "../../../images/backup/src/pgbackrest/timelines.ts";
 
 /** As pgBackRest 2.55.1 prints them. */
 const backup = {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { Attempts, isDue, nextRun, overdueSeconds } from "../../../images/backup/src/due.ts";
-import { type BackupRecord, backupFor } from "../../../images/backup/src/engines/engine.ts";
-import { fullsToKeep } from "../../../images/backup/src/engines/pgbackrest.ts";
+import type { BackupRecord } from "../../../images/backup/src/contract.ts";
+import { fullsToKeep } from "../../../images/backup/src/pgbackrest/backups.ts";
+import { backupFor } from "../../../images/backup/src/pgbackrest/timelines.ts";
+import { Attempts, isDue, nextRun, overdueSeconds } from "../../../images/backup/src/schedule.ts";
 
 const daily = "17 2 * * *";
 const at = (text: string) => new Date(`${text}Z`);
@@ -14,7 +15,7 @@ describe("a schedule", () => {
   });
 
   test("is due at once for what was never done", () => {
-    expect(isDue(daily, undefined)).toBe(true);
+    expect(isDue(daily, undefined, at("2026-11-24T00:00:00"))).toBe(true);
   });
 
   test("is in UTC", () => {
@@ -22,8 +23,8 @@ describe("a schedule", () => {
   });
 
   test("calls overdue what is older than twice its distance", () => {
-    expect(overdueSeconds(daily)).toBe(2 * 86_400);
-    expect(overdueSeconds("17 */6 * * *")).toBe(12 * 3600);
+    expect(overdueSeconds(daily, at("2026-11-24T00:00:00"))).toBe(2 * 86_400);
+    expect(overdueSeconds("17 */6 * * *", at("2026-11-24T00:00:00"))).toBe(12 * 3600);
   });
 });
 

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { DrillResult } from "../../../images/backup/src/drill.ts";
-import { type Settings, settingsSchema } from "../../../images/backup/src/settings.ts";
+import { type DrillResult, type Settings, settingsSchema } from "../../../images/backup/src/contract.ts";
 import { type Observed, type Remembered, statusOf } from "../../../images/backup/src/status.ts";
 
 const now = new Date("2026-11-24T12:00:00Z");
@@ -44,11 +43,12 @@ const observed: Observed = {
   postgresProblem: null,
   lossSeconds: 12,
   drill,
-  engineProblem: null,
+  repositoryProblem: null,
+  offsite: undefined,
   running: null,
 };
-const problems = (change: Partial<Observed>, more: Partial<Remembered> = {}, all = settings) =>
-  statusOf(all, { ...remembered, ...more }, { ...observed, ...change }, now).problems;
+const problems = (change: Partial<Observed>, more: Partial<Remembered> = {}) =>
+  statusOf(settings, { ...remembered, ...more }, { ...observed, ...change }, now).problems;
 
 test("is green when all is well", () => {
   const status = statusOf(settings, remembered, observed, now);
@@ -65,11 +65,11 @@ describe("is red", () => {
     ["without a backup", { backups: [] }, "there is no backup yet"],
     ["when Postgres cannot archive", { archiver: stuck }, "cannot archive its WAL: segment 000000010000000000000004"],
     ["when WAL piles up", { archiver: stuck }, "9 WAL segments wait"],
-    ["when a rehearsal failed", { drill: failed }, "amcheck: index is broken"],
-    ["when the last rehearsal is older than two periods", { drill: old }, "no restore was rehearsed since"],
-    ["when it was never rehearsed", { drill: undefined }, "no restore was rehearsed since"],
+    ["when a drill failed", { drill: failed }, "amcheck: index is broken"],
+    ["when the last drill is older than two periods", { drill: old }, "there was no drill since"],
+    ["without a drill", { drill: undefined }, "there was no drill since"],
     ["when Postgres is down", { postgresProblem: "refused" }, "Postgres does not answer: refused"],
-    ["when the repository is not ready", { engineProblem: "locked" }, "the repository is not ready: locked"],
+    ["when the repository is not ready", { repositoryProblem: "locked" }, "the repository is not ready: locked"],
     [
       "with wrong page checksums",
       { backups: observed.backups.map((backup) => ({ ...backup, error: true })) },
@@ -85,13 +85,13 @@ describe("is red", () => {
       "the repository is damaged: missing: 1",
     ]);
     expect(problems({}, { backup: { at, problem: "disk full" } })).toEqual(["the last backup failed: disk full"]);
-    const offsite = { type: "sftp", host: "h", port: 22, user: "u", path: "p", privateKey: "k" } as const;
-    const behind = { offsite: { at, problem: "no route", lastGoodAt: null } };
-    expect(problems({}, behind, { ...settings, offsite })).toEqual(["the copy off this host is behind: no route"]);
+    expect(problems({ offsite: { lastPushAt: null, problem: "no route" } })).toEqual([
+      "the off-host copy is behind: no route",
+    ]);
   });
 });
 
-test("a stack of a few minutes may still be without backup and rehearsal", () => {
+test("a stack of a few minutes may still be without backup and drill", () => {
   const young = { since: "2026-11-24T11:55:00Z" };
   expect(problems({ backups: [], drill: undefined }, young)).toEqual([]);
 });

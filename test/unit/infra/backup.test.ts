@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, test } from "vitest";
-import { paths } from "../../../images/backup/src/paths.ts";
-import { type Settings, settingsSchema } from "../../../images/backup/src/settings.ts";
+import { paths, type Settings, settingsSchema } from "../../../images/backup/src/contract.ts";
 import type { RawConfig } from "../../../infra/config/read.ts";
 import type { LettaExports } from "../../../infra/stacks/outputs.ts";
 import type { Graph } from "../../support/graph.ts";

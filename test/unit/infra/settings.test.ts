@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { paths } from "../../../images/backup/src/contract.ts";
 import { serverEnvironment } from "../../../infra/components/letta-server.ts";
 import { archiveEnvironment, postgresSettings } from "../../../infra/components/postgres-settings.ts";
 import { redisSettings } from "../../../infra/components/redis.ts";
@@ -61,9 +62,9 @@ describe("Postgres", () => {
   });
 
   test("has the same repository settings as the agent, and no key in plain text", async () => {
-    const { environment } = await import("../../../images/backup/src/engines/pgbackrest.ts");
+    const { environment } = await import("../../../images/backup/src/pgbackrest/backups.ts");
     const own = archiveEnvironment(config().backup);
-    const agents = environment({ recoveryKey: "a-key" });
+    const agents = environment({ paths }, { recoveryKey: "a-key" });
     for (const name of ["STANZA", "REPO1_PATH", "REPO1_CIPHER_TYPE", "PG1_PATH"].map((end) => `PGBACKREST_${end}`)) {
       expect(own[name], name).toBe(agents[name]);
     }

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import type { BackupStatus } from "../../../../images/backup/src/status.ts";
+import type { BackupStatus } from "../../../../images/backup/src/contract.ts";
 import { backupNotes } from "../../../../scripts/status/backup.ts";
 import type { StackStatus } from "../../../../scripts/status/collect.ts";
 import { render, status } from "../../../../scripts/status/command.ts";

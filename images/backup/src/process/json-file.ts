@@ -1,6 +1,6 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 
-/** A file's JSON, or undefined where it is not there. */
+/** A file's JSON; undefined when the file does not exist. */
 export async function readJson<Content>(path: string): Promise<Content | undefined> {
   try {
     return JSON.parse(await readFile(path, "utf8")) as Content;

@@ -1,10 +1,11 @@
 import { join } from "node:path";
-import type pg from "pg";
-import { countRows, type RowCounts } from "./checks.ts";
-import { readJson, writeJson } from "./json-file.ts";
-import { paths } from "./paths.ts";
-import { withPostgres } from "./postgres.ts";
-import { stamp } from "./stamp.ts";
+import type { RowCounts } from "../contract.ts";
+import { isArchived } from "../pgbackrest/backups.ts";
+import type { Client } from "../postgres.ts";
+import { readJson, writeJson } from "../process/json-file.ts";
+import { stamp } from "../process/stamp.ts";
+import type { World } from "../world.ts";
+import { countRows } from "./checks.ts";
 
 /** A moment that was written into the database itself, and what is known of it outside. */
 export interface Heartbeat {
@@ -13,65 +14,69 @@ export interface Heartbeat {
   readonly at: string;
   /** Everything committed before it is in the WAL up to here. */
   readonly lsn: string;
-  /** Rows written in all databases since Postgres started counting: another number means that somebody wrote. */
+  /** Rows written in all databases since Postgres started counting: it changes when somebody writes. */
   readonly activity: string;
-  /** The restore point made at that moment, if one was. */
+  /** The restore point made at that moment, if any. */
   readonly point?: string;
   /** Rows counted just before and just after the restore point. */
   readonly rows?: { readonly before: RowCounts; readonly after: RowCounts };
   isRecoverable: boolean;
 }
 
-const file = join(paths.status, "heartbeats.json");
 const kept = 200;
-/** An idle database gets a heartbeat at this distance, in seconds: each one costs a WAL segment of 16 MB. */
+/** Row counts are kept for this many restore points. */
+const keptCounts = 20;
+/** An idle database gets a heartbeat this often, in seconds: each one costs a WAL segment of 16 MB. */
 const idleSeconds = 900;
-/** Counting may take this part of the time. */
+/** Counting may take this share of the time. */
 const countingShare = 0.02;
 
-/** Writes heartbeats, and knows which of them could be restored. */
+const fileOf = ({ paths }: Pick<World, "paths">) => join(paths.status, "heartbeats.json");
+
+/** Writes heartbeats, and knows which of them can be restored. */
 export class Heartbeats {
+  readonly #world: World;
+  readonly #pointSeconds: number;
   #beats: Heartbeat[] = [];
   #countedAt = 0;
   #countingSeconds = 0;
   #isPrepared = false;
-  readonly #isRecoverable: string;
-  readonly #pointSeconds: number;
 
-  /** @param pointSeconds distance of restore points; one that is archived with the next is of no use */
-  constructor(isRecoverable: string, pointSeconds: number) {
-    this.#isRecoverable = isRecoverable;
+  /** @param pointSeconds time between restore points: two in one archive interval are of no more use than one */
+  constructor(world: World, pointSeconds: number) {
+    this.#world = world;
     this.#pointSeconds = pointSeconds;
   }
 
-  /** Goes on where an earlier process was. */
+  /** Resumes where an earlier process ended. */
   async load(): Promise<void> {
-    this.#beats = (await readJson<Heartbeat[]>(file)) ?? [];
+    this.#beats = await readHeartbeats(this.#world);
   }
 
   /**
-   * One turn: writes a heartbeat when there is a reason to, and looks which ones are archived by now.
+   * One turn: writes a heartbeat when there is a reason to, and finds out which ones are archived by now.
    *
    * @param backedUpAt when the newest backup ended, ISO 8601
-   * @returns age of the oldest write that would be lost if the database were lost now, in seconds, 0 without any; null
-   *   while nothing can be restored
+   * @returns age in seconds of the oldest write that would be lost with the database at this moment, 0 when none would be;
+   *   null while nothing can be restored
    */
-  async beat(backedUpAt: string | undefined, now = Date.now()): Promise<number | null> {
-    return withPostgres(async (client) => {
+  async beat(backedUpAt: string | undefined): Promise<number | null> {
+    const now = this.#world.now();
+    return this.#world.postgres(async (client) => {
       const isFirst = !this.#isPrepared;
       if (isFirst) await this.#prepare(client);
       const activity = await rowsWritten(client);
       const isDue = this.#isDue(activity, backedUpAt, now);
       if (isDue) await this.#write(client, activity, now);
       const hasNews = await this.#look(client);
-      // An idle machine is not to write to its disk at each turn.
-      if (isFirst || isDue || hasNews) await writeJson(file, this.#beats);
+      // An idle machine should not write to its disk at each turn.
+      if (isFirst || isDue || hasNews) await writeJson(fileOf(this.#world), this.#beats);
       return this.#lossSeconds(activity, now);
     });
   }
 
-  /** After a restore to an earlier time the database has not the heartbeats that came later, and nothing leads to them. */
-  async #prepare(client: pg.Client): Promise<void> {
+  /** After a restore to an earlier time, the database lacks the later heartbeats, and nothing leads to them. */
+  async #prepare(client: Client): Promise<void> {
     await prepareHeartbeats(client);
     const { rows } = await client.query<{ id: string; at: Date }>("select id, at from backup.heartbeat");
     const there = new Map(rows.map(({ id, at }) => [Number(id), at.toISOString()]));
@@ -82,13 +87,13 @@ export class Heartbeats {
   #isDue(activity: string, backedUpAt: string | undefined, now: number): boolean {
     const last = this.#beats.at(-1);
     if (last === undefined || last.activity !== activity) return true;
-    // The last state before an idle time gets a restore point, or no rehearsal would reach it.
+    // The last state before an idle time needs a restore point, or no drill would reach it.
     const hasPoint = this.#beats.some((beat) => beat.point !== undefined && beat.activity === activity);
     if ((!hasPoint || this.#isBehindPoints(backedUpAt, now)) && this.#mayMakePoint(now)) return true;
     return now - Date.parse(last.at) > idleSeconds * 1000;
   }
 
-  /** Is a backup newer than all restore points? A rehearsal needs one behind it; their names have whole seconds. */
+  /** Is a backup newer than all restore points? A drill needs a point after it; their names have whole seconds. */
   #isBehindPoints(backedUpAt: string | undefined, now: number): boolean {
     if (backedUpAt === undefined) return false;
     const ended = Date.parse(backedUpAt) + 1000;
@@ -101,44 +106,42 @@ export class Heartbeats {
     return isTime && now - this.#countedAt >= (this.#countingSeconds / countingShare) * 1000;
   }
 
-  async #write(client: pg.Client, activity: string, now: number): Promise<void> {
-    const name = this.#mayMakePoint(now) ? pointName(new Date(now)) : undefined;
-    const before = name === undefined ? undefined : await this.#count();
+  async #write(client: Client, activity: string, now: number): Promise<void> {
+    const name = this.#mayMakePoint(now) ? pointName(new Date(now)) : null;
+    const before = name === null ? null : await this.#count();
     const { rows } = await client.query<{ id: string; at: Date }>(
       "insert into backup.heartbeat (point, rows) values ($1, $2) returning id, at",
-      [name ?? null, before === undefined ? null : JSON.stringify(before)],
+      [name, before && JSON.stringify(before)],
     );
-    const statement =
-      name === undefined ? "select pg_current_wal_lsn() as lsn" : "select pg_create_restore_point($1) as lsn";
-    const made = await client.query<{ lsn: string }>(statement, name === undefined ? [] : [name]);
-    const after = name === undefined ? undefined : await this.#count();
+    const made =
+      name === null
+        ? await client.query<{ lsn: string }>("select pg_current_wal_lsn() as lsn")
+        : await client.query<{ lsn: string }>("select pg_create_restore_point($1) as lsn", [name]);
+    const counted = name && before && { point: name, rows: { before, after: await this.#count() } };
     this.#beats.push({
       id: Number(rows[0]?.id),
       at: (rows[0]?.at ?? new Date(now)).toISOString(),
       lsn: made.rows[0]?.lsn ?? "0/0",
       activity,
       isRecoverable: false,
-      ...(name === undefined || before === undefined || after === undefined
-        ? {}
-        : { point: name, rows: { before, after } }),
+      ...counted,
     });
     await client.query("delete from backup.heartbeat where at < now() - interval '2 days'");
     this.#forget();
   }
 
   async #count(): Promise<RowCounts> {
-    const started = Date.now();
-    const counts = await countRows();
-    this.#countingSeconds = (Date.now() - started) / 1000;
+    const started = this.#world.now();
+    const counts = await countRows(this.#world);
+    this.#countingSeconds = (this.#world.now() - started) / 1000;
     this.#countedAt = started;
     return counts;
   }
 
-  /** Counts are kept for the newest restore points alone. */
   #forget(): void {
     this.#beats = this.#beats.slice(-kept);
     const counted = this.#beats.filter(({ rows }) => rows !== undefined);
-    const old = new Set(counted.slice(0, -20).map(({ id }) => id));
+    const old = new Set(counted.slice(0, -keptCounts).map(({ id }) => id));
     this.#beats = this.#beats.map((beat) => {
       if (!old.has(beat.id)) return beat;
       const { rows: _, ...rest } = beat;
@@ -146,12 +149,12 @@ export class Heartbeats {
     });
   }
 
-  /** @returns whether any more of them can be restored */
-  async #look(client: pg.Client): Promise<boolean> {
+  /** @returns whether more of them can be restored now */
+  async #look(client: Client): Promise<boolean> {
     const open = this.#beats.filter(({ isRecoverable }) => !isRecoverable);
     if (open.length === 0) return false;
     const { rows } = await client.query<{ id: string }>(
-      `select id from unnest($1::bigint[], $2::pg_lsn[]) as beat (id, lsn) where ${this.#isRecoverable}`,
+      `select id from unnest($1::bigint[], $2::pg_lsn[]) as beat (id, lsn) where ${isArchived}`,
       [open.map(({ id }) => id), open.map(({ lsn }) => lsn)],
     );
     const ids = new Set(rows.map(({ id }) => Number(id)));
@@ -166,26 +169,26 @@ export class Heartbeats {
   }
 }
 
-/** The heartbeats as the serving process last wrote them; for the drill, which has no way to the database. */
-export async function readHeartbeats(): Promise<Heartbeat[]> {
-  return (await readJson<Heartbeat[]>(file)) ?? [];
+/** The heartbeats as the serving process last wrote them; the drill cannot reach the database. */
+export async function readHeartbeats(world: Pick<World, "paths">): Promise<Heartbeat[]> {
+  return (await readJson<Heartbeat[]>(fileOf(world))) ?? [];
 }
 
-/** Names carry their time, so that a restore knows from the name alone which backup it needs. */
+/** Names carry their time, so that the name alone tells a restore which backup it needs. */
 export function pointName(at: Date): string {
   return `hb_${stamp(at)}`;
 }
 
-/** The time in a heartbeat's name, or undefined for another name. */
+/** The time in a heartbeat's name; undefined for another name. */
 export function pointTime(name: string): Date | undefined {
-  const parts = /^hb_(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(name);
-  if (parts === null) return undefined;
-  const [, year, month, day, hour, minute, second] = parts;
+  const found = /^hb_(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(name);
+  if (found === null) return undefined;
+  const [, year, month, day, hour, minute, second] = found;
   return new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
 }
 
-/** Makes the table of heartbeats where it is not there yet. */
-export async function prepareHeartbeats(client: pg.Client): Promise<void> {
+/** Makes the table of heartbeats where it does not exist. */
+export async function prepareHeartbeats(client: Client): Promise<void> {
   await client.query(`
     create schema if not exists backup;
     create table if not exists backup.heartbeat (
@@ -197,7 +200,7 @@ export async function prepareHeartbeats(client: pg.Client): Promise<void> {
 }
 
 /** The heartbeats themselves are in database postgres, which does not count. */
-async function rowsWritten(client: pg.Client): Promise<string> {
+async function rowsWritten(client: Client): Promise<string> {
   const { rows } = await client.query<{ total: string }>(
     "select coalesce(sum(tup_inserted + tup_updated + tup_deleted), 0)::text as total from pg_stat_database where datname is distinct from 'postgres'",
   );

@@ -2,18 +2,18 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { BackupError } from "./errors.ts";
-import { postgresUser } from "./paths.ts";
+import { postgresUser } from "../contract.ts";
+import { BackupError } from "../errors.ts";
 
-/** How a program is run. */
+/** How a program runs. */
 export interface RunOptions {
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Default: Postgres' user where this process may change its user, else its own. */
+  /** Default: as Postgres' user where this process may change its user, else as its own. */
   readonly asRoot?: boolean;
-  /** What the program reads; default: nothing. */
-  readonly input?: Readable | string;
-  /** Each line of both of its outputs, as it comes; then `stdout` is empty. */
+  /** Its standard input; default: empty. */
+  readonly input?: string;
+  /** Called with each line of both outputs; `stdout` is empty then. */
   readonly onLine?: (line: string) => void;
 }
 
@@ -22,6 +22,17 @@ export interface RunResult {
   readonly stdout: string;
   /** The last 100 lines of both outputs, for messages. */
   readonly lastLines: readonly string[];
+}
+
+/** A program in a pipe. */
+export type Stage = readonly [file: string, args: readonly string[], options?: RunOptions];
+
+/** Where a pipe begins and ends. */
+export interface PipeEnds {
+  readonly input?: Readable;
+  readonly sink?: NodeJS.WritableStream;
+  /** Called with the bytes that the first program has put out so far. */
+  readonly onBytes?: (bytes: number) => void;
 }
 
 /** Starts a program as Postgres' user. */
@@ -40,16 +51,12 @@ export async function run(file: string, args: readonly string[], options: RunOpt
   const child = start(file, args, options);
   const stdout: string[] = [];
   const lastLines: string[] = [];
-  const keep = (line: string) => {
-    lastLines.push(line);
-    if (lastLines.length > 100) lastLines.shift();
-    options.onLine?.(line);
-  };
   const read = async (stream: Readable | null, isOutput: boolean) => {
-    if (stream === null) return;
-    for await (const line of createInterface({ input: stream })) {
+    for await (const line of createInterface({ input: stream as Readable })) {
       if (isOutput && options.onLine === undefined) stdout.push(line);
-      keep(line);
+      lastLines.push(line);
+      if (lastLines.length > 100) lastLines.shift();
+      options.onLine?.(line);
     }
   };
   feed(child, options.input);
@@ -57,9 +64,14 @@ export async function run(file: string, args: readonly string[], options: RunOpt
   return { exitCode, stdout: stdout.join("\n"), lastLines };
 }
 
-/** Like {@link run}, but an exit code other than 0 throws. @throws BackupError with the last lines */
-export async function output(file: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
-  const result = await run(file, args, options);
+/** A program's output. @throws BackupError with its last lines when its exit code is not 0 */
+export async function output(
+  world: { readonly run: typeof run },
+  file: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  const result = await world.run(file, args, options);
   if (result.exitCode !== 0) throw failure(file, result);
   return result.stdout;
 }
@@ -70,18 +82,12 @@ export function failure(file: string, { exitCode, lastLines }: Pick<RunResult, "
   return new BackupError(`${file} ended with exit code ${exitCode}${said.map((line) => `\n    ${line}`).join("")}`);
 }
 
-/** A program in a chain: its name, its arguments and how it is run. */
-export type Stage = readonly [file: string, args: readonly string[], options?: RunOptions];
-
 /**
- * Runs programs with each one's output as the next one's input. The first reads `input`, the last one writes to `sink`.
+ * Runs programs with each one's output as the input of the next.
  *
- * @throws BackupError of the first program in the chain that failed
+ * @throws BackupError of the first program that failed
  */
-export async function chain(
-  stages: readonly Stage[],
-  ends: { input?: Readable; sink?: NodeJS.WritableStream; onBytes?: (bytes: number) => void } = {},
-): Promise<void> {
+export async function pipe(stages: readonly Stage[], { input, sink, onBytes }: PipeEnds = {}): Promise<void> {
   const running = stages.map(([file, args, options]) => {
     const child = start(file, args, options);
     const lines: string[] = [];
@@ -92,40 +98,39 @@ export async function chain(
   });
   const pipes: Promise<unknown>[] = [];
   const first = running[0]?.child;
-  if (ends.input !== undefined) pipes.push(pipeline(ends.input, first?.stdin as NodeJS.WritableStream));
+  if (input !== undefined) pipes.push(pipeline(input, first?.stdin as NodeJS.WritableStream));
   else if (first !== undefined) feed(first, stages[0]?.[2]?.input);
+  if (onBytes !== undefined) countBytes(first, onBytes);
   for (const [index, { child }] of running.entries()) {
-    const next = running[index + 1]?.child.stdin ?? ends.sink;
-    if (index === 0 && ends.onBytes !== undefined) countBytes(child, ends.onBytes);
+    const next = running[index + 1]?.child.stdin ?? sink;
     if (next === undefined) child.stdout?.resume();
     else
       pipes.push(pipeline(child.stdout as Readable, next as NodeJS.WritableStream, { end: next !== process.stdout }));
   }
-  // A pipe breaks when the program behind it fails, and the program says why better than the pipe.
+  // A pipe breaks when the program after it fails, and the program says why better than the pipe.
   const broken = await Promise.allSettled(pipes);
   for (const { file, lines, done } of running) {
     const exitCode = await done;
     if (exitCode !== 0) throw failure(file, { exitCode, lastLines: lines });
   }
-  for (const pipe of broken) if (pipe.status === "rejected") throw pipe.reason;
+  for (const result of broken) if (result.status === "rejected") throw result.reason;
 }
 
-function countBytes(child: ChildProcess, onBytes: (bytes: number) => void): void {
+function countBytes(child: ChildProcess | undefined, onBytes: (bytes: number) => void): void {
   let bytes = 0;
-  child.stdout?.on("data", (chunk: Buffer) => {
+  child?.stdout?.on("data", (chunk: Buffer) => {
     bytes += chunk.length;
     onBytes(bytes);
   });
 }
 
-function feed(child: ChildProcess, input: Readable | string | undefined): void {
+function feed(child: ChildProcess, input = ""): void {
   // A program that ends without reading its input must not end this process.
   child.stdin?.on("error", () => {});
-  if (input === undefined || typeof input === "string") child.stdin?.end(input ?? "");
-  else input.pipe(child.stdin as NodeJS.WritableStream);
+  child.stdin?.end(input);
 }
 
-/** The exit code; 128 and more for a signal, as a shell tells it. */
+/** A program's exit code; 137 when a signal ended it. */
 export function ended(child: ChildProcess, file: string): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once("error", (error: NodeJS.ErrnoException) => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { BackupError } from "./errors.ts";
+import type { BackupError } from "../errors.ts";
 
-/** Asks again and again until it is so. @throws BackupError when that takes longer than this many milliseconds */
+/** Asks until the answer is yes. @throws BackupError after this many milliseconds */
 export async function until(
   isSo: () => Promise<boolean>,
   milliseconds: number,
