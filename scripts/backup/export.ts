@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import type { Repository } from "../../images/backup/src/contract.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import { imageVersion } from "../../infra/lib/images.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
-import type { Repository } from "../lib/backup-agent/results.ts";
 import { type BackupStack, readBackupStack } from "../lib/backup-agent/stack.ts";
 import { storeState } from "../lib/backup-agent/state.ts";
 import { root } from "../lib/checkout.ts";

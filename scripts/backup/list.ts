@@ -1,5 +1,5 @@
+import type { Repository } from "../../images/backup/src/contract.ts";
 import { callAgent } from "../lib/backup-agent/call.ts";
-import type { Repository } from "../lib/backup-agent/results.ts";
 import { readBackupStack, reading } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 import { formatBytes, formatDuration, formatTime } from "../lib/format.ts";

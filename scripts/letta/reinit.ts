@@ -1,16 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { paths } from "../../images/backup/src/contract.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import { imageReference } from "../../infra/lib/images.ts";
 import { lettaNames } from "../../infra/lib/names.ts";
-import { agentPaths } from "../lib/backup-agent/stack.ts";
 import { root } from "../lib/checkout.ts";
 import type { Deps } from "../lib/deps.ts";
 import { prefixOf, readConfigFile } from "../lib/stack-file.ts";
 import { configuredVersion, imageSource } from "../lib/stack-images.ts";
 
 const guard = join(root, "images/postgres/uploads/guard.sh");
-const volumePath = agentPaths.cluster;
 
 /**
  * Sets a cluster aside, within its volume, if its first start was interrupted; the next start makes a new one.
@@ -32,8 +31,8 @@ export async function reinitLetta({ stack }: { stack: string }, deps: Deps): Pro
   const result = await deps.engine.docker(
     [
       ...["run", "--rm", "--interactive", "--network", "none", "--user", "0:0"],
-      ...["--env", `PGDATA=${volumePath}/pgdata`, "--env", "POSTGRES_LOCK_WAIT_SECONDS=5"],
-      ...["--volume", `${volume}:${volumePath}`, "--entrypoint", "bash", image, "-s", "set-aside"],
+      ...["--env", `PGDATA=${paths.cluster}`, "--env", "POSTGRES_LOCK_WAIT_SECONDS=5"],
+      ...["--volume", `${volume}:${paths.volume}`, "--entrypoint", "bash", image, "-s", "set-aside"],
     ],
     { input: await readFile(guard, "utf8") },
   );

@@ -1,19 +1,13 @@
-import type { RowCounts } from "../../images/backup/src/contract.ts";
+import { type RowCounts, rowCountQuery, rowCountSettings } from "../../images/backup/src/contract.ts";
 import type { Deps } from "./deps.ts";
 import { psql } from "./psql.ts";
 import { drawTable } from "./table.ts";
 
 export type { RowCounts };
 
-// With a project's search path, a superuser could be made to run the project's functions.
-const countStatements = `set statement_timeout = '60s'; set search_path = pg_catalog;
-select format('select %L, count(*) from %I.%I', format('%I.%I', schemaname, tablename), schemaname, tablename)
-from pg_tables where schemaname not in ('pg_catalog', 'information_schema', 'backup') order by 1 \\gexec
-`;
-
 /** Rows of every table of one database: `schema.table` -> count. */
 export async function countDatabase(deps: Deps, container: string, database: string): Promise<Record<string, number>> {
-  const lines = await psql(deps, container, countStatements, database);
+  const lines = await psql(deps, container, `${rowCountSettings};${rowCountQuery}`, database);
   return Object.fromEntries(
     lines.map((line) => {
       const end = line.lastIndexOf("|");
@@ -22,7 +16,7 @@ export async function countDatabase(deps: Deps, container: string, database: str
   );
 }
 
-/** Rows of every table of these databases, without those where counting a table fails or takes over a minute. */
+/** Rows of every table; a database that cannot be read in ten minutes is left out. */
 export async function countRows(deps: Deps, container: string, databases: readonly string[]): Promise<RowCounts> {
   const counts: Record<string, Record<string, number>> = {};
   for (const database of databases) {

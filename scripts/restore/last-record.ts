@@ -1,5 +1,6 @@
+import { paths } from "../../images/backup/src/contract.ts";
 import { UserError } from "../../infra/lib/errors.ts";
-import { type AgentSite, agentPaths } from "../lib/backup-agent/stack.ts";
+import type { AgentSite } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 
 /** Where a cluster's WAL ends, by `pg_controldata`. */
@@ -19,8 +20,8 @@ const longHeaderBytes = 40n;
  * @throws UserError when it ended before
  */
 export async function requireLastRecord(deps: Deps, { image }: AgentSite, volume: string, lsn: string): Promise<void> {
-  const mount = `${volume}:${agentPaths.cluster}:ro`;
-  const entrypoint = ["--entrypoint", "pg_controldata", image, "-D", `${agentPaths.cluster}/pgdata`];
+  const mount = `${volume}:${paths.volume}:ro`;
+  const entrypoint = ["--entrypoint", "pg_controldata", image, "-D", paths.cluster];
   const output = await deps.engine.dockerOutput(["run", "--rm", "--network", "none", "--volume", mount, ...entrypoint]);
   const data = parseControlData(output);
   if (data.state === "shut down" && hasLastRecord(lsn, data)) return;

@@ -1,10 +1,10 @@
 import { join } from "node:path";
+import type { RestoreTarget } from "../../images/backup/src/contract.ts";
 import type { AgentSite } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 import type { NewOperation, Operation } from "../lib/operation.ts";
 import type { RowCounts } from "../lib/rows.ts";
 import { readJsonFile, writeWholeJson } from "../lib/whole-file.ts";
-import type { Target } from "./target.ts";
 
 /** Options of every restore and undo. */
 export interface RestoreOptions {
@@ -21,7 +21,7 @@ export interface ServerRestore extends Operation {
   /** While `restoring` the old volume is in use, from `switching` on the new one. */
   readonly phase: "restoring" | "switching" | "checking";
   /** Undefined when an old volume comes back. */
-  readonly target?: Target;
+  readonly target?: RestoreTarget;
   /** The volume in use at the start, and the one that replaces it. */
   readonly from: string;
   readonly to: string;
@@ -38,7 +38,7 @@ export interface ProjectRestore extends Operation {
   readonly phase: "loading" | "swapping";
   readonly project: string;
   /** Undefined when an earlier database comes back. */
-  readonly target?: Target;
+  readonly target?: RestoreTarget;
   /** Empty for the whole database. */
   readonly tables: readonly string[];
   /** The database that replaces the present one, and the name that the present one gets. */

@@ -1,4 +1,4 @@
-import type { Restored } from "../../images/backup/src/contract.ts";
+import { formatTarget, type Restored, type RestoreTarget } from "../../images/backup/src/contract.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import { lettaNames } from "../../infra/lib/names.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
@@ -13,7 +13,6 @@ import { countDatabase, differences } from "../lib/rows.ts";
 import { stopContainers } from "../lib/stacks.ts";
 import { type ProjectRestore, schemaOf, scratchVolume } from "./operation.ts";
 import { copyTables, prepareForTables } from "./tables.ts";
-import { formatTarget, type Target } from "./target.ts";
 
 /** Does what is left of a restore of one database. @throws what stopped it; before the swap nothing has changed */
 export async function runProjectRestore(deps: Deps, site: BackupStack, begun: ProjectRestore): Promise<void> {
@@ -57,7 +56,12 @@ async function cleanUp(deps: Deps, site: BackupStack, operation: ProjectRestore)
 }
 
 /** Restores the cluster next to the running one, and loads the database, or its tables, from it under a new name. */
-async function loadDatabase(deps: Deps, site: BackupStack, operation: ProjectRestore, target: Target): Promise<void> {
+async function loadDatabase(
+  deps: Deps,
+  site: BackupStack,
+  operation: ProjectRestore,
+  target: RestoreTarget,
+): Promise<void> {
   const { project, tables, loaded } = operation;
   const { postgres, backup } = site.containers;
   // Brings everything written up to now into the repository.

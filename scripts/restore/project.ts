@@ -1,6 +1,6 @@
+import type { Repository, RestoreTarget } from "../../images/backup/src/contract.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import { callAgent } from "../lib/backup-agent/call.ts";
-import type { Repository } from "../lib/backup-agent/results.ts";
 import { type BackupStack, readBackupStack, reading } from "../lib/backup-agent/stack.ts";
 import { confirm } from "../lib/confirm.ts";
 import type { Deps } from "../lib/deps.ts";
@@ -10,7 +10,8 @@ import { requireSetup } from "../lib/require-setup.ts";
 import { databasesOf } from "../lib/stacks.ts";
 import { type NewProjectRestore, type ProjectRestore, type RestoreOptions, renderPlan, schemaOf } from "./operation.ts";
 import { runProjectRestore } from "./project-steps.ts";
-import { describeTarget, parseTarget, requireReachable, type Target, type TargetOptions } from "./target.ts";
+
+import { describeTarget, parseTarget, requireReachable, type TargetOptions } from "./target.ts";
 
 /** Options of the restore of one database of a running server. */
 export interface ProjectOptions extends RestoreOptions {
@@ -93,7 +94,7 @@ async function requireProject(deps: Deps, site: BackupStack, project: string): P
   throw new UserError(`there is no project "${project}"`, `use one of ${databasesOf(site.letta).join(", ")}`);
 }
 
-async function requireMoment(deps: Deps, site: BackupStack, target: Target): Promise<void> {
+async function requireMoment(deps: Deps, site: BackupStack, target: RestoreTarget): Promise<void> {
   requireReachable(target, await callAgent<Repository>(deps, await reading(deps, site, ["list"])));
 }
 

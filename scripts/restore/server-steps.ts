@@ -1,4 +1,4 @@
-import type { Restored } from "../../images/backup/src/contract.ts";
+import { formatTarget, type Restored, type RestoreTarget } from "../../images/backup/src/contract.ts";
 import { lettaNames } from "../../infra/lib/names.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
 import { backUpFully, requireSound } from "../lib/backup-agent/results.ts";
@@ -14,7 +14,6 @@ import { changeConfigFile } from "../lib/stack-file.ts";
 import { databasesOf, stopContainers } from "../lib/stacks.ts";
 import { requireLastRecord } from "./last-record.ts";
 import { addSwitch, type ServerRestore } from "./operation.ts";
-import { formatTarget, type Target } from "./target.ts";
 
 /** Suffix of the container that restores. */
 const restoring = "restore";
@@ -62,7 +61,7 @@ export async function abandonServerRestore(deps: Deps, site: BackupStack, operat
 }
 
 /** Restores into a new volume. For the latest state Letta stops first, because nothing may be written meanwhile. */
-async function fill(deps: Deps, site: BackupStack, operation: ServerRestore, target: Target): Promise<void> {
+async function fill(deps: Deps, site: BackupStack, operation: ServerRestore, target: RestoreTarget): Promise<void> {
   const { to, from, wasUp } = operation;
   // A killed run left them half done.
   await deps.engine.docker(["rm", "--force", `${site.prefix}-${restoring}`]);

@@ -1,6 +1,6 @@
+import type { Repository, RestoreTarget } from "../../images/backup/src/contract.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import { callAgent } from "../lib/backup-agent/call.ts";
-import type { Repository } from "../lib/backup-agent/results.ts";
 import { type BackupStack, readBackupStack, reading } from "../lib/backup-agent/stack.ts";
 import { findClients } from "../lib/clients.ts";
 import { confirm } from "../lib/confirm.ts";
@@ -11,8 +11,9 @@ import { requireSetup } from "../lib/require-setup.ts";
 import { countRows } from "../lib/rows.ts";
 import { databasesOf } from "../lib/stacks.ts";
 import { type RestoreOptions, readSwitches, renderPlan, type ServerRestore } from "./operation.ts";
+
 import { runServerRestore } from "./server-steps.ts";
-import { describeTarget, parseTarget, requireReachable, type Target, type TargetOptions } from "./target.ts";
+import { describeTarget, parseTarget, requireReachable, type TargetOptions } from "./target.ts";
 
 /** Restores all databases of the server to one moment, into a new volume. The volume in use is only read, and kept. */
 export async function restoreServer(options: RestoreOptions & TargetOptions, deps: Deps): Promise<number> {
@@ -67,7 +68,7 @@ async function replaceVolume(
   return 0;
 }
 
-function plan(site: BackupStack, { target, from, to, wasUp }: Change & { readonly target: Target }): string[] {
+function plan(site: BackupStack, { target, from, to, wasUp }: Change & { readonly target: RestoreTarget }): string[] {
   const isLatest = target.type === "latest";
   const latestLoss = wasUp
     ? "nothing: Letta and Postgres stop first, and their last writes are archived"

@@ -1,13 +1,7 @@
+import type { Repository, RestoreTarget } from "../../images/backup/src/contract.ts";
 import { UserError } from "../../infra/lib/errors.ts";
-import type { Repository } from "../lib/backup-agent/results.ts";
-import { formatTime } from "../lib/format.ts";
 
-/** The moment to restore. */
-export type Target =
-  | { readonly type: "latest" }
-  /** `time` is in ISO 8601. */
-  | { readonly type: "time"; readonly time: string }
-  | { readonly type: "name"; readonly name: string };
+import { formatTime } from "../lib/format.ts";
 
 /** How an operator names a moment; exactly one of them. */
 export interface TargetOptions {
@@ -19,7 +13,7 @@ export interface TargetOptions {
 }
 
 /** @throws UserError unless exactly one moment is named, and a time is a valid one */
-export function parseTarget({ at, point, latest = false }: TargetOptions): Target {
+export function parseTarget({ at, point, latest = false }: TargetOptions): RestoreTarget {
   if ([at !== undefined, point !== undefined, latest].filter(Boolean).length !== 1) {
     throw new UserError(
       "a restore needs exactly one moment",
@@ -35,20 +29,14 @@ export function parseTarget({ at, point, latest = false }: TargetOptions): Targe
   return { type: "time", time: time.toISOString() };
 }
 
-/** The moment as the agent takes it. */
-export function formatTarget(target: Target): string {
-  if (target.type === "latest") return "latest";
-  return target.type === "time" ? `time:${target.time}` : `name:${target.name}`;
-}
-
 /** The moment for a person. */
-export function describeTarget(target: Target): string {
+export function describeTarget(target: RestoreTarget): string {
   if (target.type === "latest") return "the last write in the repository";
   return target.type === "time" ? formatTime(target.time) : `the point "${target.name}"`;
 }
 
 /** @throws UserError when the repository has no backup before this moment, or no such point */
-export function requireReachable(target: Target, { backups, pointInTime, points }: Repository): void {
+export function requireReachable(target: RestoreTarget, { backups, pointInTime, points }: Repository): void {
   if (backups.length === 0) throw new UserError("the repository has no backup yet", "make backup");
   if (target.type === "name") requirePoint(target.name, points);
   if (target.type === "time") requireTime(Date.parse(target.time), pointInTime);

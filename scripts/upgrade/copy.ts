@@ -1,5 +1,5 @@
+import { paths } from "../../images/backup/src/contract.ts";
 import { UserError } from "../../infra/lib/errors.ts";
-import { agentPaths } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 import { until } from "../lib/until.ts";
 import type { Site } from "./operation.ts";
@@ -11,7 +11,7 @@ export async function removeCopy(deps: Deps, { copy: { volume, containers } }: S
   await deps.engine.docker(["volume", "rm", "--force", volume]);
 }
 
-const cluster = `${agentPaths.cluster}/pgdata`;
+const cluster = paths.cluster;
 /** It asks nobody for a password, so it listens to nobody outside of its network. */
 const rules = "local all all trust\\nhost all all 127.0.0.1/32 trust\\n";
 const ownSettings = {
@@ -37,7 +37,7 @@ export async function startPostgres(
   const script = `printf '${rules}' >/tmp/pg_hba.conf && { ${prologue}; } && exec postgres -D ${cluster} "$@"`;
   await deps.engine.dockerOutput([
     ...["run", "--detach", "--name", postgres, "--user", "postgres", "--shm-size", "256m", ...options],
-    ...["--volume", `${copy.volume}:${agentPaths.cluster}`, "--entrypoint", "sh", image, "-c", script, "postgres"],
+    ...["--volume", `${copy.volume}:${paths.volume}`, "--entrypoint", "sh", image, "-c", script, "postgres"],
     ...asOptions({ ...ownSettings, ...settings }),
   ]);
   const question = ["exec", postgres, "pg_isready", "-q", "-h", "127.0.0.1"];
@@ -107,8 +107,8 @@ export async function startOldCluster(deps: Deps, site: Site, image: string, old
   await deps.engine.dockerOutput(["volume", "create", volume]);
   // Other images have other user ids; the lock is that of a container that is gone.
   const script = `set -e; mkdir ${cluster}; cp -a --reflink=auto /old/${old.folder}/. ${cluster}
-    rm -f ${cluster}/postmaster.pid; chown -R postgres: ${agentPaths.cluster}; chmod 0700 ${cluster}`;
-  const mount = `${volume}:${agentPaths.cluster}`;
+    rm -f ${cluster}/postmaster.pid; chown -R postgres: ${paths.volume}; chmod 0700 ${cluster}`;
+  const mount = `${volume}:${paths.volume}`;
   await inVolumes(deps, image, [`${old.volume}:/old:ro`, mount], script);
   // Whatever its superuser is called, here there is a `postgres`. Fails harmlessly where there was one.
   const single = `postgres --single -D ${cluster} ${asOptions(oldSettings).join(" ")} template1`;

@@ -1,3 +1,4 @@
+import { paths } from "../../images/backup/src/contract.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import { readImageFile } from "../../infra/lib/image-files.ts";
 import type { LettaEndpoint } from "../../infra/lib/letta/api.ts";
@@ -5,7 +6,7 @@ import { probeLetta } from "../../infra/lib/letta/probe.ts";
 import { migrate } from "../../infra/providers/migration.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
 import { requireSound } from "../lib/backup-agent/results.ts";
-import { agentPaths, type BackupStack, oneOff } from "../lib/backup-agent/stack.ts";
+import { type BackupStack, oneOff } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 import { formatBytes } from "../lib/format.ts";
 import { psql } from "../lib/psql.ts";
@@ -47,7 +48,7 @@ export async function rehearse(run: Run, operation: Upgrade, backups: BackupStac
 async function requireSpace({ deps, site }: Run): Promise<void> {
   const { postgres } = site.names;
   const [size = "0"] = await psql(deps, postgres, "select 1.2 * sum(pg_database_size(oid)) from pg_database");
-  const df = ["exec", postgres, "df", "--output=avail", "--block-size=1", agentPaths.cluster];
+  const df = ["exec", postgres, "df", "--output=avail", "--block-size=1", paths.volume];
   const available = Number((await deps.engine.dockerOutput(df)).trim().split("\n").at(-1));
   if (available > Number(size)) return;
   throw new UserError(

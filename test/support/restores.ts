@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { expect, vi } from "vitest";
+import type { Repository } from "../../images/backup/src/contract.ts";
 import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { lettaJson } from "../../infra/lib/letta/api.ts";
-import type { Repository } from "../../scripts/lib/backup-agent/results.ts";
 import { root } from "../../scripts/lib/checkout.ts";
 import { startKillable } from "./kill.ts";
 import { succeeded, type TestProject } from "./stacks.ts";

@@ -60,13 +60,14 @@ export type Report = (event: BackupEvent) => void;
 /** Where a restore ends. */
 export type RestoreTarget =
   | { readonly type: "latest" }
-  | { readonly type: "time"; readonly time: Date }
+  /** `time` is ISO 8601. */
+  | { readonly type: "time"; readonly time: string }
   | { readonly type: "name"; readonly name: string };
 
 /** `latest`, `time:2026-11-24T10:00:00.000Z` or `name:before-upgrade`: how a target is written on a command line. */
 export function formatTarget(target: RestoreTarget): string {
   if (target.type === "latest") return "latest";
-  return target.type === "time" ? `time:${target.time.toISOString()}` : `name:${target.name}`;
+  return target.type === "time" ? `time:${target.time}` : `name:${target.name}`;
 }
 
 /** The reverse of {@link formatTarget}; undefined for any other text. */
@@ -75,7 +76,7 @@ export function parseTarget(text: string): RestoreTarget | undefined {
   const [, type, value = ""] = /^(time|name):(.+)$/.exec(text) ?? [];
   if (type === "name") return { type, name: value };
   const time = new Date(value);
-  return type === "time" && !Number.isNaN(time.getTime()) ? { type, time } : undefined;
+  return type === "time" && !Number.isNaN(time.getTime()) ? { type, time: time.toISOString() } : undefined;
 }
 
 export const backupTypes = ["full", "differential", "incremental"] as const;

@@ -6,15 +6,6 @@ import { withProgress } from "../progress.ts";
 import { callAgent, inContainer } from "./call.ts";
 import { waitForAgent } from "./stack.ts";
 
-/** What the repository holds. */
-export interface Repository {
-  /** Oldest first. */
-  readonly backups: readonly BackupRecord[];
-  /** Every moment between these two can be restored; null without a backup. */
-  readonly pointInTime: { readonly from: string; readonly to: string } | null;
-  readonly points: readonly { readonly name: string; readonly at: string }[];
-}
-
 /** One line per check. */
 export function renderChecks(checks: readonly Check[]): string[] {
   const width = Math.max(...checks.map(({ name }) => name.length));

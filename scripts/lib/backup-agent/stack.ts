@@ -1,4 +1,4 @@
-import type { SettingsInput } from "../../../images/backup/src/contract.ts";
+import { paths, type SettingsInput } from "../../../images/backup/src/contract.ts";
 import { agentCapabilities, runOnce } from "../../../infra/lib/docker/engine.ts";
 import { UserError } from "../../../infra/lib/errors.ts";
 import { imageReference } from "../../../infra/lib/images.ts";
@@ -9,9 +9,6 @@ import { imageSource } from "../stack-images.ts";
 import { type LettaStack, readLetta, required } from "../stacks.ts";
 import { until } from "../until.ts";
 import { type AgentCall, inContainer } from "./call.ts";
-
-/** Where the volumes are in the agent's containers; the same as in images/backup/src/paths.ts. */
-export const agentPaths = { cluster: "/var/lib/postgresql/data", repository: "/var/lib/backup" } as const;
 
 /** What is needed to run the agent beside a letta stack, whether or not the stack is up. */
 export interface AgentSite {
@@ -133,8 +130,8 @@ export function oneOff(
     docker: [
       ...[...runOnce(agentCapabilities), ...network(hasNetwork === true), "--log-driver", "none"],
       ...["--name", `${site.prefix}-${name}`, "--label", `${labels.prefix}=${site.prefix}`],
-      ...["--volume", `${site.repository}:${agentPaths.repository}${mode}`],
-      ...(cluster === undefined ? [] : ["--volume", `${cluster}:${agentPaths.cluster}`]),
+      ...["--volume", `${site.repository}:${paths.repository}${mode}`],
+      ...(cluster === undefined ? [] : ["--volume", `${cluster}:${paths.volume}`]),
       ...["--entrypoint", "backup", site.image, "--settings", "-", ...args],
     ],
     input: `${site.settings}\n${input ?? ""}`,

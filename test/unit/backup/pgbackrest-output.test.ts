@@ -112,7 +112,7 @@ describe("a restore", () => {
     timeline,
   });
   const backups = [record("early", "08:00", 1), record("left", "09:30", 1), record("new", "10:06", 2)];
-  const at = (time: string) => ({ type: "time", time: new Date(`2026-11-24T${time}:00Z`) }) as const;
+  const at = (time: string) => ({ type: "time", time: `2026-11-24T${time}:00Z` }) as const;
   const chosen = (time: string) => {
     const { backup, timeline } = choose(at(time), backups, timelines) ?? {};
     return [backup?.label, timeline];

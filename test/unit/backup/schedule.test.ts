@@ -78,12 +78,12 @@ describe("the backup of a restore", () => {
   });
 
   test("is the newest one that ended before the target", () => {
-    expect(backupFor({ type: "time", time: at("2026-11-23T02:16:00") }, backups)?.label).toBe("2026-11-22T03:17:00");
+    expect(backupFor({ type: "time", time: "2026-11-23T02:16:00Z" }, backups)?.label).toBe("2026-11-22T03:17:00");
     const point = { type: "name", name: "p", at: at("2026-11-23T02:17:01") } as const;
     expect(backupFor(point, backups)?.label).toBe("2026-11-23T02:17:00");
   });
 
   test("is none for a target before all of them", () => {
-    expect(backupFor({ type: "time", time: at("2026-11-01T00:00:00") }, backups)).toBeUndefined();
+    expect(backupFor({ type: "time", time: "2026-11-01T00:00:00Z" }, backups)).toBeUndefined();
   });
 });

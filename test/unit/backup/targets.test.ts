@@ -6,7 +6,7 @@ import { pointName, pointTime } from "../../../images/backup/src/restore/heartbe
 import { createPoint, datedTarget } from "../../../images/backup/src/restore/points.ts";
 import { FakeWorld } from "../../support/fake-world.ts";
 
-const time = new Date("2026-11-24T10:00:00Z");
+const time = "2026-11-24T10:00:00.000Z";
 
 test.each<[string, RestoreTarget]>([
   ["latest", { type: "latest" }],
@@ -37,7 +37,7 @@ describe("the time of a named target", () => {
     const at = "2026-11-24T09:00:00.000Z";
     writeFileSync(join(world.paths.status, "points.json"), JSON.stringify([{ name: "before-upgrade", at }]));
     expect(await named(world, "before-upgrade")).toEqual({ type: "name", name: "before-upgrade", at: new Date(at) });
-    expect(await named(world, "hb_20261124T100000Z")).toMatchObject({ at: time });
+    expect(await named(world, "hb_20261124T100000Z")).toMatchObject({ at: new Date(time) });
     await expect(named(world, "other")).rejects.toMatchObject({
       message: 'there is no restore point "other"',
       fix: "there are before-upgrade",
@@ -47,7 +47,7 @@ describe("the time of a named target", () => {
   test("is not needed for a time, which must not be in the future", async () => {
     const world = new FakeWorld();
     expect(await datedTarget(world, { type: "time", time })).toEqual({ type: "time", time });
-    const future = { type: "time", time: new Date(world.time + 1) } as const;
+    const future = { type: "time", time: new Date(world.time + 1).toISOString() } as const;
     await expect(datedTarget(world, future)).rejects.toThrow("2026-11-24T12:00:00.001Z is in the future");
   });
 });
@@ -55,7 +55,7 @@ describe("the time of a named target", () => {
 describe("a new restore point", () => {
   test("is known once it is archived", async () => {
     const world = new FakeWorld();
-    world.answers.pg_create_restore_point = [{ lsn: "0/3000000", at: time }];
+    world.answers.pg_create_restore_point = [{ lsn: "0/3000000", at: new Date(time) }];
     world.answers["as done"] = [{ done: true }];
     expect(await createPoint(world, "before-upgrade")).toMatchObject({ name: "before-upgrade", lsn: "0/3000000" });
     await expect(createPoint(world, "before-upgrade")).rejects.toThrow("there is a restore point");

@@ -62,7 +62,7 @@ function noBackup(oldest: string | undefined): BackupError {
 
 function targetArguments(target: DatedTarget, timeline: number): string[] {
   if (target.type === "latest") return ["--type=default"];
-  const value = target.type === "time" ? target.time.toISOString().replace("T", " ").replace("Z", "+00") : target.name;
+  const value = target.type === "time" ? target.time.replace("T", " ").replace("Z", "+00") : target.name;
   return [`--type=${target.type}`, `--target=${value}`, `--target-timeline=${timeline}`, "--target-action=promote"];
 }
 

@@ -59,5 +59,5 @@ export function backupFor<Backup extends BackupRecord>(
 
 function timeOf(target: DatedTarget): Date | undefined {
   if (target.type === "latest") return undefined;
-  return target.type === "time" ? target.time : target.at;
+  return target.type === "time" ? new Date(target.time) : target.at;
 }

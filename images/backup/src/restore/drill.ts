@@ -23,7 +23,7 @@ export function readDrill(world: Pick<World, "paths">): Promise<DrillResult | un
 /** The newest heartbeat that a drill can restore: archived, counted, and after a backup. */
 export async function drillTarget(world: World, backups: Backups): Promise<Heartbeat | undefined> {
   const records = await backups.list();
-  const isBehindBackup = ({ at }: Heartbeat) => backupFor({ type: "time", time: new Date(at) }, records) !== undefined;
+  const isBehindBackup = ({ at }: Heartbeat) => backupFor({ type: "time", time: at }, records) !== undefined;
   return (await readHeartbeats(world)).findLast(
     (beat) => beat.isRecoverable && beat.rows !== undefined && isBehindBackup(beat),
   );

@@ -56,8 +56,8 @@ export async function createPoint(world: World, name: string): Promise<RestorePo
  * @throws BackupError when the time is in the future, or there is no point of that name
  */
 export async function datedTarget(world: World, target: RestoreTarget): Promise<DatedTarget> {
-  if (target.type === "time" && target.time.getTime() > world.now())
-    throw new BackupError(`${target.time.toISOString()} is in the future`);
+  if (target.type === "time" && Date.parse(target.time) > world.now())
+    throw new BackupError(`${target.time} is in the future`);
   if (target.type !== "name") return target;
   const { name } = target;
   const points = await readPoints(world);

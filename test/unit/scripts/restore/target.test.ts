@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { formatTarget } from "../../../../images/backup/src/contract.ts";
 import { hasLastRecord, parseControlData } from "../../../../scripts/restore/last-record.ts";
-import { formatTarget, parseTarget, requireReachable, type TargetOptions } from "../../../../scripts/restore/target.ts";
+import { parseTarget, requireReachable, type TargetOptions } from "../../../../scripts/restore/target.ts";
 import { repository } from "../../../support/fake-backups.ts";
 
 describe("the moment to restore", () => {
