@@ -19,13 +19,13 @@ export default async function main() {
 async function letta(raw: RawConfig, stack: string) {
   const { parseLettaConfig } = await import("./config/letta.ts");
   const config = parseLettaConfig(raw, stack);
+  const { network, internalNetwork } = lettaNames(config.prefix);
   const containers = lettaContainers(config.prefix, config.backup.enabled);
-  const names = lettaNames(config.prefix);
   const networks = [
-    { key: "subnet", name: names.network, subnet: config.subnet },
-    { key: "internalSubnet", name: names.internalNetwork, subnet: config.internalSubnet },
+    { key: "subnet", name: network, subnet: config.subnet },
+    { key: "internalSubnet", name: internalNetwork, subnet: config.internalSubnet },
   ];
-  await checkHost(claims(stack, config, networks, containers));
+  await checkHost({ ...placeOf(config), stack, networks, containers });
   const { lettaStack } = await import("./stacks/letta.ts");
   return lettaStack(config, imageRoot(config.images));
 }
@@ -36,18 +36,18 @@ async function thoth(raw: RawConfig, stack: string) {
   const names = thothNames(config.prefix);
   const containers = thothRoles.map((role) => names.role(role));
   const networks = [{ key: "subnet", name: names.network, subnet: config.subnet }];
-  await checkHost(claims(stack, config, networks, containers));
+  await checkHost({ ...placeOf(config), stack, networks, containers });
   const { readLettaStack } = await import("./stacks/outputs.ts");
   const reference = await readLettaStack(config.lettaStack, config.project);
   return (await import("./stacks/thoth.ts")).thothStack(config, reference, imageRoot(reference.outputs.images));
 }
 
-/** The folder that tells which images there are. */
+/** The folder whose files list the images. */
 function imageRoot(images: "registry" | "local"): string {
   return images === "local" ? root : lockFolder(pulumi.getRootDirectory(), root);
 }
 
-/** @throws UserError when neither the config nor the stack's name tells the kind */
+/** @throws UserError when neither the config nor the stack's name gives the kind */
 function kindOf(raw: RawConfig, stack: string): "letta" | "thoth" {
   const kind = raw.kind ?? stack;
   if (kind === "letta" || kind === "thoth") return kind;
@@ -57,28 +57,12 @@ function kindOf(raw: RawConfig, stack: string): "letta" | "thoth" {
   );
 }
 
-/** What a stack is going to take of this host. */
-function claims(
-  stack: string,
-  config: Placement,
-  networks: HostClaims["networks"],
-  containers: readonly string[],
-): HostClaims {
-  const { prefix, bindAddress, ports } = config;
-  const portKeys = Object.entries(ports).map(([key, port]) => [`ports.${key}`, port] as const);
-  return {
-    stack,
-    prefix,
-    bindAddress,
-    ports: Object.fromEntries(portKeys),
-    networks,
-    containers,
-  };
-}
-
-/** What the configs of both kinds say of their place on the host. */
-interface Placement {
-  readonly prefix: string;
-  readonly bindAddress: string;
-  readonly ports: Readonly<Record<string, number>>;
+/** The part of the host that a config of either kind claims; ports by their config key. */
+function placeOf({
+  prefix,
+  bindAddress,
+  ports,
+}: Pick<HostClaims, "prefix" | "bindAddress" | "ports">): Pick<HostClaims, "prefix" | "bindAddress" | "ports"> {
+  const byKey = Object.entries(ports).map(([key, port]) => [`ports.${key}`, port] as const);
+  return { prefix, bindAddress, ports: Object.fromEntries(byKey) };
 }

@@ -31,10 +31,9 @@ type Args<Inputs> = { [Key in keyof Inputs]: pulumi.Input<Inputs[Key]> };
 /**
  * A resource whose provider is a module of infra/providers, run by Pulumi's dynamic provider process.
  *
- * `pulumi.dynamic.Resource` serialises its provider, with all it captures, into the state, and a delete runs that copy: the
- * code as it was when the resource last changed, whatever has been fixed since. Here the state holds one constant text
- * that loads the module from the checkout. It also spares every run the closure serialiser with its TypeScript compiler.
- * The protocol is the same: see getProvider in @pulumi/pulumi/cmd/dynamic-provider.
+ * `pulumi.dynamic.Resource` serialises its provider into the state, and a delete runs that copy, without any later fixes.
+ * Here the state has a constant text that loads the module from the checkout, which also saves every run the closure
+ * serialiser with its TypeScript compiler. The protocol is the same: getProvider in @pulumi/pulumi/cmd/dynamic-provider.
  */
 export class ProviderResource<Module extends keyof ProviderInputs> extends pulumi.CustomResource {
   constructor(
@@ -42,7 +41,7 @@ export class ProviderResource<Module extends keyof ProviderInputs> extends pulum
     name: string,
     args: Args<ProviderInputs[Module]>,
     options?: pulumi.CustomResourceOptions,
-    /** Names of outputs that are no inputs. */
+    /** Outputs that are not inputs. */
     outputs: readonly string[] = [],
   ) {
     const unknown = Object.fromEntries(outputs.map((output) => [output, undefined]));
@@ -51,7 +50,7 @@ export class ProviderResource<Module extends keyof ProviderInputs> extends pulum
   }
 }
 
-/** CommonJS that the dynamic provider process evaluates; for a released module it must never change. */
+/** CommonJS that the dynamic provider process evaluates; it must never change for a released module. */
 export function providerText(module: keyof ProviderInputs): string {
   return [
     `exports.handler = () => {`,

@@ -10,7 +10,7 @@ export const prefixSchema = z
 /** A TCP port on the host. */
 export const portSchema = z.int("must be a port number").min(1, "must be 1-65535").max(65535, "must be 1-65535");
 
-/** Published ports, service -> port, each given once. */
+/** Published ports, service -> port, without duplicates. */
 export const portsSchema = <Shape extends Readonly<Record<string, z.ZodType<number>>>>(shape: Shape) =>
   z.strictObject(shape).superRefine((ports, context) => {
     const all = Object.values(ports as Record<string, number>);
@@ -18,7 +18,7 @@ export const portsSchema = <Shape extends Readonly<Record<string, z.ZodType<numb
     if (twice !== undefined) context.addIssue({ code: "custom", message: `names port ${twice} twice` });
   });
 
-/** An IPv4 subnet for a Docker bridge: big enough for a fixed and a free half, small enough to be sane. */
+/** An IPv4 subnet for a Docker bridge, of /12 to /26. */
 export const subnetSchema = z
   .cidrv4({ error: "must be an IPv4 subnet such as 172.22.0.0/16", abort: true })
   .refine((subnet) => {
@@ -32,7 +32,7 @@ export const subnetSchema = z
     }
   });
 
-/** The host address that published ports listen on; anything but loopback opens them to the network. */
+/** The host address that published ports listen on; any but loopback exposes them to the network. */
 export const bindAddressSchema = z.string().refine((value) => isIP(value) !== 0, "must be an IP address of this host");
 
 /** The version of an image: a tag, which YAML takes for a number when it looks like one. */
@@ -45,13 +45,13 @@ export const volumeSchema = z
   .string()
   .regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/, "must be the name of a Docker volume: letters, digits, _, . and -");
 
-/** What a shell takes as a variable's name. */
+/** A valid name of a shell variable. */
 export const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Environment variables: name -> value. */
 export const environmentSchema = z.record(
   z.string().regex(variableName, "must be a variable name"),
-  // No coercion: it takes a list or an object too, and makes "[object Object]" of it.
+  // Not z.coerce.string(), which turns a list or an object into "[object Object]".
   z.union([z.string(), z.number(), z.boolean()], "must be text, a number or true/false").transform(String),
 );
 
@@ -60,8 +60,8 @@ export const mebibytes = (least: number) =>
   z.int("must be a whole number of MiB").min(least, `must be at least ${least} MiB`);
 
 /**
- * What one container may take of its host. `processes` counts threads too. `cpus` is in processors; default: no limit, but
- * each container has the same weight where they contend.
+ * Limits of one container. `processes` counts threads too; `cpus` is in processors, without a limit by default. Containers
+ * that contend for processors have equal shares.
  */
 export const limits = (memory: { readonly least: number; readonly usual: number }, processes: number) => ({
   memoryMiB: mebibytes(memory.least).default(memory.usual),

@@ -18,7 +18,7 @@ import { parseConfig, type RawConfig } from "./read.ts";
 
 const usualDefaultProject = "thoth";
 
-/** A name that is both a Postgres database and its role. */
+/** The name of a project's database and of its role. */
 export const projectNameSchema = z
   .string()
   .regex(/^[a-z][a-z0-9_]{0,30}$/, "must be 1-31 of a-z, 0-9 and _, starting with a letter")
@@ -29,22 +29,22 @@ export const projectNameSchema = z
     "is a name Postgres or Letta uses",
   );
 
-/** Which generation of credentials counts; see lib/credentials.ts. */
+/** Which generation of credentials is valid; see lib/credentials.ts. */
 const credentialStateSchema = z.strictObject({
   generation: z.int().min(1).default(1),
-  /** The generation before still works. */
+  /** The previous generation works too. */
   overlap: z.boolean().default(false),
 });
 
-/** What one project may take of the gateway; beyond it a request is answered 429. */
+/** What one project may use of the gateway; beyond it a request gets 429. */
 const projectLimitsSchema = z.strictObject({
-  /** Requests, on average over seconds. */
+  /** Average rate of requests. */
   requestsPerSecond: z.int().min(1).max(10_000).default(50),
-  /** Requests at once beyond that average. */
+  /** Requests accepted at once above that rate. */
   burst: z.int().min(0).max(10_000).default(100),
-  /** Connections that are open at a time. */
+  /** Open connections. */
   connections: z.int().min(1).max(10_000).default(64),
-  /** Runs of agents, streamed or not, that are under way at a time. */
+  /** Concurrent runs of agents, streamed or not. */
   runs: z.int().min(1).max(1000).default(8),
 });
 
@@ -58,7 +58,7 @@ const originSchema = z
   .string()
   .regex(/^[a-z][a-z0-9+.-]*:\/\/[^\s/"';]+$/i, 'must be an origin such as "https://app.example.org", without a path');
 
-/** How many connections to Postgres Letta's server may open: each process has a pool of its own. */
+/** How many connections to Postgres Letta's server may open: each process has a pool. */
 export function serverConnections({ workers, poolSize, maxOverflow }: ServerPools): number {
   return (workers + 1) * (poolSize + maxOverflow);
 }
@@ -83,9 +83,9 @@ const sizesSchema = z
       .prefault({}),
     server: z
       .strictObject({
-        // Tools of agents are among them, up to 128 of one organization.
+        // Including agents' tools, up to 128 of one organization.
         ...limits({ least: 768, usual: 2048 }, 1024),
-        /** Processes for runs, beside the one for all else. */
+        /** Processes for runs, in addition to the one for everything else. */
         workers: z.int().min(1).max(32).default(1),
         poolSize: z.int().min(1).max(500).default(25),
         maxOverflow: z.int().min(0).max(500).default(10),
@@ -93,7 +93,7 @@ const sizesSchema = z
       .prefault({}),
     gateway: z.strictObject(limits({ least: 32, usual: 128 }, 256)).prefault({}),
     backup: z.strictObject(limits({ least: 256, usual: 512 }, 256)).prefault({}),
-    /** The rehearsals run a Postgres of their own. */
+    /** A drill runs a second Postgres. */
     drill: z.strictObject(limits({ least: 512, usual: 768 }, 256)).prefault({}),
     /** Postgres connections that one project may hold. */
     projectConnections: z.int().min(1).max(1000).default(30),
@@ -115,7 +115,7 @@ const sizesSchema = z
           `((workers + 1) x (poolSize + maxOverflow)); raise it to at least ${wanted + sizes.projectConnections + 20}`,
       });
     }
-    // 50: what is not a client's.
+    // 50: Postgres' own processes.
     if (sizes.postgres.maxConnections + 50 > sizes.postgres.processes) {
       context.addIssue({
         code: "custom",
@@ -139,7 +139,7 @@ const sizesSchema = z
     }
   });
 
-/** The letta stack's config; every field has a default, so that an empty file is a valid one. */
+/** The letta stack's config; every field has a default, so an empty file is valid. */
 const lettaSchema = z.strictObject({
   kind: z.literal("letta").default("letta"),
   /** Start of every Docker name; default: the stack's name. */
@@ -148,7 +148,7 @@ const lettaSchema = z.strictObject({
   images: z.enum(["registry", "local"], 'must be "registry" or "local"').default("registry"),
   /** Prefix of a mirror that serves the pinned registry images, e.g. `mirror.example.org/hub`. */
   imageMirror: z.string().optional(),
-  /** Version of Letta; default: the pinned one. `letta upgrade` sets it, after it has made sure that the way back is there. */
+  /** Version of Letta; default: the pinned one. Set by `letta upgrade`, once there is a way back. */
   lettaVersion: versionSchema.optional(),
   /** Version of the Postgres image; default: the pinned one. */
   postgresVersion: versionSchema.optional(),
@@ -159,7 +159,7 @@ const lettaSchema = z.strictObject({
     gateway: portSchema.default(8284),
   }).prefault({}),
   subnet: subnetSchema.default("172.22.0.0/16"),
-  /** Subnet of the network that Redis and Letta are on, without a way out. */
+  /** Subnet of the internal network of Redis and Letta. */
   internalSubnet: subnetSchema.default("172.23.0.0/24"),
   projects: z
     .array(projectNameSchema)
@@ -167,7 +167,7 @@ const lettaSchema = z.strictObject({
     .refine((names) => new Set(names).size === names.length, "names a project twice"),
   /** The project that acts as Letta's default user, who has the agents of every older installation; default: `thoth`. */
   defaultProject: z.string().optional(),
-  /** Project, or `letta` for what Letta itself logs in with -> which credentials count; set by `letta projects rotate`. */
+  /** Project, or `letta` for Letta's own logins -> which credentials are valid; set by `letta rotate`. */
   credentials: z.record(z.string(), credentialStateSchema).default({}),
   projectLimits: projectLimitsSchema.prefault({}),
   /** TLS on the gateway's port; default: none, which is enough on 127.0.0.1. */
@@ -188,7 +188,7 @@ const lettaSchema = z.strictObject({
   secretEnv: environmentSchema.default({}),
   sizes: sizesSchema.prefault({}),
   backup: backupSchema.prefault({}),
-  /** The volume that Postgres runs on; default: `<prefix>-postgres`. A restore makes another one, and then sets this. */
+  /** The volume that Postgres runs on; default: `<prefix>-postgres`. A restore creates another one and sets this. */
   postgresVolume: volumeSchema.optional(),
 });
 

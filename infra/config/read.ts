@@ -6,14 +6,14 @@ import { projectName } from "../lib/names.ts";
 /** The raw config of one stack: key without namespace -> value as YAML or `pulumi config set` gave it. */
 export type RawConfig = Readonly<Record<string, unknown>>;
 
-/** Reads this project's keys of the running stack; secret values come in plain text, so wrap them where they are used. */
+/** Reads this project's keys of the running stack. Secret values are in plain text: wrap them where they are used. */
 export function readStackConfig(): RawConfig {
   const prefix = `${projectName}:`;
   const entries = Object.entries(pulumi.runtime.allConfig()).filter(([key]) => key.startsWith(prefix));
   return Object.fromEntries(entries.map(([key, value]) => [key.slice(prefix.length), parseValue(value)]));
 }
 
-/** Keys of the version before -> their name now, or why there is none: they are refused with that. */
+/** Keys of the previous version -> the message that refuses them: their new name, or why they are gone. */
 const formerKeys: Readonly<Record<string, string>> = {
   "ports.sse": "is ports.gateway now",
   "sizes.nginx": "is sizes.gateway now",
@@ -56,13 +56,13 @@ function formatKey(path: readonly PropertyKey[]): string {
   return `${projectName}:${joined.replace(/^\./, "")}`;
 }
 
-/** Brackets and quotes as `pulumi config --path` takes them. */
+/** In the syntax of `pulumi config --path`. */
 function formatPart(part: PropertyKey): string {
   if (typeof part === "number") return `[${part}]`;
   return /^[\w-]+$/.test(String(part)) ? `.${String(part)}` : `["${String(part)}"]`;
 }
 
-/** Pulumi hands every value over as text; objects, lists, numbers and booleans are JSON inside it. */
+/** Pulumi passes every value as text, in which objects, lists, numbers and booleans are JSON. */
 function parseValue(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -13,13 +13,13 @@ import {
 } from "./common.ts";
 import { parseConfig, type RawConfig } from "./read.ts";
 
-/** How one role runs; every default is the stand-in's, so that the real image needs config alone. */
+/** How one role runs. Defaults are the stand-in's; the real image needs only config. */
 const roleSchema = z.strictObject({
   /** Image reference; default: the one of `repository`, else the stand-in. */
   image: z.string().min(1).optional(),
   /** Command and arguments, e.g. `["python", "-m", "thoth", "monitor"]`. */
   command: z.array(z.string().min(1)).min(1).optional(),
-  /** Port the role listens on inside its container. */
+  /** Port that the role listens on in its container. */
   port: portSchema.optional(),
   /** Health check as Docker runs it, e.g. `["CMD-SHELL", "kill -0 1"]`. */
   health: z.array(z.string()).min(2).optional(),
@@ -38,21 +38,21 @@ const thothSchema = z.strictObject({
   /** The project of that stack whose database Thoth uses. */
   project: z.string().min(1).default("thoth"),
   /**
-   * Where Thoth's images `api`, `mcp`, `discovery` and `pdf-monitor` are published, with the registry's host. Without it
-   * the stand-in runs: the real Thoth needs API keys to start at all.
+   * Repository of Thoth's images `api`, `mcp`, `discovery` and `pdf-monitor`, with the registry's host. Default: the
+   * stand-in runs, since the real Thoth does not start without API keys.
    */
   repository: z.string().min(1).optional(),
-  /** Tag of those images; a digest, being of one image, goes to `roles.*.image`. */
+  /** Tag of those images. A digest identifies one image and belongs in `roles.*.image`. */
   release: z
     .string()
-    .regex(/^[\w][\w.-]*$/, "must be a tag; a digest goes to roles.*.image")
+    .regex(/^[\w][\w.-]*$/, "must be a tag; a digest belongs in roles.*.image")
     .default("latest"),
   bindAddress: bindAddressSchema.default("127.0.0.1"),
   ports: portsSchema({ api: portSchema.default(8080), mcp: portSchema.default(8081) }).prefault({}),
   subnet: subnetSchema.default("172.20.0.0/16"),
-  /** The Obsidian vault on this host; `~` and paths relative to the checkout are understood. Created when missing. */
+  /** Path of the Obsidian vault on this host, absolute, from `~` or relative to the checkout. Created if missing. */
   vault: z.string().min(1).default("vault"),
-  /** Whom Thoth runs as, so that files in the vault belong to that user; default: who runs Pulumi. */
+  /** The user that Thoth runs as and that owns the vault's files; default: the one who runs Pulumi. */
   user: userSchema.optional(),
   env: environmentSchema.default({}),
   secretEnv: environmentSchema.default({}),
@@ -71,7 +71,7 @@ export type ThothConfig = Readonly<
 
 const { lettaStack, project } = thothSchema.shape;
 
-/** The keys that say what a thoth stack stands on; those beside them may be anything. */
+/** The keys that name a thoth stack's letta stack and project; the file's other keys may be anything. */
 export const thothReference = z.object({ lettaStack, project });
 
 /** Completes and checks the thoth stack's config. @throws UserError naming every mistake */
@@ -81,7 +81,7 @@ export function parseThothConfig(raw: RawConfig, stack: string, root: string): T
   return { ...config, ...envFile, vault: expandPath(config.vault, root), user: config.user ?? callingUser() };
 }
 
-/** An absolute path: `~` is the caller's home, anything relative starts at the checkout: Pulumi runs programs elsewhere. */
+/** An absolute path. Relative ones start at the checkout, since Pulumi runs programs in another folder. */
 function expandPath(path: string, root: string): string {
   return resolve(root, path.replace(/^~(?=\/|$)/, homedir()));
 }

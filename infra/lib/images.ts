@@ -2,18 +2,18 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "./errors.ts";
 
-/** The images of the letta stack that a registry has. */
+/** The letta stack's images that come from a registry. */
 export const lettaImages = ["postgres", "redis", "nginx", "letta"] as const;
 export type LettaImage = (typeof lettaImages)[number];
 
-/** Images that no registry has: they are built on this machine, whatever the others are. */
+/** Images that no registry has: always built on this machine. */
 const builtImages: readonly string[] = ["thoth", "backup", "postgres-archiving"];
 
 /** One entry of images.lock.json. */
 export interface LockedImage {
   readonly name: string;
   readonly tag: string;
-  /** `sha256:…`; absent until `images-lock` has asked a registry. */
+  /** `sha256:…`; absent before `make images-lock`. */
   readonly digest?: string;
 }
 
@@ -24,16 +24,16 @@ export interface ImageSource {
   /** The folder of the lock file, or for images built on this machine the checkout. */
   readonly root: string;
   readonly images: "registry" | "local";
-  /** Put in front of every registry image's name. */
+  /** Prefix of every registry image's name. */
   readonly mirror?: string | undefined;
 }
 
 /** File of the pinned registry images, in git. */
 export const lockFile = "images.lock.json";
-/** File of the images built on this machine, not in git: beside the lock file where some come from a registry. */
+/** File of the images built on this machine, not in git. */
 export const localFile = ".state/images.local.json";
 
-/** The folder whose lock file counts: a Pulumi project folder beside the checkout may have one of its own. */
+/** The folder of the lock file: the Pulumi project's if it has one, else the checkout. */
 export function lockFolder(projectFolder: string, checkout: string): string {
   return existsSync(join(projectFolder, lockFile)) ? projectFolder : checkout;
 }
@@ -46,7 +46,7 @@ export function versionKey(key: string, version: string): string {
 /**
  * The reference by which a container names its image.
  *
- * @param version the wanted one; default: the one that is pinned or built without a version
+ * @param version default: the one that is pinned or built without a version
  * @throws UserError when the image is not pinned or not built yet
  */
 export function imageReference(key: string, source: ImageSource, version?: string): string {
@@ -72,7 +72,7 @@ function registryReference(key: string, { root, mirror }: ImageSource, version?:
   throw new UserError(`image ${name} is not pinned: ${lockFile} has no digest for it`, "make images-lock");
 }
 
-/** The default entry where it is of the wanted version, else the version's own. */
+/** The default entry if it has this version, else the version's own. */
 function choose<Entry>(
   entries: Readonly<Record<string, Entry>>,
   key: string,
@@ -89,7 +89,7 @@ export function imageVersion(reference: string): string | null {
   return /:([^:@/]+)(?:@|$)/.exec(reference)?.[1]?.replace(/-[0-9a-f]{12}$/, "") ?? null;
 }
 
-/** The reference of a tag, which may stand for something else tomorrow. */
+/** The reference of a tag, which may point to another image tomorrow. */
 export function tagReference({ name, tag }: LockedImage, mirror: string | undefined): string {
   return `${mirror === undefined ? name : `${mirror.replace(/\/+$/, "")}/${name}`}:${tag}`;
 }

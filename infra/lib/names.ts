@@ -13,7 +13,7 @@ export const lettaOwner = "letta";
 /** All databases of a letta stack, which are named after their owners: Letta's own and each project's. */
 export const databaseNames = (projects: readonly string[]) => [lettaOwner, ...projects];
 
-/** Whose credentials the stack's own probe has, which asks through the gateway as projects do; no project can have the name. */
+/** Owner of the credentials of the stack's own probe, which uses the gateway as projects do; no project can have this name. */
 export const probeOwner = "letta-probe";
 
 /** Network aliases by which containers reach each other; the same in every letta stack, whatever its prefix. */
@@ -25,14 +25,14 @@ export const aliases = {
   backup: "letta-backup",
 } as const;
 
-/** Ports of Letta's server in its container: the same API on both, in a process of its own and in those for runs. */
+/** Ports of Letta's server in its container: the same API on both, served by different processes. */
 export const serverPorts = { requests: 8283, runs: 8285 } as const;
 
 /** Docker names of a letta stack; with the default prefix `letta` they are `letta-postgres`, `letta-network`, … */
 export function lettaNames(prefix: string) {
   return {
     network: `${prefix}-network`,
-    /** Without a way out, and without projects: Redis, which Letta cannot be told a password of, is on this one alone. */
+    /** Of Letta and Redis alone, without a way out: a second wall around Redis besides its password. */
     internalNetwork: `${prefix}-internal`,
     postgres: `${prefix}-postgres`,
     redis: `${prefix}-redis`,
@@ -47,7 +47,7 @@ export function lettaNames(prefix: string) {
       data: `${prefix}-data`,
       backup: `${prefix}-backup`,
       scratch: `${prefix}-scratch`,
-      /** What a container reads again while it runs; made anew by every update that lacks them. */
+      /** Files that a container rereads while it runs; an update recreates them. */
       serverCredentials: `${prefix}-server-credentials`,
       redisCredentials: `${prefix}-redis-credentials`,
       gatewayCredentials: `${prefix}-nginx-credentials`,

@@ -1,7 +1,7 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
 import pg from "pg";
 
-/** The role that makes and changes roles and databases; it is no superuser. */
+/** The role that creates and changes roles and databases; not a superuser. */
 export const adminRole = "letta_admin";
 
 /** Where and as whom to connect. */
@@ -11,25 +11,24 @@ export interface PostgresLogin {
   readonly user: string;
   readonly password: string;
   readonly database: string;
-  /** Settings as on the server's command line; they come before those of the role and of the database. */
+  /** Settings as on the server's command line; they override those of the role and of the database. */
   readonly options?: string;
 }
 
 /**
- * TLS, without which Postgres takes no password. The certificate is not verified: it is of an authority that Postgres made
- * for itself, on the volume in its container, and the way there is this host's own loopback. SCRAM proves besides that
- * the other side knows the password.
+ * Postgres takes passwords only over TLS. Its certificate is not verified: its authority is Postgres' own, the connection
+ * is over this host's loopback, and SCRAM proves that the server knows the password.
  */
 const ssl: pg.ClientConfig["ssl"] = { rejectUnauthorized: false };
 
-/** Runs `work` on one connection, given by its URL or its parts, and closes it whatever happens. Connecting gives up after 5 s. */
+/** Runs `work` on one connection, given by its URL or its parts, and closes it in any case. Connecting times out after 5 s. */
 export async function withPostgres<Result>(
   login: PostgresLogin | string,
   work: (client: pg.Client) => Promise<Result>,
 ): Promise<Result> {
   const target = typeof login === "string" ? { connectionString: login } : login;
   const client = new pg.Client({ ...target, ssl, connectionTimeoutMillis: 5000, application_name: "thoth-letta" });
-  // An error of an idle connection is an event; without a listener it would end the process.
+  // An idle connection's error is an event, which without a listener ends the process.
   client.on("error", () => {});
   await client.connect();
   try {
@@ -40,8 +39,8 @@ export async function withPostgres<Result>(
 }
 
 /**
- * A password as Postgres keeps it (RFC 5803), for `alter role … password`: made here, it is in no statement, and so in no
- * log of one that failed. Right for passwords of ASCII, which need no SASLprep.
+ * A password as Postgres stores it (RFC 5803), for `alter role … password`: so the password is in no statement, and in no
+ * log of a failed one. For ASCII passwords only, which need no SASLprep.
  */
 export function scramVerifier(password: string, salt: Buffer = randomBytes(16), iterations = 4096): string {
   const salted = pbkdf2Sync(password, salt, iterations, 32, "sha256");

@@ -11,22 +11,22 @@ import {
   type WantedDatabase,
 } from "./provision.ts";
 
-/** What a look at the catalogue compares with. */
+/** What the catalogue is compared with. */
 export interface WantedCatalogue {
   readonly databases: readonly WantedDatabase[];
   readonly limits: RoleLimits;
-  /** Further databases whose roles may log in; where they are not named, nothing is said of other roles. */
+  /** Other databases whose roles may log in; undefined: other roles are not checked. */
   readonly others?: readonly string[];
 }
 
 interface Catalogue {
   readonly roles: Readonly<Record<string, { login: boolean; limit: number; settings: string[] | null }>>;
-  /** Of the wanted databases those that their own role has, and nobody else. */
+  /** Those of the wanted databases that only their own role may enter. */
   readonly databases: readonly string[];
   readonly problems: number;
 }
 
-/** Are all roles and databases there, with the rights and limits that they should have? */
+/** True when all roles and databases exist with their rights and limits. */
 export async function isCatalogueCurrent(
   client: pg.Client,
   { databases, limits, others }: WantedCatalogue,
@@ -68,14 +68,14 @@ select
   + (select count(*) from pg_database where datname in ('postgres', 'template1')
      and has_database_privilege('public', oid, 'connect'))::int as problems`;
 
-/** Where a database is, and which extensions it should have. */
+/** Where a database is, and the extensions that it should have. */
 export interface DatabasePlace {
   readonly host: string;
   readonly port: number;
   readonly extensions: readonly string[];
 }
 
-/** True when the login works and its database has what only a superuser puts into it. @throws when the login does not work */
+/** True when the login's database has what only a superuser can add. @throws when the login does not work */
 export async function hasContent(place: DatabasePlace, database: string, login: DatabaseLogin): Promise<boolean> {
   const { host, port, extensions } = place;
   try {
@@ -86,16 +86,16 @@ export async function hasContent(place: DatabasePlace, database: string, login: 
       return found?.isUsual === true && extensions.every((name) => found.names.includes(name));
     });
   } catch (error) {
-    // It was let in, and has all its connections in use: then it has what it needs.
+    // Too many connections: the login works, and so does the database.
     if ((error as { code?: string }).code === "53300") return true;
     throw error;
   }
 }
 
-/** Whatever the owner has set for its role and its database. */
+/** Overrides what the owner has set for its role and database. */
 const ownSettings = "-c statement_timeout=10s -c search_path=pg_catalog";
 
-/** Usual: whoever logs in works as the owner, who may make tables in `public`, and nobody else. */
+/** Usual: the login works as the owner, who alone may create tables in `public`. */
 const contentQuery = `
 select array(select extname::text from pg_extension) as names,
   current_user = current_database() and exists (

@@ -8,57 +8,57 @@ export interface DatabaseLogin {
   readonly password: string;
 }
 
-/** A database that is wanted, with the role of the same name that owns it. */
+/** A database and the role of the same name that owns it. */
 export interface WantedDatabase {
   readonly name: string;
-  /** Of its two roles those that may log in: more than one while an old password still works. */
+  /** Those of its two roles that may log in; both during an overlap. */
   readonly logins: readonly DatabaseLogin[];
 }
 
-/** What each role that logs in may take. */
+/** Limits of each role that logs in. */
 export interface RoleLimits {
   readonly connections: number;
-  /** How long a statement may run, in seconds, unless the session says otherwise; 0: no limit. */
+  /** Longest statement, in seconds, unless the session sets another; 0: no limit. */
   readonly statementSeconds: number;
-  /** How long a transaction may wait for its client, in seconds, unless the session says otherwise; 0: no limit. */
+  /** How long a transaction may wait for its client, in seconds, unless the session sets another; 0: no limit. */
   readonly idleInTransactionSeconds: number;
 }
 
-/** All provisioning takes this lock in database `postgres`: concurrent changes to one catalogue row fail otherwise. */
+/** Key of the lock that provisioning takes in database `postgres`: concurrent changes of one catalogue row fail. */
 export const advisoryLock = 7_846_001;
 
-/** What new databases are copies of; no project has this name. */
+/** The template of new databases; no project can have this name. */
 export const template = "project-template";
 
 const { escapeIdentifier: identifier, escapeLiteral: literal } = pg;
 
-/** The roles of a database: the first one owns it and all in it; they take turns at logging in. */
+/** The roles of a database: the first owns it and everything in it; they alternate as login. */
 export function rolesOf(database: string): [owner: string, other: string] {
   return [loginRole(database, 1), loginRole(database, 2)];
 }
 
-/** Settings of a role by which its sessions begin. */
+/** Settings with which a role's sessions begin. */
 export function roleSettings(role: string, database: string, limits: RoleLimits): Record<string, string> {
   return {
     statement_timeout: `${limits.statementSeconds}s`,
     idle_in_transaction_session_timeout: `${limits.idleInTransactionSeconds}s`,
-    // What it makes belongs to the owner, like everything else.
+    // So that the owner owns what it creates.
     ...(role === database ? {} : { role: database }),
   };
 }
 
-/** A project may hold a lock for as long as it likes; provisioning does not wait for it with all others behind it. */
+/** A project may hold a lock for any time; provisioning must not wait for it while all other projects wait. */
 export const lockTimeout = "set lock_timeout = '10s'";
 
-/** Has a role of `pg_roles` a right that no role of a database may have? */
+/** SQL: a role of `pg_roles` has a right that no database's role may have. */
 export const isPrivileged = "rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls";
 
-/** Is a row of `pg_auth_members` a membership of one of these roles in any other but the owner of its own database? */
+/** SQL: a row of `pg_auth_members` makes one of these roles a member of another one than its database's owner. */
 export function isForeign(roles: string): string {
   return `pg_get_userbyid(member) = any(${roles}) and pg_get_userbyid(member) <> pg_get_userbyid(roleid) || '-b'`;
 }
 
-/** Makes the roles and the database what they are wanted to be, as {@link adminRole} in database `postgres`. */
+/** Brings roles and database to their wanted state, as {@link adminRole} in database `postgres`. */
 export async function provisionDatabase(client: pg.Client, wanted: WantedDatabase, limits: RoleLimits): Promise<void> {
   const { name } = wanted;
   const { rows } = await client.query<{ rolname: string }>("select rolname from pg_roles where rolname = any($1)", [
@@ -75,19 +75,16 @@ export async function provisionDatabase(client: pg.Client, wanted: WantedDatabas
   if (owner === undefined) {
     await client.query(`create database ${database} owner ${database} template ${identifier(template)}`);
   } else if (owner !== name) await client.query(`alter database ${database} owner to ${database}`);
-  // The owner may have changed all of these; what is a template or takes no connection would be in no dump.
+  // The owner may have changed all of these; a dump leaves out templates and databases without connections.
   await client.query(`alter database ${database} with allow_connections true is_template false connection limit -1;
     revoke all on database ${database} from public; grant all on database ${database} to ${database}`);
 }
 
-/**
- * Of the roles that provisioning has made or taken over those that may log in, though they are not of these databases:
- * in `pg_roles`, where `$1` are the roles of these databases.
- */
+/** SQL on `pg_roles`: a role that provisioning created or adopted may log in, but is none of these databases' roles, `$1`. */
 export const isForgotten = `rolcanlogin and rolname <> all($1) and exists (
   select from pg_auth_members where roleid = pg_roles.oid and admin_option and pg_get_userbyid(member) = ${literal(adminRole)})`;
 
-/** Keeps out the roles of all other databases, which lose nothing: who is wanted again can log in again. */
+/** Locks the roles of all other databases out; they lose nothing else. */
 export async function closeOthers(client: pg.Client, databases: readonly string[]): Promise<void> {
   const wanted = databases.flatMap(rolesOf);
   const { rows } = await client.query<{ rolname: string }>(`select rolname from pg_roles where ${isForgotten}`, [
@@ -98,7 +95,7 @@ export async function closeOthers(client: pg.Client, databases: readonly string[
   await endSessions(client, forgotten);
 }
 
-/** Ends the sessions of roles that may not log in any more, or not as they have: no such change ends one by itself. */
+/** Ends sessions of roles whose login was revoked or changed, which Postgres does not do itself. */
 export async function endSessions(client: pg.Client, roles: readonly string[]): Promise<void> {
   await client.query("select pg_terminate_backend(pid) from pg_stat_activity where usename = any($1)", [roles]);
 }

@@ -5,18 +5,18 @@ import { advisoryLock, isForeign, isPrivileged, lockTimeout, rolesOf, template }
 
 const { escapeIdentifier: identifier, escapeLiteral: literal } = pg;
 
-/** Runs SQL as the superuser, over the socket in Postgres' container. @throws with what psql says */
+/** Runs SQL as the superuser, over the socket in Postgres' container. @throws with psql's message */
 export async function asSuperuser(container: string, sql: string, database = "postgres"): Promise<void> {
   const flags = ["--no-psqlrc", "--quiet", "--no-password", "--username", "postgres", "--set", "ON_ERROR_STOP=1"];
-  // Databases may have a search path of their owner's, and functions of his in it.
+  // A database's owner may have set a search path with functions of the same names.
   const script = `set search_path = pg_catalog; set client_min_messages = warning;\n${sql}`;
   const psql = ["psql", ...flags, "--output", "/dev/null", "--dbname", database];
   await dockerOutput(["exec", "--interactive", container, ...psql], { input: script });
 }
 
 /**
- * What only the superuser can do: the role that does the rest, the template, and handing over to it what is there of these
- * databases, made by hand or by an older version, without the rights that a project's role must not have.
+ * What needs the superuser: the role that does the rest, the template, and handing over these databases and roles if they
+ * exist, made by hand or by an older version, without the rights that a project's role must not have.
  */
 export function superuserScript(databases: readonly string[], adminPassword: string): string {
   const list = (names: readonly string[]) => `array[${names.map(literal).join(", ")}]::name[]`;
@@ -27,10 +27,10 @@ select pg_advisory_lock(${advisoryLock});
 ${lockTimeout};
 select ${literal(`create role ${admin}`)} where not exists (select from pg_roles where rolname = ${literal(adminRole)}) \\gexec
 alter role ${admin} with login createdb createrole nosuperuser noreplication nobypassrls password ${literal(scramVerifier(adminPassword))};
--- Since Postgres 16 who makes a role may hand it on, and become it only with this.
+-- Since Postgres 16 the creator of a role can grant it, and become it only with this.
 alter role ${admin} set createrole_self_grant = 'set, inherit';
 alter role postgres password null;
--- Every role may connect to these by default; a project's role has no business there.
+-- By default every role may connect to these.
 revoke all on database postgres, template1 from public;
 grant connect on database postgres to ${admin};
 select ${literal(`create database ${identifier(template)} template template0 is_template true`)}
@@ -47,13 +47,13 @@ select format('alter database %I owner to ${admin}', datname)
 `;
 }
 
-/** What only the superuser can put into a database, when it is not there. */
+/** What only the superuser can add to a database, where it is missing. */
 export function contentScript(extensions: readonly string[]): string {
   return [
     `${lockTimeout};`,
-    // Its owner may have dropped it, and the extensions with it.
+    // Its owner may have dropped it together with the extensions.
     "create schema if not exists public;",
-    // Rights as in new databases: those of before Postgres 15 let everyone create tables in public.
+    // Rights as in new databases; before Postgres 15 everyone could create tables in public.
     "alter schema public owner to pg_database_owner;",
     "revoke create on schema public from public;",
     "grant usage on schema public to public;",
