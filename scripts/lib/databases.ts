@@ -15,6 +15,13 @@ export function listDatabases(deps: Deps, container: string): Promise<string[]> 
   return psql(deps, container, "select datname from pg_database where not datistemplate order by 1");
 }
 
+/** Creates a database as provisioning does: the role owns it, and nobody else may connect. */
+export async function createDatabase(deps: Deps, container: string, database: string, role: string): Promise<void> {
+  const [name, owner] = [identifier(database), identifier(role)];
+  await psql(deps, container, `create database ${name} owner ${owner} template template0`);
+  await psql(deps, container, `revoke all on database ${name} from public`);
+}
+
 /** Drops a database and ends the sessions on it; fine when it is not there. */
 export async function dropDatabase(deps: Deps, container: string, name: string): Promise<void> {
   await psql(deps, container, `drop database if exists ${identifier(name)} with (force)`);
@@ -58,4 +65,24 @@ const rename = (from: string, to: string) => `alter database ${identifier(from)}
 /** A statement that ends the sessions on a database, and waits until they have. */
 export function disconnect(database: string): string {
   return `select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = ${literal(database)} and pid <> pg_backend_pid()`;
+}
+
+/** Settings that are lists are stored as they are written; all others are texts. */
+const listSettings = "'search_path', 'session_preload_libraries', 'local_preload_libraries', 'temp_tablespaces'";
+
+/**
+ * Gives a database the settings of another one (`alter database … set`, `alter role … in database … set`), which neither
+ * a dump nor a template carries.
+ */
+export async function copySettings(deps: Deps, container: string, from: string, to: string): Promise<void> {
+  const statements = `
+select format(
+  'alter %s %s set %I = %s',
+  case when setrole = 0 then 'database' else format('role %s in database', setrole::regrole::text) end, ${literal(identifier(to))},
+  name, case when name in (${listSettings}) then value else quote_literal(value) end)
+from pg_db_role_setting, unnest(setconfig) as setting,
+  lateral (select split_part(setting, '=', 1) as name, substr(setting, strpos(setting, '=') + 1) as value) as parts
+where setdatabase = (select oid from pg_database where datname = ${literal(from)}) \\gexec
+`;
+  await psql(deps, container, statements);
 }

@@ -32,30 +32,3 @@ export async function isPostgresUp(deps: Deps, container: string): Promise<boole
   const { exitCode } = await deps.engine.docker(inPostgres(container, "psql", ...quiet, "--command", "select 1"));
   return exitCode === 0;
 }
-
-/** Creates a database as provisioning does: the role owns it, and nobody else may connect. */
-export async function createDatabase(deps: Deps, container: string, database: string, role: string): Promise<void> {
-  const [name, owner] = [identifier(database), identifier(role)];
-  await psql(deps, container, `create database ${name} owner ${owner} template template0`);
-  await psql(deps, container, `revoke all on database ${name} from public`);
-}
-
-/** Settings that are lists are stored as they are written; all others are texts. */
-const listSettings = "'search_path', 'session_preload_libraries', 'local_preload_libraries', 'temp_tablespaces'";
-
-/**
- * Gives a database the settings of another one (`alter database … set`, `alter role … in database … set`), which neither
- * a dump nor a template carries.
- */
-export async function copySettings(deps: Deps, container: string, from: string, to: string): Promise<void> {
-  const statements = `
-select format(
-  'alter %s %s set %I = %s',
-  case when setrole = 0 then 'database' else format('role %s in database', setrole::regrole::text) end, ${literal(identifier(to))},
-  name, case when name in (${listSettings}) then value else quote_literal(value) end)
-from pg_db_role_setting, unnest(setconfig) as setting,
-  lateral (select split_part(setting, '=', 1) as name, substr(setting, strpos(setting, '=') + 1) as value) as parts
-where setdatabase = (select oid from pg_database where datname = ${literal(from)}) \\gexec
-`;
-  await psql(deps, container, statements);
-}

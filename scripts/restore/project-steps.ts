@@ -3,11 +3,11 @@ import { UserError } from "../../infra/lib/errors.ts";
 import { lettaNames } from "../../infra/lib/names.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
 import { type BackupStack, oneOff } from "../lib/backup-agent/stack.ts";
-import { swapDatabases } from "../lib/databases.ts";
+import { copySettings, createDatabase, dropDatabase, swapDatabases } from "../lib/databases.ts";
 import type { Deps } from "../lib/deps.ts";
 import { endOperation, saveOperation, stamp } from "../lib/operation.ts";
 import { withProgress } from "../lib/progress.ts";
-import { copySettings, createDatabase, identifier, inPostgres, psql } from "../lib/psql.ts";
+import { inPostgres } from "../lib/psql.ts";
 import { up } from "../lib/pulumi.ts";
 import { countDatabase, differences } from "../lib/rows.ts";
 import { stopContainers } from "../lib/stacks.ts";
@@ -51,8 +51,7 @@ async function cleanUp(deps: Deps, site: BackupStack, operation: ProjectRestore)
   if (operation.target === undefined) return;
   for (const name of ["restore", "extract"]) await deps.engine.docker(["rm", "--force", `${site.prefix}-${name}`]);
   await deps.engine.docker(["volume", "rm", "--force", scratchVolume(site, operation)]);
-  const { postgres } = site.containers;
-  await psql(deps, postgres, `drop database if exists ${identifier(operation.loaded)} with (force)`);
+  await dropDatabase(deps, site.containers.postgres, operation.loaded);
 }
 
 /** Restores the cluster next to the running one, and loads the database, or its tables, from it under a new name. */

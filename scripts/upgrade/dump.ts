@@ -1,5 +1,6 @@
+import { createDatabase } from "../lib/databases.ts";
 import type { Deps } from "../lib/deps.ts";
-import { createDatabase, identifier, inPostgres, literal, psql } from "../lib/psql.ts";
+import { identifier, inPostgres, literal, psql } from "../lib/psql.ts";
 import { differences, type Inventory, type Place, queryJson, requireNone, takeInventory } from "./check.ts";
 
 /** Without owners and rights, which are those of the new place, and extensions, which only a superuser makes. */

@@ -1,9 +1,9 @@
 import { UserError } from "../../infra/lib/errors.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
-import { disconnect, dropDatabase, listDatabases, swapDatabases } from "../lib/databases.ts";
+import { copySettings, disconnect, dropDatabase, listDatabases, swapDatabases } from "../lib/databases.ts";
 import type { Deps } from "../lib/deps.ts";
 import { endOperation } from "../lib/operation.ts";
-import { copySettings, identifier, isPostgresUp, literal, psql } from "../lib/psql.ts";
+import { identifier, isPostgresUp, literal, psql } from "../lib/psql.ts";
 import { up } from "../lib/pulumi.ts";
 import { repair } from "../lib/repair.ts";
 import { changeConfigFile } from "../lib/stack-file.ts";

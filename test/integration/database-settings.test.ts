@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { copySettings, identifier, literal } from "../../scripts/lib/psql.ts";
+import { copySettings } from "../../scripts/lib/databases.ts";
+import { identifier, literal } from "../../scripts/lib/psql.ts";
 import { fakeDeps } from "../support/fake-deps.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 
