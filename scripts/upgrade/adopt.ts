@@ -1,16 +1,14 @@
 import { UserError } from "../../infra/lib/errors.ts";
 import { runningImage } from "../images/version.ts";
-import { bringUp } from "../lib/bring-up.ts";
 import { listDatabases } from "../lib/databases.ts";
 import type { Deps } from "../lib/deps.ts";
-import { requireNoOperation, stamp } from "../lib/operation.ts";
+import { stamp } from "../lib/operation.ts";
 import { databasesOf } from "../lib/stacks.ts";
-import { type ChangeOptions, carryOut, exitCodeOf, type Outcome, resumeChange } from "./change.ts";
-import { type Inventory, type Place, queryJson, summary } from "./check.ts";
+import { begin, type ChangeOptions, carryOut, exitCodeOf, type Outcome, resumeChange } from "./change.ts";
+import { type Inventory, pendingMigrations, summary } from "./check.ts";
 import { findCluster, requireMajor, startOldCluster } from "./copy.ts";
 import { copyDatabase } from "./dump.ts";
-import { pendingMigrations } from "./migrations.ts";
-import { type Adoption, databaseNames, type Run, readRun } from "./operation.ts";
+import { type Adoption, databaseNames, type Run } from "./operation.ts";
 
 /** Options of `letta adopt`. */
 export interface AdoptOptions extends ChangeOptions {
@@ -32,9 +30,7 @@ export async function runAdopt(options: AdoptOptions, deps: Deps): Promise<numbe
 async function adopt(options: AdoptOptions, deps: Deps): Promise<Outcome> {
   const { stack, fromVolume: volume, image: oldImage } = options;
   if (volume === undefined) throw new UserError("adopt needs a volume", "make letta-adopt VOLUME=name");
-  await requireNoOperation(deps, stack);
-  await bringUp(deps, stack);
-  const run = await readRun(deps, stack, "letta-adopt");
+  const run = await begin(deps, stack, "letta-adopt");
   const { site } = run;
   const { reference: image } = await runningImage(deps, site.names.postgres);
   const cluster = await findCluster(deps, volume, image);
@@ -67,31 +63,20 @@ async function chooseDatabases({ deps, site }: Run, { fromVolume, without }: Ado
 
 /** Copies databases of the old cluster next to the stack's own of the same names. */
 async function copyDatabases({ deps, site }: Run, operation: Adoption, image: string): Promise<Partial<Adoption>> {
+  const { reference: letta } = await runningImage(deps, site.names.server);
   let expected: Inventory | undefined;
   for (const database of operation.databases) {
     const from = { container: site.copy.containers.postgres, database };
-    if (database === "letta") await requireMigratable({ deps, site }, from);
+    // Refuses what Letta cannot migrate.
+    if (database === "letta") await pendingMigrations(deps, letta, from);
     const to = { container: site.names.postgres, database: databaseNames(operation, database).incoming };
     const copied = await copyDatabase(deps, from, to, { owner: database, image });
     deps.print(`copied database ${database}: ${summary(copied)}`);
     if (database === "letta") expected = copied;
   }
   if (expected === undefined) return {};
-  deps.print("the agents that Letta has now stay in a database that is kept, where Letta does not see them");
   deps.print(
     "what the old Letta encrypted needs its key: set thoth-letta:secretEnv.LETTA_ENCRYPTION_KEY if it had one",
   );
   return { expected };
-}
-
-/** @throws UserError when the stack's Letta cannot migrate the old database */
-async function requireMigratable({ deps, site }: Run, from: Place): Promise<void> {
-  const isVersioned = "select to_json(to_regclass('alembic_version') is not null)";
-  if (!(await queryJson<boolean>(deps, from, isVersioned))) {
-    throw new UserError(
-      "the old database of Letta has no alembic_version, so nobody knows which migrations it has had",
-      "find out which Letta wrote it, and stamp it there: alembic stamp REVISION; or leave it: WITHOUT=letta",
-    );
-  }
-  await pendingMigrations(deps, (await runningImage(deps, site.names.server)).reference, from);
 }

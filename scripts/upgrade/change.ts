@@ -1,8 +1,9 @@
 import { UserError } from "../../infra/lib/errors.ts";
+import { bringUp } from "../lib/bring-up.ts";
 import { findClients } from "../lib/clients.ts";
 import { confirm } from "../lib/confirm.ts";
 import type { Deps } from "../lib/deps.ts";
-import { type NewOperation, readOperation, requireEnded, saveOperation } from "../lib/operation.ts";
+import { type NewOperation, readOperation, requireEnded, requireNoOperation, saveOperation } from "../lib/operation.ts";
 import { removeCopy } from "./copy.ts";
 import { type Change, enter, type Run, readRun } from "./operation.ts";
 import { abandon, finish, keptDatabases, repairAfterKill, stop } from "./switch.ts";
@@ -30,6 +31,13 @@ export interface ChangeOptions {
   readonly resume: boolean;
 }
 
+/** Brings the stack up as its config has it, so that a change is all that changes. @throws UserError when one is unfinished */
+export async function begin(deps: Deps, stack: string, kind: Change["kind"]): Promise<Run> {
+  await requireNoOperation(deps, stack);
+  await bringUp(deps, stack);
+  return readRun(deps, stack, kind);
+}
+
 /**
  * Makes a change: prepares it next to the stack, stops Letta, switches, and goes back when that fails.
  *
@@ -46,7 +54,9 @@ export async function carryOut<Kind extends Change>(
   try {
     operation = await enter(run, operation, await prepare(operation));
     await removeCopy(deps, site);
-    if (options.dryRun || !(await isWanted(run, options))) {
+    const lines = await findClients(deps, site.stack, site.letta);
+    const affects = { heading: "connected, and kept waiting while Letta is away:", lines };
+    if (options.dryRun || !(await confirm(deps, { yes: options.yes, affects }))) {
       await abandon(run, operation);
       if (options.dryRun) deps.print("nothing was changed");
       return { result: "rehearsed" };
@@ -100,10 +110,4 @@ async function conclude(run: Run, operation: Change): Promise<Outcome> {
   if (operation.kind === "letta-adopt") deps.print(`kept: volume ${operation.volume} as it was`);
   if (kept.length > 0) deps.print(`kept: ${kept.join(", ")}; drop what you do not need`);
   return { result: problem === undefined ? "done" : "returned", problem, point, kept };
-}
-
-/** True when the operator agrees, having seen who will notice. */
-async function isWanted({ deps, site }: Run, { yes }: ChangeOptions): Promise<boolean> {
-  const lines = await findClients(deps, site.stack, site.letta);
-  return confirm(deps, { yes, affects: { heading: "connected, and kept waiting while Letta is away:", lines } });
 }

@@ -91,12 +91,33 @@ export function differences(before: Inventory, after: Inventory, { exact }: { ex
 /** @throws UserError that lists the differences, if there are any */
 export function requireNone(found: readonly string[], problem: string, fix?: string): void {
   if (found.length === 0) return;
-  const rest = found.length > 20 ? `\n    and ${found.length - 20} more` : "";
-  throw new UserError(`${problem}:\n    ${found.slice(0, 20).join("\n    ")}${rest}`, fix);
+  throw new UserError(`${problem}; differences ${found.length}:\n    ${found.slice(0, 20).join("\n    ")}`, fix);
 }
 
 /** An inventory in a line. */
 export function summary({ agents, rows }: Inventory): string {
   const all = Object.values(rows).reduce((total, count) => total + count, 0);
   return `${agents.length} agents, ${all} rows in ${Object.keys(rows).length} tables`;
+}
+
+/**
+ * The migrations that an image of Letta would do with a database, in their order, e.g. `9fa274fb0b83 -> a08c972e781b, add …`.
+ *
+ * @throws UserError when the image does not know the database's revision, which is newer then
+ */
+export async function pendingMigrations(deps: Deps, image: string, { container, database }: Place): Promise<string[]> {
+  const [revision = ""] = await psql(deps, container, "select version_num from alembic_version", database);
+  const alembic = ["run", "--rm", "--network", "none", "--entrypoint", "alembic", image];
+  const { exitCode, stdout, stderr } = await deps.engine.docker([...alembic, "history", "-r", `${revision}:head`]);
+  const said = `${stdout}${stderr}`.trim();
+  if (/Can't locate revision/.test(said)) {
+    throw new UserError(
+      `the database is at revision ${revision}, which ${image} does not know: the database is newer`,
+      "a way back is a restore: make backup-list shows from what",
+    );
+  }
+  if (exitCode !== 0) throw new Error(`alembic of ${image}: ${said}`);
+  // The last one is the revision's own.
+  const isPending = (line: string) => line.includes(" -> ") && !line.includes(`-> ${revision}`);
+  return said.split("\n").filter(isPending).toReversed();
 }

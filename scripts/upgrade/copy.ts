@@ -71,15 +71,12 @@ export async function requireMajor(deps: Deps, image: string, major: number, fix
   if (found !== major) throw new UserError(`${image} is Postgres ${found}, the data is of Postgres ${major}`, fix);
 }
 
-/** A cluster of another Postgres, maybe of another major version, in a Docker volume. */
+/** The cluster of another installation, in a folder of a Docker volume. */
 interface OldCluster {
   readonly volume: string;
-  /** Its folder in the volume, e.g. `.` or `pgdata`. */
   readonly folder: string;
   readonly major: number;
 }
-
-const folders = [".", "pgdata", "data", "pgdata/data"];
 
 /** Looks for the cluster in a volume. @throws UserError when there is none, or something uses it */
 export async function findCluster(deps: Deps, volume: string, image: string): Promise<OldCluster> {
@@ -88,7 +85,7 @@ export async function findCluster(deps: Deps, volume: string, image: string): Pr
   const ps = ["ps", "--filter", `volume=${volume}`, "--format", "{{.Names}}"];
   const users = (await deps.engine.dockerOutput(ps)).trim().replaceAll("\n", " ");
   if (users !== "") throw new UserError(`volume ${volume} is in use by ${users}`, `docker stop ${users}`);
-  const find = `cd /old; for folder in ${folders.join(" ")}; do
+  const find = `cd /old; for folder in . pgdata data pgdata/data; do
     if [ -s $folder/PG_VERSION ]; then echo $folder $(cat $folder/PG_VERSION); break; fi
   done`;
   const [folder, version] = (await inVolumes(deps, image, [`${volume}:/old:ro`], find)).trim().split(" ");

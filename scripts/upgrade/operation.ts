@@ -85,8 +85,8 @@ export async function readRun(deps: Deps, stack: string, kind: Change["kind"]): 
   const prefix = prefixOf(deps, stack);
   const names = lettaNames(prefix);
   const backups = letta.backup?.enabled === true ? await readBackupStack(deps, stack) : undefined;
-  const place = { container: names.postgres, database: "letta" };
-  return { deps, site: { stack, letta, names, backups, place, copy: copyNames(prefix, kind) } };
+  const [place, copy] = [{ container: names.postgres, database: "letta" }, copyNames(prefix, kind)];
+  return { deps, site: { stack, letta, names, backups, place, copy } };
 }
 
 /** Records what is known of an operation, e.g. that a phase begins. */

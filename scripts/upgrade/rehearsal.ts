@@ -10,9 +10,8 @@ import { type BackupStack, oneOff } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 import { formatBytes } from "../lib/format.ts";
 import { psql } from "../lib/psql.ts";
-import { differences, requireNone, summary, takeInventory } from "./check.ts";
+import { differences, pendingMigrations, requireNone, summary, takeInventory } from "./check.ts";
 import { removeCopy, requireMajor, startPostgres, untilReady } from "./copy.ts";
-import { pendingMigrations } from "./migrations.ts";
 import type { Run, Site, Upgrade } from "./operation.ts";
 
 /**
@@ -20,7 +19,7 @@ import type { Run, Site, Upgrade } from "./operation.ts";
  *
  * @throws UserError when the new version does not work there, or an agent, a row or a text is not as it was
  */
-export async function rehearse(run: Run, operation: Upgrade, backups: BackupStack): Promise<void> {
+export async function rehearse(run: Run, operation: Upgrade, backups: BackupStack): Promise<Partial<Upgrade>> {
   const { deps, site } = run;
   const { what, from, to, id } = operation;
   await requireSpace(run);
@@ -42,6 +41,7 @@ export async function rehearse(run: Run, operation: Upgrade, backups: BackupStac
   const args = ["restore", "--target", `name:rehearsal-${id}`];
   requireSound(deps, await callAgent(deps, oneOff(backups, { name: "rehearsal", args, cluster: site.copy.volume })));
   await (what === "letta" ? rehearseLetta : rehearsePostgres)(run, operation);
+  return {};
 }
 
 /** @throws UserError when there is no room for a copy of the cluster, and what is written meanwhile */
@@ -150,8 +150,8 @@ async function startServer(deps: Deps, { names, copy, letta }: Site, image: stri
 
 /** What the stack added to the environment of a container's image. */
 async function environmentOf(deps: Deps, container: string): Promise<string[]> {
-  const read = async (kind: "container" | "image", name: string) =>
-    JSON.parse(await deps.engine.dockerOutput([kind, "inspect", "--format", "{{json .Config.Env}}", name])) as string[];
-  const ofImage = new Set(await read("image", (await deps.engine.inspectContainer(container))?.Config.Image ?? ""));
-  return (await read("container", container)).filter((pair) => !ofImage.has(pair));
+  const read = async (name: string) =>
+    JSON.parse(await deps.engine.dockerOutput(["inspect", "--format", "{{json .Config.Env}}", name])) as string[];
+  const ofImage = new Set(await read((await deps.engine.inspectContainer(container))?.Config.Image ?? ""));
+  return (await read(container)).filter((pair) => !ofImage.has(pair));
 }

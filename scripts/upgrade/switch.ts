@@ -120,7 +120,7 @@ export async function goBack(run: Run, operation: Change): Promise<void> {
   const now = await takeInventory(deps, site.place);
   const found = differences(operation.before, now, { exact: false });
   if (now.schemaVersion !== operation.before.schemaVersion) found.push(`the schema is at ${now.schemaVersion}`);
-  const fix = operation.point === undefined ? undefined : `make restore NAME=${operation.point}`;
+  const fix = operation.point === undefined ? undefined : `make restore POINT=${operation.point}`;
   requireNone(found, "the old version is back, but not everything is as it was", fix);
 }
 

@@ -1,12 +1,11 @@
 import { defaultVersion, requireImage, runningImage } from "../images/version.ts";
 import { readBackupStack } from "../lib/backup-agent/stack.ts";
-import { bringUp } from "../lib/bring-up.ts";
 import type { Deps } from "../lib/deps.ts";
-import { type NewOperation, requireNoOperation, stamp } from "../lib/operation.ts";
+import { type NewOperation, stamp } from "../lib/operation.ts";
 import { redact } from "../lib/redact.ts";
 import { configuredVersion } from "../lib/stack-images.ts";
-import { type ChangeOptions, carryOut, exitCodeOf, type Outcome, resumeChange } from "./change.ts";
-import { type Run, readRun, type Upgrade } from "./operation.ts";
+import { begin, type ChangeOptions, carryOut, exitCodeOf, type Outcome, resumeChange } from "./change.ts";
+import type { Run, Upgrade } from "./operation.ts";
 import { rehearse } from "./rehearsal.ts";
 
 /** Options of `letta upgrade`. */
@@ -32,21 +31,15 @@ export async function runUpgrade(options: UpgradeOptions, deps: Deps): Promise<n
 /** Moves Letta, or its Postgres, to another version. */
 async function upgrade(options: UpgradeOptions, deps: Deps): Promise<Outcome> {
   const { stack } = options;
-  await requireNoOperation(deps, stack);
-  // So that nothing but the version differs from the config.
-  await bringUp(deps, stack);
+  const run = await begin(deps, stack, "letta-upgrade");
   // The rehearsal restores one.
   const backups = await readBackupStack(deps, stack);
-  const run = await readRun(deps, stack, "letta-upgrade");
   const planned = await plan(options, run);
   if (planned.from.reference === planned.to.reference) {
     deps.print(`${planned.what} is at ${planned.to.version} already`);
     return { result: "up to date" };
   }
-  return carryOut<Upgrade>(run, planned, options, async (operation) => {
-    await rehearse(run, operation, backups);
-    return {};
-  });
+  return carryOut<Upgrade>(run, planned, options, (operation) => rehearse(run, operation, backups));
 }
 
 /** What is upgraded, from what, to what; the image is on this machine when this returns. */
