@@ -38,7 +38,6 @@ vi.mock("../../../../scripts/lib/clients.ts", () => ({ findClients: async () => 
 vi.mock("../../../../scripts/lib/psql.ts", async (original) => ({
   ...(await original<object>()),
   isPostgresUp: async () => true,
-  copySettings: async () => {},
   psql: async (_deps: unknown, _container: string, sql: string) => {
     const [, to = "", from = ""] = /create database "(\w+)" template "(\w+)"/.exec(sql) ?? [];
     if (to !== "") {
@@ -49,6 +48,7 @@ vi.mock("../../../../scripts/lib/psql.ts", async (original) => ({
   },
 }));
 vi.mock("../../../../scripts/lib/databases.ts", () => ({
+  copySettings: async () => {},
   disconnect: () => "",
   listDatabases: async () => Object.keys(world.databases),
   dropDatabase: async (_deps: unknown, _container: string, name: string) => {
