@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { type Add, json, lettaStack, yes } from "../lib/cli.ts";
 import type { Deps } from "../lib/deps.ts";
 import { logOptions, showLogs } from "../lib/logs.ts";
@@ -42,6 +42,20 @@ export function addLettaCommands(program: Command, add: Add, deps: Deps): Comman
   );
   add(letta, "reinit", "set aside a database whose first start was interrupted", [lettaStack], async (options) =>
     (await import("./reinit.ts")).reinitLetta({ stack: options.lettaStack }, deps),
+  );
+  add<{ confirm?: string; folder?: string; withoutExport: boolean; dryRun: boolean }>(
+    letta,
+    "start-over",
+    "delete the stack's data, backups and secrets, after a last export",
+    [
+      lettaStack,
+      new Option("--confirm <stack>", "the stack's name: agrees without a question"),
+      new Option("--folder <folder>", "where the last export goes; default: in .state/exports"),
+      new Option("--without-export", "delete although no export can be taken").default(false),
+      new Option("--dry-run", "print the plan and change nothing").default(false),
+    ],
+    async ({ lettaStack: stack, ...options }) =>
+      (await import("./start-over.ts")).startOver({ ...options, stack }, deps),
   );
   return letta;
 }

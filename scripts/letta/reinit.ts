@@ -23,10 +23,7 @@ export async function reinitLetta({ stack }: { stack: string }, deps: Deps): Pro
   if (!(await deps.engine.volumeExists(volume))) {
     throw new UserError(`there is no volume ${volume}: nothing was ever started on it`, "make letta-start");
   }
-  const running = await deps.engine.inspectContainer(names.postgres);
-  const image =
-    running?.Config.Image ??
-    imageReference("postgres", imageSource(deps, stack), configuredVersion(deps, stack, "postgres"));
+  const image = await postgresImage(deps, stack);
   // Nothing needs to be stopped: while Postgres runs it holds the lock, and the guard refuses.
   const result = await deps.engine.docker(
     [
@@ -39,4 +36,13 @@ export async function reinitLetta({ stack }: { stack: string }, deps: Deps): Pro
   if (result.exitCode !== 0) throw new UserError(result.stderr.trim().replace(/^REFUSED: /, ""));
   deps.print(`set aside in volume ${volume}: ${result.stdout.trim()}; next: make letta-start`);
   return 0;
+}
+
+/** The image of the stack's Postgres container, or the one that it would get. */
+export async function postgresImage(deps: Deps, stack: string): Promise<string> {
+  const known = await deps.engine.inspectContainer(lettaNames(prefixOf(deps, stack)).postgres);
+  return (
+    known?.Config.Image ??
+    imageReference("postgres", imageSource(deps, stack), configuredVersion(deps, stack, "postgres"))
+  );
 }

@@ -24,6 +24,12 @@ export async function destroy(deps: Deps, stack: string): Promise<void> {
   );
 }
 
+/** Removes what {@link destroy} leaves from the state, secrets included; retained volumes stay on the engine. */
+export async function forgetProtected(deps: Deps, stack: string): Promise<void> {
+  await pulumi(deps, ["state", "unprotect", "--all", "--yes", "--stack", stack]);
+  await show(deps, ["destroy", "--stack", stack, ...updateFlags(deps)], `stack ${stack} was not deleted`);
+}
+
 /** Updates the stack's state to what exists on the engine. */
 export async function refresh(deps: Deps, stack: string): Promise<void> {
   const flags = ["--clear-pending-creates", ...updateFlags(deps)];

@@ -36,7 +36,7 @@ describe("Postgres and its volume are gone", () => {
       await writers.stop();
 
       const started = performance.now();
-      succeeded(await stack.command(["restore", "latest", "--yes"]));
+      succeeded(await stack.command(["restore", "server", "--latest", "--yes"]));
       const seconds = (performance.now() - started) / 1000;
 
       const { acknowledged, lost, doubled, found, newest } = await writers.compare();

@@ -44,8 +44,8 @@ describe("completion in bash", () => {
 
   test.each([
     [
-      ["make", "letta-st"],
-      ["letta-start", "letta-stop", "letta-status"],
+      ["make", "thoth-st"],
+      ["thoth-start", "thoth-stop", "thoth-status"],
     ],
     [
       ["make", "letta-stop", ""],
