@@ -15,7 +15,7 @@ export interface BackupArgs {
   readonly repository: BackupRepository;
   /** Volumes of the cluster and of Letta's files outside it. */
   readonly volumes: Readonly<Record<"postgres" | "home" | "data", pulumi.Input<string>>>;
-  /** Another one is a reason to rehearse a restore. */
+  /** A change is a reason for a drill. */
   readonly configHash: string;
   /** The stack's generated secrets, name -> value: with them lost, what they encrypt would be. */
   readonly keys: Readonly<Record<string, pulumi.Input<string>>>;
@@ -29,7 +29,7 @@ export interface BackupArgs {
  */
 const cpuShares = 64;
 
-/** What makes the backups, and what rehearses their restore: two containers that nothing else waits for. */
+/** The containers that make the backups and run the drills; nothing else waits for them. */
 export class Backup extends pulumi.ComponentResource {
   static readonly type = "thoth-letta:letta:Backup";
   readonly agent: Service;

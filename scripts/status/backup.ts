@@ -35,10 +35,10 @@ export function backupNotes(state: BackupState, now = Date.now()): string[] {
   const loss = lossSeconds === null ? "unknown" : formatDuration(lossSeconds);
   return [
     `backups: ${last}; loss window ${loss}`,
-    `rehearsal of a restore: ${drill === null ? "none yet" : `${drill.ok ? "ok" : "FAILED"}, ${age(drill.at)}, in ${formatDuration(drill.seconds)}`}`,
+    `drill: ${drill === null ? "none yet" : `${drill.ok ? "ok" : "FAILED"}, ${age(drill.at)}, in ${formatDuration(drill.seconds)}`}`,
     offsite.configured
-      ? `off-host copy: ${offsite.lastPushAt === null ? "none yet" : `last ${age(offsite.lastPushAt)}`}`
-      : "no off-host copy",
+      ? `off-site copy: ${offsite.lastPushAt === null ? "none yet" : `last ${age(offsite.lastPushAt)}`}`
+      : "no off-site copy",
     ...problems.map((problem) => `backup problem: ${problem}`),
   ];
 }

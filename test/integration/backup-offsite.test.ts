@@ -167,7 +167,7 @@ describe("by SFTP", () => {
     await dockerOutput(["network", "disconnect", host.network, host.name]);
     await vi.waitFor(async () => expect((await offsiteOf()).problem).toMatch(/^failing since .+: .+/), patience);
     const { problems, archive } = await statusOf();
-    expect(problems).toEqual([expect.stringContaining("the off-host copy is behind: failing since")]);
+    expect(problems).toEqual([expect.stringContaining("the off-site copy is behind: failing since")]);
     expect(archive.ok).toBe(true);
     await write(250);
     await database.succeed("now");

@@ -88,7 +88,7 @@ function problemsOf(
     drill !== null && !drill.ok && `the last drill failed: ${drillProblem(drill)}`,
     drillOverdue && `there was no drill since ${drill?.at ?? since}`,
     extras?.problem && `dumps or Letta's files were not backed up: ${extras.problem}`,
-    offsite.configured && offsite.problem !== null && `the off-host copy is behind: ${offsite.problem}`,
+    offsite.configured && offsite.problem !== null && `the off-site copy is behind: ${offsite.problem}`,
   ];
   return found.filter((problem) => typeof problem === "string" && problem !== "") as string[];
 }

@@ -14,11 +14,10 @@ const name = "keeper@nas:letta";
 /** rclone's commands without its flags, each as its name and what it works on. */
 const brief = (calls: readonly string[]) =>
   calls.flatMap((call) => {
-    const [, command, of = ""] = /^rclone (?:--.* )?(cat|copyto|copy|sync|rmdirs|move) (.*)$/.exec(call) ?? [];
+    const [, command, of = ""] = /^rclone (?:--.* )?(cat|copyto|copy|sync|move) (.*)$/.exec(call) ?? [];
     if (command === undefined) return [];
     if (command === "copyto") return ["claim"];
     if (command === "cat") return ["look"];
-    if (command === "rmdirs") return [];
     if (of.includes("offsite-indexes")) return [command === "sync" ? "snapshot of the indexes" : "indexes"];
     if (command === "sync") return ["mirror"];
     if (of.includes("+ /files/**")) return ["others"];

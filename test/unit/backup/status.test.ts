@@ -86,7 +86,7 @@ describe("is red", () => {
     ]);
     expect(problems({}, { backup: { at, problem: "disk full" } })).toEqual(["the last backup failed: disk full"]);
     expect(problems({ offsite: { lastPushAt: null, problem: "no route" } })).toEqual([
-      "the off-host copy is behind: no route",
+      "the off-site copy is behind: no route",
     ]);
   });
 });

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Offsite, Report, Settings } from "../contract.ts";
 import { BackupError } from "../errors.ts";
@@ -83,7 +83,6 @@ export class OffsiteCopy {
   /** Copies whatever is still missing, and removes what is no longer here. */
   async mirror(onStats: OnStats): Promise<void> {
     await this.#send("sync", files, ["--transfers", "4", "--fast-list", "--delete-after"], onStats);
-    await this.#remote.rclone(["rmdirs", this.#remote.at("pgbackrest"), "--leave-root"]);
   }
 
   /**
@@ -99,7 +98,7 @@ export class OffsiteCopy {
     if ((await this.#remote.text(idFile)) === undefined)
       throw new BackupError(`there is no copy of a repository at ${this.name}`, "check thoth-letta:backup.offsite");
     await output(this.#world, "chown", ["999:999", this.#repository], { asRoot: true });
-    await mkdir(pulled, { recursive: true });
+    await output(this.#world, "mkdir", ["-p", pulled]);
     const [from, index] = [this.#remote.at(), "pgbackrest/backup/main/backup.info"];
     // Somebody is waiting for this.
     const patience = ["--retries", "10", "--retries-sleep", "10s"];

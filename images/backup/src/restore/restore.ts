@@ -99,7 +99,7 @@ function checkEnd(segment: string, newest: string | null): Check {
   const index = (name: string) => Number.parseInt(name.slice(0, 8), 16) * 256 + Number.parseInt(name.slice(8), 16);
   // The newest segment may hold only a switch, whose redo ends in the segment before.
   const ok = newest === null || index(wanted) - index(segment) <= 1;
-  const end = `replay ended in segment ${segment}`;
+  const end = `replayed up to segment ${segment}`;
   return { name: "end of the WAL", ok, detail: ok ? end : `${end}, the repository has ${wanted}: there is a gap` };
 }
 

@@ -114,8 +114,8 @@ describe("status", () => {
           "databases: letta 8.0 MiB, thoth 8.0 MiB",
           "images: built on this machine",
           expect.stringMatching(/^backups: last 1 min( \d s)? ago \(full, 40\.2 MiB\); loss window 12 s$/),
-          "rehearsal of a restore: none yet",
-          "no off-host copy",
+          "drill: none yet",
+          "no off-site copy",
         ],
       },
       {
@@ -247,7 +247,7 @@ describe("the lines about backups", () => {
   const drill = { ok: true, at: "2026-11-24T04:47:00Z", seconds: 6.4 } as BackupStatus["drill"];
   const notes = (changes: Partial<BackupStatus>) => backupNotes(backupStatus(changes), now);
 
-  test("tell how old the last backup, rehearsal and copy are, and what a loss would cost", () => {
+  test("tell how old the last backup, drill and copy are, and what a loss would cost", () => {
     const lastBackup = {
       label: "a",
       type: "incremental",
@@ -258,25 +258,25 @@ describe("the lines about backups", () => {
     const offsite = { configured: true, lastPushAt: "2026-11-24T11:58:30Z", problem: null } as const;
     expect(notes({ lastBackup, drill, offsite, lossSeconds: 4.9 })).toEqual([
       "backups: last 5 h 43 min ago (incremental, 1.5 KiB); loss window 4 s",
-      "rehearsal of a restore: ok, 7 h 13 min ago, in 6 s",
-      "off-host copy: last 1 min 30 s ago",
+      "drill: ok, 7 h 13 min ago, in 6 s",
+      "off-site copy: last 1 min 30 s ago",
     ]);
   });
 
   test("tell plainly what there is not", () => {
     expect(notes({ lastBackup: null, lossSeconds: null })).toEqual([
       "backups: none yet; loss window unknown",
-      "rehearsal of a restore: none yet",
-      "no off-host copy",
+      "drill: none yet",
+      "no off-site copy",
     ]);
     const offsite = { configured: true, lastPushAt: null, problem: "no route to host" } as const;
-    expect(notes({ offsite })).toContain("off-host copy: none yet");
+    expect(notes({ offsite })).toContain("off-site copy: none yet");
   });
 
-  test("tell of a rehearsal that failed, and of each problem", () => {
+  test("show a drill that failed, and of each problem", () => {
     const failed = drill === null ? null : { ...drill, ok: false };
     const lines = notes({ drill: failed, problems: ["one", "two"] });
-    expect(lines[1]).toBe("rehearsal of a restore: FAILED, 7 h 13 min ago, in 6 s");
+    expect(lines[1]).toBe("drill: FAILED, 7 h 13 min ago, in 6 s");
     expect(lines.slice(-2)).toEqual(["backup problem: one", "backup problem: two"]);
   });
 });
