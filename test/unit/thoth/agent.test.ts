@@ -45,7 +45,7 @@ const ensure = (letta: ReturnType<typeof fakeLetta>, known: ReturnType<typeof fa
   ensureAgent("thoth-assistant", letta.directory, known.memory);
 
 describe("ensureAgent", () => {
-  test("makes an agent where there is none, and remembers it", async () => {
+  test("creates an agent if there is none, and remembers it", async () => {
     const letta = fakeLetta([]);
     const known = fakeMemory();
     expect(await ensure(letta, known)).toEqual({ state: "ready", id: "agent-new", how: "created" });
@@ -66,7 +66,7 @@ describe("ensureAgent", () => {
     expect(known.state).toEqual({ id: "agent-1", lost: [] });
   });
 
-  test("replaces it only where Letta says that it is gone, and keeps the lost id", async () => {
+  test("replaces it only if Letta says that it is gone, and keeps the lost id", async () => {
     const letta = fakeLetta([]);
     const known = fakeMemory("agent-1");
     expect(await ensure(letta, known)).toMatchObject({ id: "agent-new", how: "created" });
@@ -80,7 +80,7 @@ describe("ensureAgent", () => {
     expect(letta.created).toEqual([]);
   });
 
-  test("makes none where the list breaks off in the middle", async () => {
+  test("creates none if the list breaks off", async () => {
     const letta = fakeLetta([], {
       async *named() {
         yield { id: "agent-0", name: "other" };
@@ -91,7 +91,7 @@ describe("ensureAgent", () => {
     expect(letta.created).toEqual([]);
   });
 
-  test("waits where Letta has no model", async () => {
+  test("waits if Letta has no model", async () => {
     const letta = fakeLetta([], { models: async () => undefined });
     expect(await ensure(letta, fakeMemory())).toEqual({ state: "waiting", reason: "no model configured" });
     expect(letta.created).toEqual([]);

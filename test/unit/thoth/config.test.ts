@@ -30,17 +30,17 @@ describe("parseConfig", () => {
     });
   });
 
-  test("takes any of the names, and a slash at the end for none", () => {
+  test("takes any of the names, and ignores a trailing slash", () => {
     const { THOTH_LETTA_URL: url, ...rest } = COMPLETE;
     const names = ["LETTA_BASE_URL", "LETTA_URL", "LETTA_SERVER_URL", "THOTH_LETTA_SERVER_URL"];
     for (const name of names) expect(parseConfig("api", { ...rest, [name]: `${url}/` }).lettaUrl).toBe(url);
   });
 
-  test("keeps a slash at the end of a token", () => {
+  test("keeps the trailing slash of a token", () => {
     expect(parseConfig("api", { ...COMPLETE, LETTA_SERVER_PASSWORD: "c2VjcmV0/" }).lettaToken).toBe("c2VjcmV0/");
   });
 
-  test("refuses names that disagree, without telling their values", () => {
+  test("refuses names that disagree, without printing their values", () => {
     const message = mistakesOf("api", {
       ...COMPLETE,
       LETTA_URL: "http://elsewhere:8283",
@@ -52,7 +52,7 @@ describe("parseConfig", () => {
     expect(message).not.toMatch(/elsewhere|one\b.*two/);
   });
 
-  test("tells all mistakes at once and no secret", () => {
+  test("reports all mistakes at once and no secret", () => {
     const message = mistakesOf("api", {
       DATABASE_URL: "mysql://thoth:hunter2@db/thoth",
       THOTH_LOG_LEVEL: "loud",
@@ -68,21 +68,21 @@ describe("parseConfig", () => {
     expect(message).not.toContain("hunter2");
   });
 
-  test("takes an empty value for a missing one", () => {
+  test("treats an empty value as unset", () => {
     expect(mistakesOf("mcp", { DATABASE_URL: " " })).toContain("DATABASE_URL: is missing");
     expect(parseConfig("mcp", { ...COMPLETE, THOTH_MCP_SERVICE_TOKEN: "" }).mcpServiceToken).toBeUndefined();
   });
 
-  test("needs Letta for the API alone", () => {
+  test("requires Letta for the API only", () => {
     expect(parseConfig("mcp", { DATABASE_URL: COMPLETE.DATABASE_URL }).lettaUrl).toBeUndefined();
   });
 
-  test("listens on an address, and on all where it is given a host name", () => {
+  test("listens on a given address, and on all addresses if given a host name", () => {
     expect(parseConfig("mcp", { ...COMPLETE, MCP_HOST: "127.0.0.1" }).mcpHost).toBe("127.0.0.1");
     expect(parseConfig("mcp", { ...COMPLETE, THOTH_MCP_HOST: "thoth-mcp" }).mcpHost).toBe("0.0.0.0");
   });
 
-  test("tells which keys are present and never their values", () => {
+  test("reports which keys are set and never their values", () => {
     const config = parseConfig("api", { ...COMPLETE, OPENAI_API_KEY: "sk-hidden", API_MISTRAL_KEY: "hidden" });
     expect(config.apiKeys).toMatchObject({ OPENAI_API_KEY: true, API_MISTRAL_KEY: true, BRAVE_API_KEY: false });
     expect(JSON.stringify(config)).not.toContain("hidden");

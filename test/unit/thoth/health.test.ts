@@ -4,7 +4,7 @@ import { describeError } from "../../../images/thoth/src/log.ts";
 import { untilSuccess } from "../../../images/thoth/src/retry.ts";
 
 describe("CachedProbe", () => {
-  test("asks once for many, keeps a good answer for a while and a bad one for less", async () => {
+  test("asks once for many callers, and caches success for longer than failure", async () => {
     let now = 0;
     let asked = 0;
     let isThere = true;
@@ -29,7 +29,7 @@ describe("CachedProbe", () => {
     expect(await probe.problem()).toBeUndefined();
   });
 
-  test("takes silence for an answer", async () => {
+  test("treats silence as a failure", async () => {
     vi.useFakeTimers();
     const silent = new CachedProbe(() => new Promise(() => {}));
     const problem = silent.problem();
@@ -40,7 +40,7 @@ describe("CachedProbe", () => {
 });
 
 describe("Health", () => {
-  test("names what fails, and a warning alone does not fail", async () => {
+  test("names what fails; a warning alone does not fail", async () => {
     const health = new Health();
     health.dependsOn("database", async () => {});
     health.warns(() => "agent waiting: no model configured");
@@ -58,7 +58,7 @@ describe("Health", () => {
 });
 
 describe("untilSuccess", () => {
-  test("tries again until it works, and tells each failure", async () => {
+  test("retries until it works, and reports each failure", async () => {
     const failures: unknown[] = [];
     const action = async () => {
       if (failures.length < 2) throw new Error("not yet");
@@ -70,7 +70,7 @@ describe("untilSuccess", () => {
     expect(failures).toHaveLength(2);
   });
 
-  test("ends with the signal", async () => {
+  test("ends when the signal does", async () => {
     const stop = new AbortController();
     const running = untilSuccess(() => Promise.reject(new Error("never")), { signal: stop.signal });
     stop.abort();
@@ -78,7 +78,7 @@ describe("untilSuccess", () => {
   });
 });
 
-test("describeError finds the words wherever they are", () => {
+test("describeError includes nested causes", () => {
   expect(describeError(new AggregateError([new Error("refused ::1"), new Error("refused 127.0.0.1")], ""))).toBe(
     "refused ::1; refused 127.0.0.1",
   );

@@ -23,7 +23,7 @@ async function lettaThat(answer: (url: URL) => { status: number; body: string })
 }
 
 describe("exists", () => {
-  test("is a no only where Letta names the agent it does not know", async () => {
+  test("is false only if Letta names the agent it does not know", async () => {
     const letta = await lettaThat(() => ({ status: 404, body: `{"detail":"Agent with ID ${ID} not found"}` }));
     expect(await letta.exists(ID)).toBe(false);
   });
@@ -40,7 +40,7 @@ describe("exists", () => {
   });
 });
 
-test("named goes through all pages", async () => {
+test("named reads all pages", async () => {
   const agents = Array.from({ length: 120 }, (_, index) => ({ id: `agent-${index}`, name: "thoth-assistant" }));
   const letta = await lettaThat((url) => {
     const after = url.searchParams.get("after");
@@ -58,12 +58,12 @@ describe("models", () => {
     return { status: 200, body: JSON.stringify(handles.map((handle) => ({ handle }))) };
   };
 
-  test("takes a model of the server's own before the hosted one", async () => {
+  test("prefers the server's own model to the hosted one", async () => {
     const letta = await lettaThat(listing(["letta/letta-free", "openai-proxy/scripted-model"], ["letta/letta-free"]));
     expect(await letta.models()).toEqual({ model: "openai-proxy/scripted-model", embedding: "letta/letta-free" });
   });
 
-  test("is undefined where there is none", async () => {
+  test("is undefined if there is none", async () => {
     expect(await (await lettaThat(listing([], []))).models()).toBeUndefined();
   });
 });

@@ -9,7 +9,7 @@ const similarity = (one: string, other: string) => {
 };
 
 describe("words", () => {
-  test("keeps letters of every script and drops what every text has", () => {
+  test("keeps letters of every script and drops stop words", () => {
     expect(words("The Größe of a naïve model, 3.5 日本語")).toEqual(["größe", "naïve", "model", "日本語"]);
   });
 });
@@ -22,7 +22,7 @@ describe("embed", () => {
     expect(embed("Attention is all you need")).toEqual(vector);
   });
 
-  test("has not changed: stored vectors are compared with new ones", () => {
+  test("is stable, because stored vectors are compared with new ones", () => {
     const places = embed("graph neural network").flatMap((value, place) =>
       value === 0 ? [] : [`${place}:${value > 0}`],
     );
@@ -35,7 +35,7 @@ describe("embed", () => {
     `);
   });
 
-  test("puts texts that share words nearer than others", () => {
+  test("places texts that share words closer than others", () => {
     const paper = "Graph neural networks learn from molecules";
     expect(similarity(paper, "neural networks for graphs")).toBeGreaterThan(similarity(paper, "bread with butter"));
   });
@@ -46,16 +46,16 @@ describe("embed", () => {
 });
 
 describe("extractKeywords", () => {
-  test("takes the words used most, the title's first", () => {
+  test("picks the most frequent words, those of the title first", () => {
     const text = "Cells divide. Cells grow. Membranes of cells and membranes of organelles.";
     expect(extractKeywords("Mitosis", text, 3)).toEqual(["cells", "mitosis", "membranes"]);
   });
 
-  test("leaves out numbers and very short words, and is stable among equals", () => {
+  test("leaves out numbers and very short words, and sorts ties", () => {
     expect(extractKeywords("", "2024 ab zebra apple 17", 5)).toEqual(["apple", "zebra"]);
   });
 
-  test("is empty for a text that says nothing", () => {
+  test("is empty for a text without words", () => {
     expect(extractKeywords("", "of the and")).toEqual([]);
   });
 });
@@ -66,7 +66,7 @@ describe("paper files", () => {
     expect(["a.docx", ".hidden.md", "README"].some(isPaperPath)).toBe(false);
   });
 
-  test("are called what they call themselves, or else by their file name", () => {
+  test("have the title they declare, or else their file name", () => {
     expect(titleOf("x.md", '---\ntags: [a]\ntitle: "On Growth"\n---\n# Other')).toBe("On Growth");
     expect(titleOf("x.md", "intro\n\n# On Form #\n")).toBe("On Form");
     expect(titleOf("x.txt", "# a comment")).toBe("x");

@@ -108,14 +108,6 @@ describe("the stand-in on a registry's base", () => {
       thoth: referencesOf(root)[1],
     });
   });
-
-  test("is written where nothing was before", async () => {
-    const root = checkout();
-    await stepsOf(root)[2]?.run(() => {});
-    expect(JSON.parse(readFileSync(join(root, ".state/images.local.json"), "utf8"))).toEqual({
-      thoth: referencesOf(root)[1],
-    });
-  });
 });
 
 describe("the backup on a registry's Postgres", () => {

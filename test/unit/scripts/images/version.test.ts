@@ -24,7 +24,7 @@ describe("from a registry", () => {
     return { choice, lock, pulls: programs.calls().filter((call) => call.startsWith("docker pull")) };
   };
 
-  test("a version is pulled and pinned beside the default one", async () => {
+  test("a version is pulled and pinned next to the default one", async () => {
     expect(await require("0.16.7")).toEqual({
       choice: { version: "0.16.7", reference: `letta/letta:0.16.7@${newDigest}` },
       lock: {
@@ -41,7 +41,7 @@ describe("from a registry", () => {
     expect(pulls).toEqual([]);
   });
 
-  test("a reference is taken as it is, and through the mirror where there is one", async () => {
+  test("a reference is used as given, and through the mirror if there is one", async () => {
     expect((await require("ghcr.io/me/letta:0.16.8-mine")).choice.reference).toBe(
       `ghcr.io/me/letta:0.16.8-mine@${newDigest}`,
     );
@@ -61,7 +61,7 @@ describe("what a container runs", () => {
     expect(await runningImage(fakeDeps(), "letta-server")).toEqual({ version, reference });
   });
 
-  test("that is not there is the operator's to fix", async () => {
+  test("that does not exist is reported with the fix", async () => {
     fakePrograms({ docker: { "container inspect letta-server": notThere } });
     await expect(runningImage(fakeDeps(), "letta-server")).rejects.toThrow(
       "letta-server is not there\n  fix: make letta-start",
