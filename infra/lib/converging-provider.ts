@@ -37,7 +37,7 @@ export function convergingProvider<Inputs extends object, Extra extends object>(
   };
 }
 
-/** True when these inputs have the same value in both, lists by their items. */
+/** True if these inputs are equal, compared as JSON. */
 export function haveSame<Inputs extends object>(olds: Inputs, news: Inputs, keys: readonly (keyof Inputs)[]): boolean {
   return keys.every((key) => JSON.stringify(olds[key]) === JSON.stringify(news[key]));
 }

@@ -1,8 +1,8 @@
 import { RunError } from "@pulumi/pulumi/errors.js";
 
 /**
- * Something the operator can fix: Pulumi and the scripts print its message alone, without a stack.
- * Any other error is a bug and keeps its stack.
+ * Something the operator can fix: Pulumi and the scripts print its message without a stack trace.
+ * Any other error is a bug and keeps its stack trace.
  */
 export class UserError extends RunError {
   override readonly name = "UserError";

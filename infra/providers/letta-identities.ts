@@ -3,7 +3,7 @@ import { defaultUser, ensureUsers, listUsers } from "../lib/letta/identities.ts"
 
 /** Inputs of the LettaIdentities resource. */
 export interface LettaIdentitiesInputs {
-  /** The Letta server's own port, as this host reaches it. */
+  /** The Letta server, not the gateway, as this host reaches it. */
   readonly url: string;
   /** The server password. */
   readonly password: string;
@@ -12,7 +12,7 @@ export interface LettaIdentitiesInputs {
   readonly defaultProject: string;
 }
 
-/** What it finds out: project -> id of its Letta user. */
+/** Project -> id of its Letta user. */
 export interface LettaIdentitiesOutputs {
   readonly users: Record<string, string>;
 }

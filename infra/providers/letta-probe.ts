@@ -7,7 +7,7 @@ export interface LettaProbeInputs {
   /** Letta as this host reaches it. */
   readonly url: string;
   readonly password: string;
-  /** PEM of the certificate that an https URL's server must have. */
+  /** PEM of the certificate that the server of an https URL must present. */
   readonly certificate?: string;
   /** Any text; the probe runs again when it changes. */
   readonly trigger: string;

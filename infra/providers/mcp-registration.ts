@@ -7,14 +7,14 @@ export interface McpRegistrationInputs {
   /** Letta as this host reaches it. */
   readonly lettaUrl: string;
   readonly lettaPassword: string;
-  /** PEM of the certificate that an https URL's server must have. */
+  /** PEM of the certificate that the server of an https URL must present. */
   readonly lettaCertificate?: string;
   /** The name by which Letta's agents see the server. */
   readonly serverName: string;
   /** The MCP endpoint as the Letta server reaches it. */
   readonly mcpUrl: string;
   readonly token: string;
-  /** Any text; the tools are read again when it changes. */
+  /** Any text; Letta reads the tools again when it changes. */
   readonly trigger: string;
 }
 

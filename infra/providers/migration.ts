@@ -19,7 +19,7 @@ export interface MigrationInputs {
   readonly password: string;
 }
 
-/** What the migration leaves behind. */
+/** The result of a migration. */
 interface MigrationResult {
   /** The Alembic revision the database is at. */
   readonly schemaVersion: string;

@@ -10,10 +10,10 @@ export interface NetworkClientsInputs {
 }
 
 /**
- * Refuses to be deleted while containers of other projects are on the stack's network.
+ * Refuses its deletion while other containers are on the stack's network.
  *
- * It depends on every service, so a destroy asks it first, before anything is stopped. Pulumi itself does not know that
- * another stack refers to this one (pulumi/pulumi#9172).
+ * It depends on every service, so a destroy deletes it first, before anything stops. Pulumi does not know that another stack
+ * references this one (pulumi/pulumi#9172).
  */
 const provider = convergingProvider<NetworkClientsInputs, object>({
   id: (inputs) => inputs.network,

@@ -33,7 +33,7 @@ export function lettaImageSteps({ root, version }: { root: string; version: stri
   return buildSteps(root, base, [planLetta(root, version)]);
 }
 
-/** The steps that build the backup agent on another Postgres than the default one, which is on this machine. */
+/** The steps that build the backup agent on a Postgres image of this machine other than the default one. */
 export function backupImageSteps(options: { root: string; postgres: { version: string; reference: string } }): Step[] {
   const { root, postgres } = options;
   const [base] = planImages(root, defaultLettaVersion);
@@ -64,7 +64,7 @@ function baseStep(plan: ImagePlan, workDirectory: string): Step {
       await run(join(plan.directory, "build.sh"), [plan.reference, workDirectory], {
         env: { ...process.env, ...(await hostSettings()) },
         onLine: (line) => line.startsWith("I: ") && report(line.slice("I: ".length)),
-        hint: "It needs a Debian mirror that answers: the one of this host's apt, or else debootstrap's default.",
+        hint: "It needs a Debian mirror: this host's apt mirror, or else debootstrap's default.",
       });
     },
   };

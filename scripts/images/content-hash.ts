@@ -2,7 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Twelve hexadecimal digits that change when a file below `directory` or one of the `values` does. */
+/** Twelve hexadecimal digits that change with the files in `directory` and the `values`. */
 export function contentHash(directory: string, values: readonly string[]): string {
   const hash = createHash("sha256");
   addDirectory(hash, directory, "", ignoreRule(directory));
@@ -27,8 +27,8 @@ function addFile(hash: Hash, file: string, relative: string, mode: number): void
 }
 
 /**
- * Which names at the top are part of the build, as far as `.dockerignore` says it with plain names or with `*` and
- * exceptions to it. What it says with other patterns counts as part of the build: that only costs one now and then.
+ * Which top-level names `.dockerignore` excludes, by plain names or by `*` with exceptions. Names that other patterns exclude
+ * count as part of the build, which at worst costs an unnecessary one.
  */
 function ignoreRule(directory: string): (name: string) => boolean {
   const file = join(directory, ".dockerignore");

@@ -2,10 +2,10 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { ask } from "../lib/run.ts";
 
-/** How the host reaches package indexes, by the name of the build argument that carries it. */
+/** Build argument -> how the host reaches a package index. */
 export type HostSettings = Readonly<Record<string, string>>;
 
-/** Docker takes these as build arguments without a declaration, and keeps them out of the image's history. */
+/** Docker accepts these build arguments without a declaration and keeps them out of the image's history. */
 const proxyVariables = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
 
 /** The proxies and package indexes of the host, from the environment or else from each tool's own configuration. */

@@ -11,7 +11,7 @@ const suite = "trixie";
 /** What the host itself trusts, for an HTTPS mirror that is asked before the image has certificates. */
 const hostTrust = "/etc/ssl/certs/ca-certificates.crt";
 
-/** What is built where all other images come from a registry. */
+/** What is built locally although all other images come from a registry. */
 export interface RegistryImageOptions {
   /** The checkout. */
   readonly root: string;

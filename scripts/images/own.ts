@@ -4,7 +4,7 @@ import { readConfigFile } from "../lib/stack-file.ts";
 
 type Place = Pick<Deps, "projectDirectory">;
 
-/** The images that are built here although all others come from a registry, which has none of them. */
+/** The unpublished images that a pair of stacks needs. */
 export function ownImages(
   deps: Place,
   { lettaStack, thothStack }: { readonly lettaStack: string; readonly thothStack: string },

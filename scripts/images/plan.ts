@@ -82,7 +82,7 @@ export interface RegistryBases {
   readonly postgres: string;
 }
 
-/** Images that no registry has. */
+/** Unpublished images. */
 export type OwnImage = "thoth" | "backup";
 
 /** The wanted images on those of a registry, after what they are built on. */

@@ -16,7 +16,7 @@ import { configuredVersion, imageSource } from "../lib/stack-images.ts";
 import type { Step } from "../lib/steps.ts";
 import { writeWhole } from "../lib/whole-file.ts";
 
-/** The pinned registry images: the project folder's own, or the checkout's. */
+/** The pinned registry images, from the project folder or the checkout. */
 export async function readLock(deps: Pick<Deps, "projectDirectory">): Promise<ImageLock> {
   return JSON.parse(await readFile(lockPath(deps), "utf8")) as ImageLock;
 }
@@ -93,7 +93,7 @@ async function missingImages(deps: Deps, references: readonly string[]): Promise
   return references.filter((_, index) => !isThere[index]);
 }
 
-/** The registry images of a letta stack, of the versions in its config. @throws UserError when one is not pinned */
+/** The registry images of a letta stack, in the versions of its config. @throws UserError if one is not pinned */
 export function pinnedReferences(
   deps: Pick<Deps, "projectDirectory">,
   stack: string,

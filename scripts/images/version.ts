@@ -12,23 +12,23 @@ import { registryImageSteps } from "./on-registry.ts";
 import { makesBackups } from "./own.ts";
 import { pinImage, readLock } from "./registry.ts";
 
-/** The images whose versions a stack's config names. */
+/** Images whose version is in a stack's config. */
 export type VersionedImage = "letta" | "postgres";
 
-/** One version of an image, as the config names it and as a container does. */
+/** A version of an image, and its reference. */
 export interface ImageChoice {
   readonly version: string;
   readonly reference: string;
 }
 
-/** What a stack's container runs now. @throws UserError when it is not there */
+/** The image that a container runs now. @throws UserError if there is no such container */
 export async function runningImage(deps: Deps, container: string): Promise<ImageChoice> {
   const reference = (await deps.engine.inspectContainer(container))?.Config.Image;
   if (reference === undefined) throw new UserError(`${container} is not there`, "make letta-start");
   return { version: imageVersion(reference) ?? reference, reference };
 }
 
-/** The version that a stack has whose config names none. */
+/** The version of a stack without one in its config. */
 export function defaultVersion(deps: Deps, stack: string, key: VersionedImage): string {
   return imageVersion(imageReference(key, imageSource(deps, stack))) ?? "latest";
 }
@@ -95,7 +95,7 @@ async function runSteps(deps: Deps, steps: readonly Step[]): Promise<void> {
 async function registerImage(deps: Deps, key: VersionedImage, reference: string): Promise<string> {
   const version = imageVersion(reference);
   if (version === null || !(await deps.engine.imageExists(reference))) {
-    throw new UserError(`there is no image ${reference} on this machine`, "docker images lists those that are here");
+    throw new UserError(`there is no image ${reference} on this machine`, "list them with docker images");
   }
   const path = join(root, localFile);
   const known = JSON.parse(readFileSync(path, "utf8")) as Readonly<Record<string, string>>;

@@ -19,7 +19,7 @@ export interface SetupOptions {
   readonly thothStack: string;
 }
 
-/** Installs, builds or pulls what is missing; what is there stays. Interrupted, it goes on where it was. */
+/** Installs, builds or pulls what is missing. If interrupted, the next run resumes. */
 export async function setup({ lettaStack, thothStack }: SetupOptions, deps: Deps): Promise<number> {
   const started = Date.now();
   await makeStateFolder();
@@ -63,7 +63,7 @@ async function toolSteps(source: Source, deps: Deps): Promise<Step[]> {
 
 async function localSteps(stack: string, deps: Deps): Promise<Step[]> {
   const { lettaVersion } = readConfigFile(deps, stack);
-  // Whoever built a version that is no release has it, or it is missing: setup cannot make it.
+  // A version without a release file was built by hand; setup cannot build it.
   const isRelease = existsSync(join(root, `images/letta/releases/letta-${lettaVersion}.txt`));
   return (await import("../images/build.ts")).imageSteps({
     root,
@@ -71,7 +71,7 @@ async function localSteps(stack: string, deps: Deps): Promise<Step[]> {
   });
 }
 
-/** To be called when every image is pinned: what no registry has is built on them. */
+/** The steps that pull the pinned images and build the unpublished ones on them; needs a complete lock file. */
 async function registrySteps(stacks: SetupOptions, deps: Deps): Promise<Step[]> {
   const wanted = ownImages(deps, stacks);
   const { base, ...pinned } = pinnedReferences(deps, stacks.lettaStack);
@@ -91,7 +91,7 @@ async function registrySteps(stacks: SetupOptions, deps: Deps): Promise<Step[]> 
   return [pull, ...own];
 }
 
-/** Not a plain import: a checkout without offline/ works, types and all, where registries are reached. */
+/** A dynamic import: with registries, a checkout works without offline/, type checks included. */
 async function loadToolchain(): Promise<{ toolchainSteps(options: { root: string; pulumiHome: string }): Step[] }> {
   return import(new URL("../../offline/toolchain/build.ts", import.meta.url).href);
 }

@@ -14,14 +14,14 @@ export interface Source {
   readonly reason: string;
 }
 
-/** A registry that has not answered by then is taken as out of reach. */
+/** A registry that does not answer within this time counts as unreachable. */
 const probeSeconds = 30;
 
 /**
- * Chooses between a registry and building here: what the stack's config says, else THOTH_LETTA_IMAGES, else whether a
- * registry answers.
+ * Chooses between a registry and local builds: by the stack's config, else THOTH_LETTA_IMAGES, else whether a registry
+ * answers.
  *
- * @throws UserError when no registry answers and nothing can be built here either
+ * @throws UserError if no registry answers and nothing can be built here
  */
 export async function chooseSource(deps: Deps, stack: string, checkout = root): Promise<Source> {
   const known = readConfigFile(deps, stack).images;
@@ -32,7 +32,7 @@ export async function chooseSource(deps: Deps, stack: string, checkout = root): 
     return { images: "registry", reason: "an image registry answers" };
   if (existsSync(join(checkout, "offline"))) return { images: "local", reason: "no image registry answers" };
   throw new UserError(
-    "no image registry answers, and offline/ is not in this checkout",
+    "no image registry answers, and this checkout has no offline/",
     "check the network, or restore offline/",
   );
 }

@@ -8,19 +8,19 @@ import { knownStacks } from "../lib/pulumi-cli.ts";
 import { readConfigFile } from "../lib/stack-file.ts";
 import type { Step } from "../lib/steps.ts";
 
-/** The folder of everything that is this installation's own: Pulumi's state, its passphrase, the list of built images. */
+/** Creates the folder of this installation: Pulumi's state, its passphrase, the list of built images. */
 export async function makeStateFolder({
   state,
   backend,
   passphrase,
 }: Pick<typeof paths, "state" | "backend" | "passphrase"> = paths): Promise<void> {
-  // Pulumi writes its state files for all to read; the folder keeps others out.
+  // Pulumi's state files are world-readable; the folder is not.
   await mkdir(backend, { recursive: true, mode: 0o700 });
   await chmod(state, 0o700);
   if (existsSync(passphrase)) return;
   const draft = `${passphrase}.${randomBytes(4).toString("hex")}`;
   await writeFile(draft, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, flush: true });
-  // Whole or not at all; and unlike renaming, linking never replaces one that another run has made meanwhile.
+  // Atomic; unlike a rename, a link never replaces a file that another run has just created.
   await link(draft, passphrase).catch(ignoreExisting);
   await rm(draft);
 }
@@ -29,7 +29,7 @@ function ignoreExisting(error: NodeJS.ErrnoException): void {
   if (error.code !== "EEXIST") throw error;
 }
 
-/** A stack in Pulumi's state, and in its config what setup chose. */
+/** Creates a stack in Pulumi's state and stores setup's choices in its config. */
 export function stackStep(
   deps: Deps,
   stack: string,
@@ -56,10 +56,11 @@ export function stackStep(
 async function makeStack(deps: Deps, stack: string): Promise<void> {
   const { exitCode, stderr } = await deps.$({ nothrow: true })`pulumi stack init ${stack} --no-select`;
   if (exitCode === 0) return;
-  if (!stderr.includes("incorrect passphrase")) throw new UserError(`stack ${stack} was not made: ${stderr.trim()}`);
+  if (!stderr.includes("incorrect passphrase"))
+    throw new UserError(`stack ${stack} could not be created: ${stderr.trim()}`);
   throw new UserError(
-    `Pulumi.${stack}.yaml is encrypted with another passphrase than the one here`,
-    `bring that one back, into .state/passphrase or PULUMI_CONFIG_PASSPHRASE; if it is lost, so are the secrets in that file: ` +
-      `take its line encryptionsalt out, and make setup (make letta-recover brings a letta stack's secrets back)`,
+    `Pulumi.${stack}.yaml is encrypted with a different passphrase`,
+    `put that passphrase into .state/passphrase or PULUMI_CONFIG_PASSPHRASE. If it is lost, so are the secrets in that file: ` +
+      `remove its line encryptionsalt and run make setup (make letta-recover recovers a letta stack's secrets)`,
   );
 }

@@ -2,7 +2,7 @@ import { fetchPinned } from "./https.ts";
 
 /** Where a Letta server answers, and the credentials for it. */
 export interface LettaEndpoint {
-  /** Without a slash at its end, e.g. `http://127.0.0.1:8284`. */
+  /** Without a trailing slash, e.g. `http://127.0.0.1:8284`. */
   readonly url: string;
   /** The server password on the server's own port, a project's token on the gateway's. */
   readonly password: string;

@@ -46,7 +46,7 @@ async function deleteLeftovers(endpoint: LettaEndpoint, path: string, filter: st
   }
 }
 
-/** Another probe may have deleted it first. */
+/** Another probe may have deleted the object first. */
 function ignoreMissing(error: unknown): void {
   if (!(error instanceof LettaApiError && error.status === 404)) throw error;
 }

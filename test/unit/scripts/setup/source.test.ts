@@ -61,7 +61,7 @@ describe("the source of images", () => {
     fakePrograms(unreachable);
     await expect(chooseSource(fakeDeps(), "letta", temporaryFolder())).rejects.toThrow(
       new UserError(
-        "no image registry answers, and offline/ is not in this checkout",
+        "no image registry answers, and this checkout has no offline/",
         "check the network, or restore offline/",
       ),
     );

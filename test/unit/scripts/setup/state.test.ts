@@ -91,13 +91,15 @@ describe("the step of a stack", () => {
     const stderr = "error: could not create secrets manager for new stack: incorrect passphrase\n";
     fakePrograms({ pulumi: { ...known(), "stack init": { exitCode: 1, stderr } } });
     await expect(stepOf(complete).run(() => {})).rejects.toThrow(
-      /^Pulumi.letta.yaml is encrypted with another passphrase than the one here\n {2}fix: bring that one back/,
+      /^Pulumi.letta.yaml is encrypted with a different passphrase\n {2}fix: put that passphrase/,
     );
   });
 
   test("tells what else keeps a stack from being made", async () => {
     fakePrograms({ pulumi: { ...known(), "stack init": { exitCode: 1, stderr: "error: no space left\n" } } });
-    await expect(stepOf(complete).run(() => {})).rejects.toThrow("stack letta was not made: error: no space left");
+    await expect(stepOf(complete).run(() => {})).rejects.toThrow(
+      "stack letta could not be created: error: no space left",
+    );
   });
 
   test("takes a stack that is there as it is", async () => {
