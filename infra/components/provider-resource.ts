@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { MigrationInputs } from "../lib/letta/migrate.ts";
 import type { DatabaseInputs } from "../providers/database.ts";
 import type { LettaIdentitiesInputs } from "../providers/letta-identities.ts";
 import type { LettaProbeInputs } from "../providers/letta-probe.ts";
 import type { LoginSeedsInputs } from "../providers/login-seeds.ts";
 import type { McpRegistrationInputs } from "../providers/mcp-registration.ts";
-import type { MigrationInputs } from "../providers/migration.ts";
 import type { NetworkClientsInputs } from "../providers/network-clients.ts";
 import type { ReadinessInputs } from "../providers/readiness.ts";
 import type { SelfSignedCertificateInputs } from "../providers/self-signed-certificate.ts";

@@ -101,7 +101,7 @@ export function redisSettings({ sizes }: Pick<LettaConfig, "sizes">): string[] {
  * Redis' users, as its ACL file. Letta 0.16.8 uses strings, sets, streams and a lock, which is a script
  * (letta/data_sources/redis_client.py). Nobody may use commands that read or change the server itself.
  */
-export function redisUsers({ current, previous }: WorkingCredentials): string {
+function redisUsers({ current, previous }: WorkingCredentials): string {
   const passwords = [current, ...(previous === undefined ? [] : [previous])].map(({ redisPassword }) => {
     return `#${createHash("sha256").update(redisPassword).digest("hex")}`;
   });

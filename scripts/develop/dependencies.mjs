@@ -21,7 +21,7 @@ const features = {
   help: [],
   images: [],
   letta: ["restore", "status", "upgrade", "backup"],
-  projects: ["letta", "thoth"],
+  projects: ["backup", "letta", "thoth"],
   restore: [],
   setup: ["images"],
   stacks: ["letta", "setup", "status", "thoth"],

@@ -48,7 +48,7 @@ export function neighboursOf(
 }
 
 /** The client of a session, e.g. `container notes-api (compose project notes)`. */
-export function describeClient(neighbours: readonly Neighbour[], { address }: Pick<Session, "address">): string {
+function describeClient(neighbours: readonly Neighbour[], { address }: Pick<Session, "address">): string {
   const neighbour = neighbours.find((one) => one.address === address);
   if (neighbour !== undefined) return `container ${neighbour.name} (${neighbour.owner})`;
   return address === null ? "a client on the socket" : `a client at ${address}`;

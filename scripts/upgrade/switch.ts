@@ -106,7 +106,7 @@ async function switchOver({ deps, site }: Run, operation: Change): Promise<void>
  *
  * @throws UserError when the old version does not come up, or something is not as it was
  */
-export async function goBack(run: Run, operation: Change): Promise<void> {
+async function goBack(run: Run, operation: Change): Promise<void> {
   const { deps, site } = run;
   deps.print("going back to what was there before");
   if (operation.kind === "letta-upgrade") {
@@ -142,7 +142,7 @@ async function takeBackDatabases({ deps, site }: Run, operation: Change): Promis
 }
 
 /** Brings up what worked before: when it does not answer in time, the machine is busy, so it is tried again. */
-export async function upPatiently(deps: Deps, stack: string): Promise<void> {
+async function upPatiently(deps: Deps, stack: string): Promise<void> {
   try {
     await up(deps, stack);
   } catch {

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { docker, dockerOutput, inspectContainer } from "../../infra/lib/docker/engine.ts";
+import { migrate } from "../../infra/lib/letta/migrate.ts";
 import { type ProbeResult, probeLetta } from "../../infra/lib/letta/probe.ts";
-import { migrate } from "../../infra/providers/migration.ts";
 import { root } from "../../scripts/lib/checkout.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
 import { killFirstProcess, killProcess } from "../support/kill.ts";

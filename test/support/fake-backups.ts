@@ -42,7 +42,7 @@ export function stateWith(volume: string, protect = true): string {
 }
 
 /** The answers of `docker` while a stack with backups is up and at rest. */
-export function backupAnswers(changes: FakeAnswers = {}): FakeAnswers {
+function backupAnswers(changes: FakeAnswers = {}): FakeAnswers {
   return dockerAnswers({
     ...changes,
     "container inspect letta-backup": inspected(),

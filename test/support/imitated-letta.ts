@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 
 /** What a route answers: a status and a body, which is sent as JSON unless it is text. */
-export interface ImitatedAnswer {
+interface ImitatedAnswer {
   readonly status?: number;
   readonly body?: unknown;
 }

@@ -28,7 +28,7 @@ interface RequestBody {
 }
 
 /** A request the model was asked, for a test to look at. */
-export interface ModelRequest {
+interface ModelRequest {
   readonly method: string;
   readonly path: string;
   readonly body: RequestBody;

@@ -43,7 +43,7 @@ export async function generatedPasswords(project: TestProject, stack: string): P
 }
 
 /** Resource name -> generated password. */
-export function passwordsIn({ deployment }: ExportedState): Record<string, string> {
+function passwordsIn({ deployment }: ExportedState): Record<string, string> {
   const generated = deployment.resources.filter(({ type }) => type === "random:index/randomPassword:RandomPassword");
   return Object.fromEntries(
     generated.map(({ urn, outputs }) => [urn.split("::").at(-1), JSON.parse(outputs?.result?.plaintext ?? '""')]),
@@ -51,7 +51,7 @@ export function passwordsIn({ deployment }: ExportedState): Record<string, strin
 }
 
 /** `owner/generation` -> what those credentials derive from, of a letta stack. */
-export function loginSeeds(state: ExportedState): Record<string, string> {
+function loginSeeds(state: ExportedState): Record<string, string> {
   const found = state.deployment.resources.find(({ type }) => type.endsWith(":login-seeds"));
   const seeds = JSON.parse(found?.outputs?.seeds?.plaintext ?? "{}") as Record<string, string>;
   const first = passwordsIn(state)["credentials-seed"] ?? "";
@@ -59,7 +59,7 @@ export function loginSeeds(state: ExportedState): Record<string, string> {
 }
 
 /** Everything that the owners of a letta stack log in with. */
-export function derivedSecrets(state: ExportedState): string[] {
+function derivedSecrets(state: ExportedState): string[] {
   return Object.entries(loginSeeds(state)).flatMap(([key, seed]) => {
     const [owner = "", generation] = key.split("/");
     const { role: _, ...secrets } = deriveCredentials(seed, owner, Number(generation));

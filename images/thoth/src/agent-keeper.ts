@@ -12,7 +12,7 @@ type LookResult = AgentOutcome | { readonly state: "failed"; readonly reason: st
 export type AgentState = LookResult | { readonly state: "unknown"; readonly reason: string };
 
 /** Remembers our agent in the database. */
-export function agentMemory(client: Queryable, name: string): AgentMemory {
+function agentMemory(client: Queryable, name: string): AgentMemory {
   return {
     async remembered() {
       const { rows } = await client.query<{ id: string }>("select id from agents where name = $1 and lost_at is null", [

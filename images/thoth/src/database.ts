@@ -8,7 +8,7 @@ import { EXTENSIONS, MIGRATION, SCHEMA } from "./schema.ts";
 export const LOCKS = { migration: 7_104_310, agent: 7_104_311 } as const;
 
 /** A statement failed; the API answers 503. */
-export class DatabaseFailure extends Error {
+class DatabaseFailure extends Error {
   override readonly name = "DatabaseFailure";
   readonly statusCode = 503;
 

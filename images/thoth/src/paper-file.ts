@@ -5,7 +5,7 @@ import { basename, extname, join } from "node:path";
 import type { PaperFile } from "./papers.ts";
 
 /** Extensions of papers. A PDF is only hashed; its title is its file name. */
-export const PAPER_EXTENSIONS: ReadonlySet<string> = new Set([".md", ".txt", ".pdf"]);
+const PAPER_EXTENSIONS: ReadonlySet<string> = new Set([".md", ".txt", ".pdf"]);
 
 /** Longest text stored, in bytes; longer ones are truncated. */
 const TEXT_LIMIT = 4 * 1024 * 1024;

@@ -13,14 +13,14 @@ export interface Health {
 }
 
 /** A port of the container published on the host. */
-export interface PublishedPort {
+interface PublishedPort {
   readonly internal: number;
   readonly external: number;
   readonly bindAddress: string;
 }
 
 /** A network that a container is on. */
-export interface ServiceNetwork {
+interface ServiceNetwork {
   readonly id: pulumi.Input<string>;
   readonly aliases: string[];
   readonly address?: string;
@@ -29,7 +29,7 @@ export interface ServiceNetwork {
 }
 
 /** Limits of a container; the config has the defaults. */
-export interface ServiceLimits {
+interface ServiceLimits {
   readonly memoryMiB: number;
   /** Processes and threads at a time. */
   readonly processes: number;
@@ -38,7 +38,7 @@ export interface ServiceLimits {
 }
 
 /** The Linux capabilities that any service here needs. */
-export type Capability = "CHOWN" | "DAC_OVERRIDE" | "FOWNER" | "KILL" | "SETGID" | "SETUID";
+type Capability = "CHOWN" | "DAC_OVERRIDE" | "FOWNER" | "KILL" | "SETGID" | "SETUID";
 
 /** What one container is; service.ts adds the policies that hold for all. */
 export interface ServiceArgs {

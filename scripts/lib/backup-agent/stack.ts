@@ -83,7 +83,7 @@ export async function siteWithKey(
 }
 
 /** The image that made the stack's backups, or where no container tells, the one that it would be given. */
-export async function agentImage(deps: Deps, stack: string, container: string): Promise<string> {
+async function agentImage(deps: Deps, stack: string, container: string): Promise<string> {
   const running = await deps.engine.inspectContainer(container);
   if (running !== undefined) return running.Config.Image;
   return imageReference("backup", imageSource(deps, stack));
