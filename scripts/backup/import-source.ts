@@ -10,20 +10,20 @@ import { readManifest, sha256 } from "./manifest.ts";
 
 /** Where the backups of an import are. */
 export interface ImportSource {
-  /** What is told while they are fetched. */
+  /** Shown while they are fetched. */
   readonly title: string;
-  /** The agent's command that fills an empty repository with them. */
+  /** The agent's command that fills an empty repository. */
   readonly fetching: Pick<OneOff, "args" | "hasNetwork" | "inputFile">;
-  /** What the agent has to know for it, the key aside. */
+  /** What the agent needs for it besides the key. */
   readonly settings: Pick<Partial<SettingsInput>, "offsite">;
-  /** Reads all of them where that is possible beforehand. @throws UserError when they are damaged */
+  /** Verifies them as far as that is possible beforehand. @throws UserError when they are damaged */
   check(): Promise<void>;
 }
 
 /**
- * An exported archive's folder, or without one the copy on another host that the stack's config names.
+ * The archive in a folder, or without a folder the copy on another host that is in the stack's config.
  *
- * @throws UserError when it is neither
+ * @throws UserError when there is neither
  */
 export async function importSource(deps: Deps, stack: string, folder: string | undefined): Promise<ImportSource> {
   return folder === undefined ? copy(await readOffsite(deps, stack)) : archiveIn(deps, resolve(folder));
@@ -50,7 +50,7 @@ function copy(offsite: SettingsInput["offsite"]): ImportSource {
     title: "Copying the backups from the other host",
     fetching: { args: ["offsite", "pull"], hasNetwork: true },
     settings: { offsite },
-    // Who made it checks each file of it while it is restored.
+    // pgBackRest verifies each file while it restores.
     async check() {},
   };
 }
@@ -59,7 +59,7 @@ async function readOffsite(deps: Deps, stack: string): Promise<SettingsInput["of
   const backup = (await openConfig(deps, stack))[`${projectName}:backup`] as Pick<SettingsInput, "offsite"> | undefined;
   if (backup?.offsite !== undefined) return backup.offsite;
   throw new UserError(
-    `stack ${stack} names no host with a copy of backups: ${projectName}:backup.offsite is not set`,
-    "set it as docs/operations.md tells, or name the folder of an export: FOLDER=path",
+    `stack ${stack} has no copy of backups in its config: ${projectName}:backup.offsite is not set`,
+    "set it (docs/operations.md), or give the folder of an export: make backup-import FOLDER=path",
   );
 }

@@ -11,13 +11,13 @@ import { writeWhole } from "../lib/whole-file.ts";
 
 const backupKey = `${projectName}:backup`;
 
-/** Reads one of the files that lie with a stack's backups. */
+/** Reads one of the files in a stack's repository. */
 export type ReadStored = (name: string) => Promise<string>;
 
 /**
- * Gives a new stack the config of the old one, and its passwords and keys as resources of its own.
+ * Gives a new stack the config, passwords and keys of an old one.
  *
- * @returns the old one's name
+ * @returns the name of the old one
  */
 export async function takeOverSecrets(deps: Deps, stack: string, read: ReadStored): Promise<string> {
   const { config, state } = await readStored(read);
@@ -27,22 +27,22 @@ export async function takeOverSecrets(deps: Deps, stack: string, read: ReadStore
 }
 
 /**
- * Gives a stack whose state was lost the config and the whole state that it had after its last update.
+ * Gives a stack that lost its state the config and the state from after its last update.
  *
- * @throws UserError when they are another stack's
+ * @throws UserError when they belong to another stack
  */
 export async function takeBackState(deps: Deps, stack: string, read: ReadStored): Promise<void> {
   const { config, state } = await readStored(read);
   if (config.stack !== stack) {
     throw new UserError(`these are backups of stack ${config.stack}, not of ${stack}`, `LETTA_STACK=${config.stack}`);
   }
-  // What is secret in its file may be of the passphrase that was lost.
+  // Secrets in its file may be encrypted with the lost passphrase.
   await takeOverConfig(deps, stack, config, { replacesSecrets: true });
   const deployment = { ...state.deployment, secrets_providers: secretsProvider(deps, stack) };
   await importState(deps, stack, { ...state, deployment });
 }
 
-/** Reads from a container of its own, with the recovery key that the site has. */
+/** Reads in a separate container, with the site's recovery key. */
 export function storedOf(deps: Deps, site: AgentSite): ReadStored {
   return (name) => readAgent(deps, oneOff(site, { name: "files", args: ["get", name] }));
 }
@@ -55,12 +55,12 @@ async function readStored(read: ReadStored): Promise<{ config: StoredConfig; sta
 async function importState(deps: Deps, stack: string, state: StackState): Promise<void> {
   const input = JSON.stringify(state);
   const { exitCode, stderr } = await deps.$({ nothrow: true, input })`pulumi stack import --stack ${stack}`;
-  if (exitCode !== 0) throw new UserError(`the old state could not be taken over: ${stderr.trim()}`);
+  if (exitCode !== 0) throw new UserError(`the old state could not be imported: ${stderr.trim()}`);
 }
 
 /**
- * What the new stack's own file says stays: it is of this machine. Of the backups' config it may say where the copy is, and no
- * more: the old retention keeps what there is.
+ * Adds the old config to the new stack's own, which wins because it is about this machine. The config of backups is merged:
+ * the new stack says where the copy is, and the old retention stays.
  */
 async function takeOverConfig(
   deps: Deps,
@@ -85,7 +85,7 @@ async function takeOverConfig(
   }
 }
 
-/** How this stack's state is encrypted: by the passphrase whose salt is in its config file. */
+/** How this stack's state is encrypted: by a passphrase, with the salt in its config file. */
 function secretsProvider({ projectDirectory }: Deps, stack: string): object {
   const file = parse(readFileSync(join(projectDirectory, `Pulumi.${stack}.yaml`), "utf8")) as {
     encryptionsalt?: string;
@@ -117,9 +117,9 @@ interface StackState {
 }
 
 /**
- * Of a stack's state the generated secrets, what they are children of, and their provider; for a stack of another name.
+ * The generated secrets of a stack's state with their parents and their provider, for a stack of another name.
  *
- * All else, containers and networks and volumes with the ids of another machine, is made anew by the next update.
+ * Everything else has ids of another machine, and is created by the next update.
  */
 export function withSecretsAlone(state: StackState, from: string, to: string, secretsProvider: object): StackState {
   const resources = state.deployment.resources ?? [];

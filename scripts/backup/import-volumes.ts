@@ -10,7 +10,7 @@ import type { ImportSource } from "./import-source.ts";
 
 type Volumes = ReturnType<typeof lettaNames>["volumes"];
 
-/** Makes the new stack's volumes, and fills them: backups, then the cluster, then Letta's files. */
+/** Creates the new stack's volumes and fills them: backups, then the cluster, then Letta's files. */
 export async function fillVolumes(
   deps: Deps,
   site: AgentSite,

@@ -3,7 +3,15 @@ import { lettaNames } from "../../infra/lib/names.ts";
 import { backUpFully } from "../lib/backup-agent/results.ts";
 import { siteWithKey } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
-import { endOperation, type Operation, readOperation, requireEnded, saveOperation, stamp } from "../lib/operation.ts";
+import {
+  endOperation,
+  type Operation,
+  readOperation,
+  requireEnded,
+  requireNoOperation,
+  saveOperation,
+  stamp,
+} from "../lib/operation.ts";
 import { stateSummary, up } from "../lib/pulumi.ts";
 import { requireSetup } from "../lib/require-setup.ts";
 import { prefixOf } from "../lib/stack-file.ts";
@@ -14,22 +22,22 @@ import { readRecoveryKey } from "./key.ts";
 
 export interface ImportOptions {
   readonly stack: string;
-  /** Made by `backup export`; default: the copy on another host that the new stack's config names. */
+  /** Written by `backup export`. Default: the copy on another host that is in the new stack's config. */
   readonly folder?: string | undefined;
   readonly keyFile?: string | undefined;
 }
 
-/** An import: until it has ended, the volumes it makes are to be taken for half filled. */
+/** An import. Until it has ended, its volumes count as half filled. */
 export interface Import extends Operation {
   readonly kind: "import";
   readonly phase: "filling";
-  /** What it has made, or is about to. */
+  /** Those it creates. */
   readonly volumes: readonly string[];
 }
 
 /**
- * Brings a letta stack back from an archive, or a copy on another host, and its recovery key: backups, data, files, config,
- * passwords.
+ * Restores a letta stack from an archive, or from its copy on another host, with the recovery key: backups, data, files,
+ * config and passwords.
  */
 export async function importBackups({ stack, folder, keyFile }: ImportOptions, deps: Deps): Promise<number> {
   await requireSetup(deps, stack);
@@ -38,7 +46,7 @@ export async function importBackups({ stack, folder, keyFile }: ImportOptions, d
   await requireNewStack(deps, stack);
   const names = lettaNames(prefixOf(deps, stack)).volumes;
   const volumes = [names.backup, names.postgres, names.home, names.data];
-  await clearAway(deps, stack);
+  await removeKilledImport(deps, stack);
   await requireNoVolumes(deps, volumes);
   await source.check();
   const site = await siteWithKey(deps, stack, recoveryKey, source.settings);
@@ -56,27 +64,26 @@ export async function importBackups({ stack, folder, keyFile }: ImportOptions, d
   await endOperation(deps, operation);
   await up(deps, stack);
   await backUpFully(deps, lettaNames(site.prefix).backup);
-  deps.print(`stack ${stack} is what stack ${oldStack} was; its passwords and keys are the old ones`);
+  deps.print(`stack ${stack} has all of stack ${oldStack}, including its passwords and keys`);
   return 0;
 }
 
-/** @throws UserError when the stack has ever been brought up */
+/** @throws UserError when the stack was ever brought up */
 async function requireNewStack(deps: Deps, stack: string): Promise<void> {
   const state = await stateSummary(deps, stack);
   if (state === undefined || state.isEmpty) return;
   throw new UserError(
-    `stack ${stack} has been brought up already: an import makes a new one, and overwrites nothing`,
-    "import into another stack: LETTA_STACK=name",
+    `stack ${stack} was brought up before, and an import overwrites nothing`,
+    "make backup-import LETTA_STACK=name imports into another stack",
   );
 }
 
-/** Takes away what an import left that was killed. */
-async function clearAway(deps: Deps, stack: string): Promise<void> {
+/** Removes what a killed import left. */
+async function removeKilledImport(deps: Deps, stack: string): Promise<void> {
   const unfinished = await readOperation<Import>(deps, stack);
-  if (unfinished === undefined) return;
+  if (unfinished?.kind !== "import") return requireNoOperation(deps, stack);
   requireEnded(unfinished);
-  if (unfinished.kind !== "import") throw new UserError(`a ${unfinished.kind} of stack ${stack} is unfinished`);
-  deps.print("beginning again: an import was interrupted");
+  deps.print("an import was interrupted: starting over");
   await removeVolumes(deps, unfinished.volumes);
   await endOperation(deps, unfinished);
 }
@@ -89,8 +96,8 @@ async function requireNoVolumes(deps: Deps, volumes: readonly string[]): Promise
   for (const volume of volumes) {
     if (!(await deps.engine.volumeExists(volume))) continue;
     throw new UserError(
-      `volume ${volume} is there already: nothing is overwritten`,
-      `another prefix for the new stack, or docker volume rm ${volume} if it is nothing worth`,
+      `volume ${volume} exists already, and an import overwrites nothing`,
+      `set thoth-letta:prefix of the new stack, or if nobody needs the volume: docker volume rm ${volume}`,
     );
   }
 }

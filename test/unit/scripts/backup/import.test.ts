@@ -41,7 +41,7 @@ const state = {
   },
 };
 
-test("of a state the generated secrets are taken, what they are children of, and their provider", () => {
+test("the generated secrets of a state are taken with their parents and their provider", () => {
   const salt = { type: "passphrase", state: { salt: "the new one" } };
   const { deployment } = withSecretsAlone(state, "old", "new", salt);
   expect(deployment.resources?.map((kept) => kept.urn)).toEqual([
@@ -125,7 +125,7 @@ async function newStack(
 }
 
 describe("backup import", () => {
-  test("fills new volumes, takes config and secrets over, and brings the stack up", async () => {
+  test("fills new volumes, imports config and secrets, and brings the stack up", async () => {
     const { programs, deps, options } = await newStack({}, { "stack export": { stdout: "{}" } });
     expect(await importBackups(options, deps)).toBe(0);
     const calls = programs.calls();
@@ -145,10 +145,10 @@ describe("backup import", () => {
     ]);
     expect(calls.join("\n")).not.toContain(key);
     expect(readConfigFile(deps, "letta")).toEqual({ images: "local", projects: ["shop"] });
-    expect(deps.printed.at(-1)).toBe("stack letta is what stack old was; its passwords and keys are the old ones");
+    expect(deps.printed.at(-1)).toBe("stack letta has all of stack old, including its passwords and keys");
   });
 
-  test("without a folder takes the copy that the new stack's config names, and of the old config all that it does not say", async () => {
+  test("without a folder uses the copy in the new stack's config, and what that lacks of the old config", async () => {
     const offsite = { type: "sftp", host: "nas", user: "keeper", path: "letta", privateKey: "the private key" };
     const open = { "thoth-letta:backup": { objectValue: { offsite } } };
     const { programs, deps, options } = await newStack(
@@ -175,19 +175,21 @@ describe("backup import", () => {
 
   test("without a folder or a copy in the config is refused", async () => {
     const { deps, options } = await newStack({}, { "config --json --show-secrets": { stdout: "{}" } });
-    await expect(importBackups({ ...options, folder: undefined }, deps)).rejects.toThrow("names no host with a copy");
+    await expect(importBackups({ ...options, folder: undefined }, deps)).rejects.toThrow(
+      "has no copy of backups in its config",
+    );
   });
 
-  test("into a stack that came up before is refused", async () => {
+  test("into a stack that was brought up before is refused", async () => {
     const export_ = { "stack export": { stdout: '{"deployment": {"resources": [{}]}}' } };
     const { programs, deps, options } = await newStack({}, export_);
-    await expect(importBackups(options, deps)).rejects.toThrow("stack letta has been brought up already");
+    await expect(importBackups(options, deps)).rejects.toThrow("stack letta was brought up before");
     expect(programs.calls().join("\n")).not.toContain("volume create");
   });
 
-  test("over a volume that is there is refused", async () => {
+  test("over an existing volume is refused", async () => {
     const { programs, deps, options } = await newStack({ "volume inspect letta-home": {} });
-    await expect(importBackups(options, deps)).rejects.toThrow("volume letta-home is there already");
+    await expect(importBackups(options, deps)).rejects.toThrow("volume letta-home exists already");
     expect(programs.calls().join("\n")).not.toContain("volume create");
   });
 
@@ -206,7 +208,7 @@ describe("backup import", () => {
     await expect(importBackups({ ...options, keyFile }, deps)).rejects.toThrow(problem);
   });
 
-  test("that fails takes away the volumes it made", async () => {
+  test("that fails removes the volumes it created", async () => {
     const failed = { exitCode: 1, stdout: '{"event":"error","problem":"another key"}\n' };
     const importing = `${agentRun} --network none --log-driver none --name letta-import`;
     const { programs, deps, options } = await newStack({ [importing]: failed });
