@@ -83,7 +83,7 @@ test("an added project has a database and agents of its own, and nothing was res
 
 test("adding it again changes nothing", async () => {
   expect(succeeded(await projects("add", name)).stdout).toContain(
-    `project ${name} of stack ${stacks.letta} is there already`,
+    `project ${name} of stack ${stacks.letta} exists already`,
   );
 });
 
@@ -104,7 +104,7 @@ test("a file of it can be read by its owner alone, and is not written over", asy
   expect(succeeded(await write()).output).not.toContain((await environment()).LETTA_API_KEY);
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(readFileSync(file, "utf8")).toContain(`LETTA_API_KEY=${(await environment()).LETTA_API_KEY}`);
-  expect(await write()).toMatchObject({ exitCode: 1, output: expect.stringContaining("is there already") });
+  expect(await write()).toMatchObject({ exitCode: 1, output: expect.stringContaining("exists already") });
 });
 
 test("a list names whose containers are on the network", async () => {
@@ -190,7 +190,7 @@ function startApplication(agent: string, first: Environment) {
 test("a removed project is kept out, and finds everything again", async () => {
   const told = await environment();
   const agents = (await statusOf(name))?.agents;
-  expect(succeeded(await projects("remove", name)).stdout).toContain("what it had is kept");
+  expect(succeeded(await projects("remove", name)).stdout).toContain("its data is kept");
   expect(await refusal(lettaFetch(endpointOf(told), "GET", "/v1/agents/"))).toContain("401");
   expect(await refusal(query(told, "select 1"))).toMatch(lockedOut);
   expect(await statusOf(name)).toMatchObject({ state: "retired", agents: null });
