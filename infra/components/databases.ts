@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { type LettaConfig, serverConnections } from "../config/letta.ts";
+import type { LettaConfig } from "../config/letta.ts";
+import { serverConnections } from "../config/sizes.ts";
 import type { Credentials, WorkingCredentials } from "../lib/credentials.ts";
 import { aliases, lettaOwner } from "../lib/names.ts";
 import type { RoleLimits, WantedDatabase } from "../lib/postgres/provision.ts";

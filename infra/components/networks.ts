@@ -29,7 +29,7 @@ export function bridgeNetwork(
   );
 }
 
-/** The Letta server's place in its network: the gateway finds it by its address. */
+/** Which host of its network the Letta server is: the gateway finds it by its address. */
 const serverHostIndex = 10;
 
 /** The networks of a letta stack. */
@@ -54,7 +54,7 @@ export function lettaNetworks({ prefix, subnet, internalSubnet }: LettaConfig): 
   };
 }
 
-/** Has a destroy refused while other containers are on the networks. @param dependsOn what it must not stop before it asks */
+/** Refuses a destroy while other containers are on the networks. @param dependsOn what must not be stopped before that */
 export function guardNetworks(
   { prefix, backup }: LettaConfig,
   { shared, internal }: LettaNetworks,

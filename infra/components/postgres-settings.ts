@@ -15,25 +15,25 @@ const rules = { hba: "/etc/thoth-letta/pg_hba.conf", ident: "/etc/thoth-letta/pg
 /** Key and certificate, which postgres-certificate makes. */
 const certificate = `${paths.volume}/tls/server.pem`;
 
-/** What is put into Postgres' container: path -> file in images/postgres/uploads. */
+/** Files in Postgres' container: path -> file in images/postgres/uploads. */
 export const postgresFiles: Readonly<Record<string, string>> = {
   [postgresPaths.guard]: "guard.sh",
   // Next to the guard, which starts it.
   "/usr/local/bin/postgres-certificate": "certificate.sh",
-  // The last of the scripts that the image runs at the end of a first start.
+  // The last script that the image runs in a first start.
   "/docker-entrypoint-initdb.d/zz-initialised.sh": "initialised.sh",
   [rules.hba]: "pg_hba.conf",
   [rules.ident]: "pg_ident.conf",
 };
 
-/** Server settings as command line options: they can be read in the plan, and a change replaces the container. */
+/** Server settings as command line options: a preview shows them, and a change replaces the container. */
 export function postgresSettings({ sizes, backup }: Pick<LettaConfig, "sizes" | "backup">): string[] {
   const settings = {
     max_connections: sizes.postgres.maxConnections,
     shared_buffers: `${sizes.postgres.sharedBuffersMiB}MB`,
     password_encryption: "scram-sha-256",
     unix_socket_directories: `${ownSocket},${postgresPaths.socket}`,
-    // In the place of the cluster's own, which are those of whatever made it.
+    // Instead of the cluster's own files, which depend on what made it.
     hba_file: rules.hba,
     ident_file: rules.ident,
     ssl: "on",
@@ -60,7 +60,7 @@ function archiveSettings({ enabled, archiveSeconds }: LettaConfig["backup"]): Re
   };
 }
 
-/** Environment of the archive_command in Postgres' container, but for the repository's key; the agent has its own. */
+/** Environment of archive_command in Postgres' container, without the repository's key; the agent has another one. */
 export function archiveEnvironment({ enabled }: LettaConfig["backup"]): Record<string, string> {
   if (!enabled) return {};
   return {

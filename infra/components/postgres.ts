@@ -14,7 +14,7 @@ import { dataVolume } from "./volumes.ts";
 export interface PostgresEndpoint {
   readonly host: string;
   readonly port: number;
-  /** Docker name: its superuser comes over the socket in it alone. */
+  /** Docker name; the superuser can only use the socket in this container. */
   readonly container: string;
   readonly ready: pulumi.Resource;
 }
@@ -46,7 +46,7 @@ export class Postgres extends pulumi.ComponentResource {
         networks: [{ id: args.networkId, aliases: [aliases.postgres] }],
         ports: [{ internal: 5432, external: config.ports.postgres, bindAddress: config.bindAddress }],
         env: {
-          // A folder of the volume, so that lock and markers can lie beside it.
+          // A subfolder of the volume, so that lock and marks can lie next to it.
           PGDATA: postgresPaths.cluster,
           // Postgres' own collation: an image with another C library cannot corrupt an index.
           POSTGRES_INITDB_ARGS: "--data-checksums --locale-provider=builtin --locale=C.UTF-8 --encoding=UTF8",
@@ -63,8 +63,8 @@ export class Postgres extends pulumi.ComponentResource {
             ? [{ type: "volume", source: repository.volumeName, target: backupPaths.repository }]
             : []),
         ],
-        // Over TCP: during a first start the image runs a server on the socket alone, which is not the one to wait for.
-        // As somebody who would be asked for a password: who is rejected at once leaves a line in the log each time.
+        // Over TCP: during a first start the image runs a temporary server on the socket only.
+        // As a role that would be asked for a password: a rejected one leaves a line in the log each time.
         health: {
           test: ["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", adminRole, "-d", "postgres"],
           readyTimeoutSeconds: 120,

@@ -5,7 +5,7 @@ export const vaultPath = "/vault";
 /** Where the letta-data volume is mounted, read-only. */
 export const lettaDataPath = "/letta-data";
 
-/** The secrets that the letta stack hands over. */
+/** The secrets from the letta stack. */
 export interface LettaCredentials {
   /** What the gateway knows this project by; Thoth calls it Letta's password. */
   readonly token: pulumi.Input<string>;
@@ -13,7 +13,7 @@ export interface LettaCredentials {
   readonly encryptionKey: pulumi.Input<string>;
 }
 
-/** The environment in the open; Thoth's modules each read another of the five names of Letta's URL. */
+/** The environment without secrets. Thoth's modules read Letta's URL from five different names. */
 export function thothEnvironment(lettaUrl: string, mcpUrl: string): Record<string, string> {
   return {
     OBSIDIAN_VAULT_PATH: vaultPath,
@@ -30,7 +30,7 @@ export function thothEnvironment(lettaUrl: string, mcpUrl: string): Record<strin
   };
 }
 
-/** Both families of names under which Thoth's modules look for one and the same API key. */
+/** The pairs of names under which Thoth's modules look for the same API key. */
 const keyTwins: readonly (readonly [string, string])[] = [
   ["OPENROUTER_API_KEY", "API_OPENROUTER_KEY"],
   ["MISTRAL_API_KEY", "API_MISTRAL_KEY"],
@@ -38,7 +38,7 @@ const keyTwins: readonly (readonly [string, string])[] = [
   ["SEMANTIC_SCHOLAR_API_KEY", "API_SEMANTIC_SCHOLAR_KEY"],
 ];
 
-/** Fills in the other name of each key of which one is given. */
+/** Sets both names of each key that is given under one. */
 export function withKeyTwins(env: Readonly<Record<string, string>>): Record<string, string> {
   const filled = { ...env };
   for (const [first, second] of keyTwins) {
@@ -50,17 +50,17 @@ export function withKeyTwins(env: Readonly<Record<string, string>>): Record<stri
   return filled;
 }
 
-/** The operator's own secret variables. */
+/** The operator's secret variables. */
 export interface OperatorSecrets {
-  /** Of the env file: what the stack sets itself wins, as Thoth's own `.env` names another installation's database. */
+  /** From the env file. The stack's values win, as Thoth's own `.env` names another installation's database. */
   readonly file: Readonly<Record<string, string>>;
-  /** Of the config: these win over everything. */
+  /** From the config: these win over everything. */
   readonly config: Readonly<Record<string, string>>;
-  /** Names that are set in the open, which the env file must not change either. */
+  /** Names that are set without secrecy; the env file must not change them either. */
   readonly setInTheOpen: readonly string[];
 }
 
-/** The secret environment: what the letta stack hands over, under every name Thoth reads, and the operator's own. */
+/** The secret environment: the letta stack's secrets, under every name that Thoth reads, and the operator's. */
 export function thothSecrets(
   letta: LettaCredentials,
   mcpToken: pulumi.Input<string>,

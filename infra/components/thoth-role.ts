@@ -2,14 +2,14 @@ import type { ThothConfig } from "../config/thoth.ts";
 import { localReference } from "../lib/images.ts";
 import type { ThothRole } from "../lib/names.ts";
 
-/** How one role's container is started and asked for its health. */
+/** How one role's container is started and checked. */
 export interface RoleProgram {
   readonly image: string;
   readonly command: string[];
   /** Port inside the container. */
   readonly port: number;
   readonly health: string[];
-  /** True when the stand-in runs in the place of the real Thoth. */
+  /** True when the stand-in runs instead of the real Thoth. */
   readonly isStandIn: boolean;
 }
 
@@ -51,7 +51,7 @@ const published = (port: number): Record<ThothRole, { image: string; command: st
   },
 });
 
-/** What a role runs: what the config says, and for the rest the published images' or the stand-in's own way. */
+/** What a role runs: as the config says, else as the published image or the stand-in does by default. */
 export function roleProgram(role: ThothRole, config: ThothConfig, root: string): RoleProgram {
   const settings = config.roles[role];
   const image = settings.image ?? publishedReference(role, config);

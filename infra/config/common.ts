@@ -38,7 +38,10 @@ export const bindAddressSchema = z.string().refine((value) => isIP(value) !== 0,
 /** The version of an image: a tag, which YAML takes for a number when it looks like one. */
 export const versionSchema = z
   .union([z.string(), z.number().transform(String)])
-  .refine((tag) => /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(tag), "must be a version, which is the tag of an image");
+  .refine(
+    (tag) => /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(tag),
+    "is not a valid version: it must be the tag of an image",
+  );
 
 /** The name of a Docker volume. */
 export const volumeSchema = z

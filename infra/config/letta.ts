@@ -5,7 +5,6 @@ import { backupSchema } from "./backup.ts";
 import {
   bindAddressSchema,
   environmentSchema,
-  limits,
   mebibytes,
   portSchema,
   portsSchema,
@@ -15,6 +14,7 @@ import {
   volumeSchema,
 } from "./common.ts";
 import { parseConfig, type RawConfig } from "./read.ts";
+import { sizesSchema } from "./sizes.ts";
 
 const usualDefaultProject = "thoth";
 
@@ -57,87 +57,6 @@ const tlsSchema = z.union(
 const originSchema = z
   .string()
   .regex(/^[a-z][a-z0-9+.-]*:\/\/[^\s/"';]+$/i, 'must be an origin such as "https://app.example.org", without a path');
-
-/** How many connections to Postgres Letta's server may open: each process has a pool. */
-export function serverConnections({ workers, poolSize, maxOverflow }: ServerPools): number {
-  return (workers + 1) * (poolSize + maxOverflow);
-}
-
-interface ServerPools {
-  readonly workers: number;
-  readonly poolSize: number;
-  readonly maxOverflow: number;
-}
-
-const sizesSchema = z
-  .strictObject({
-    postgres: z
-      .strictObject({
-        ...limits({ least: 256, usual: 1024 }, 512),
-        sharedBuffersMiB: mebibytes(32).default(256),
-        maxConnections: z.int().min(20).max(2000).default(200),
-      })
-      .prefault({}),
-    redis: z
-      .strictObject({ ...limits({ least: 64, usual: 384 }, 64), maxMemoryMiB: mebibytes(16).default(256) })
-      .prefault({}),
-    server: z
-      .strictObject({
-        // Including agents' tools, up to 128 of one organization.
-        ...limits({ least: 768, usual: 2048 }, 1024),
-        /** Processes for runs, in addition to the one for everything else. */
-        workers: z.int().min(1).max(32).default(1),
-        poolSize: z.int().min(1).max(500).default(25),
-        maxOverflow: z.int().min(0).max(500).default(10),
-      })
-      .prefault({}),
-    gateway: z.strictObject(limits({ least: 32, usual: 128 }, 256)).prefault({}),
-    backup: z.strictObject(limits({ least: 256, usual: 512 }, 256)).prefault({}),
-    /** A drill runs a second Postgres. */
-    drill: z.strictObject(limits({ least: 512, usual: 768 }, 256)).prefault({}),
-    /** Postgres connections that one project may hold. */
-    projectConnections: z.int().min(1).max(1000).default(30),
-    /** How long one statement of a project may run, in seconds, unless its session says otherwise; 0: no limit. */
-    projectStatementSeconds: z.int().min(0).default(300),
-    /** How long a project's transaction may wait for its client, in seconds, unless its session says otherwise; 0: no limit. */
-    projectIdleInTransactionSeconds: z.int().min(0).default(60),
-  })
-  .superRefine((sizes, context) => {
-    const wanted = serverConnections(sizes.server);
-    // 20: superuser reserve, provisioning, backup and one psql.
-    const available = sizes.postgres.maxConnections - sizes.projectConnections - 20;
-    if (wanted > available) {
-      context.addIssue({
-        code: "custom",
-        path: ["postgres", "maxConnections"],
-        message:
-          `is ${sizes.postgres.maxConnections}, but Letta alone may open ${wanted} connections ` +
-          `((workers + 1) x (poolSize + maxOverflow)); raise it to at least ${wanted + sizes.projectConnections + 20}`,
-      });
-    }
-    // 50: Postgres' own processes.
-    if (sizes.postgres.maxConnections + 50 > sizes.postgres.processes) {
-      context.addIssue({
-        code: "custom",
-        path: ["postgres", "processes"],
-        message: `must be at least postgres.maxConnections + 50 (${sizes.postgres.maxConnections + 50})`,
-      });
-    }
-    if (sizes.postgres.sharedBuffersMiB * 2 > sizes.postgres.memoryMiB) {
-      context.addIssue({
-        code: "custom",
-        path: ["postgres", "memoryMiB"],
-        message: `must be at least 2 x postgres.sharedBuffersMiB (${sizes.postgres.sharedBuffersMiB * 2} MiB)`,
-      });
-    }
-    if (sizes.redis.maxMemoryMiB * 1.25 > sizes.redis.memoryMiB) {
-      context.addIssue({
-        code: "custom",
-        path: ["redis", "memoryMiB"],
-        message: `must be at least 1.25 x redis.maxMemoryMiB (${Math.ceil(sizes.redis.maxMemoryMiB * 1.25)} MiB): Redis forks to rewrite its log`,
-      });
-    }
-  });
 
 /** The letta stack's config; every field has a default, so an empty file is valid. */
 const lettaSchema = z.strictObject({

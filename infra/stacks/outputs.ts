@@ -66,7 +66,7 @@ export interface ThothExports {
   readonly containers: readonly string[];
   /** Path of the vault on this host. */
   readonly vault: string;
-  /** True while the stand-in runs in the place of the real Thoth. */
+  /** True while the stand-in runs instead of the real Thoth. */
   readonly isStandIn: boolean;
 }
 
@@ -83,7 +83,7 @@ export interface LettaReference {
 /**
  * Reads the letta stack's outputs for one project.
  *
- * @throws UserError when there is no such stack, it is of another contract, has not this project, or its secrets cannot
+ * @throws UserError when there is no such stack, it has another contract version, lacks the project, or its secrets cannot
  * be decrypted with this passphrase
  */
 export async function readLettaStack(stack: string, project: string): Promise<LettaReference> {
@@ -128,7 +128,7 @@ export function interpretLettaOutputs(values: Record<string, unknown>, stack: st
   };
 }
 
-/** With another passphrase the engine hands over an empty object instead of the text, and no error. */
+/** With another passphrase the engine returns an empty object instead of the text, and no error. */
 function secretText(value: unknown, name: string, stack: string): pulumi.Output<string> {
   if (typeof value === "string" && value !== "") return pulumi.secret(value);
   throw new UserError(

@@ -15,7 +15,7 @@ import { fingerprint } from "../lib/fingerprint.ts";
 import { type ThothRole, thothNames, thothRoles } from "../lib/names.ts";
 import type { LettaReference, ThothExports } from "./outputs.ts";
 
-/** The Thoth research assistant on a letta stack: four roles, none of which keeps anything but the vault. */
+/** The Thoth research assistant on a letta stack: four roles, whose only data is the vault. */
 export function thothStack(config: ThothConfig, letta: LettaReference, root: string): ThothExports {
   const names = thothNames(config.prefix);
   const programs = Object.fromEntries(thothRoles.map((role) => [role, roleProgram(role, config, root)])) as Record<
@@ -40,7 +40,7 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
   });
 
   const { certificate } = letta.outputs;
-  // Thoth replaces its users' agents by blank ones when Letta answers with an error, so it starts on a Letta that works.
+  // When Letta answers with an error, Thoth replaces its users' agents with blank ones. So Letta must work before it starts.
   const gate = new ProviderResource("letta-probe", "letta-works", {
     url: letta.outputs.urls.gateway,
     password: letta.token,
@@ -113,7 +113,7 @@ function publishedPorts(role: ThothRole, internal: number, { ports, bindAddress 
   return [{ internal, external: ports[role], bindAddress }];
 }
 
-/** Variables of the operator's own env file. @throws UserError when it cannot be read, or has a name no shell takes */
+/** Variables of the operator's env file. @throws UserError when it cannot be read, or has an invalid name */
 function readEnvFile(path: string | undefined): Record<string, string> {
   if (path === undefined) return {};
   const env = parseEnv(readText(path)) as Record<string, string>;

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { parseLettaConfig, serverConnections } from "../../infra/config/letta.ts";
+import { parseLettaConfig } from "../../infra/config/letta.ts";
+import { serverConnections } from "../../infra/config/sizes.ts";
 import { docker, inspectContainer } from "../../infra/lib/docker/engine.ts";
 import { lettaFetch } from "../../infra/lib/letta/api.ts";
 import { withPostgres } from "../../infra/lib/postgres/connect.ts";

@@ -139,7 +139,7 @@ describe("refuses", () => {
     ["a prefix that ends in a dash", { prefix: "a-" }, "thoth-letta:prefix: must be 2-32"],
     ["a prefix of a number", { prefix: 7 }, "thoth-letta:prefix: Invalid input: expected string, received number"],
     ["another source of images", { images: "hub" }, 'thoth-letta:images: must be "registry" or "local"'],
-    ["a version that is no tag", { lettaVersion: "0.16.5+x" }, "thoth-letta:lettaVersion: must be a version"],
+    ["a version that is no tag", { lettaVersion: "0.16.5+x" }, "thoth-letta:lettaVersion: is not a valid version"],
     ["a mirror that is no text", { imageMirror: 1 }, "thoth-letta:imageMirror: "],
     ["a port with a fraction", { ports: { gateway: 1.5 } }, "thoth-letta:ports.gateway: must be a port number"],
     ["a port above the range", { ports: { gateway: 65_536 } }, "thoth-letta:ports.gateway: must be 1-65535"],
