@@ -17,7 +17,7 @@ export function parseTarget({ at, point, latest = false }: TargetOptions): Resto
   if ([at !== undefined, point !== undefined, latest].filter(Boolean).length !== 1) {
     throw new UserError(
       "a restore needs exactly one moment",
-      'use --latest, --at "2026-11-24 10:00:00Z" or --point NAME; make backup-list shows what there is',
+      'add LATEST=1, AT="2026-11-24 10:00:00Z" or POINT=NAME; make backup-list shows the choice',
     );
   }
   if (latest) return { type: "latest" };

@@ -200,7 +200,7 @@ describe("backup import", () => {
   });
 
   test.each([
-    [undefined, "backups open with the recovery key alone"],
+    [undefined, "backups open only with the recovery key"],
     ["/nowhere", "there is no file /nowhere"],
     [import.meta.filename, "is not a recovery key"],
   ])("with key file %s is refused", async (keyFile, problem) => {

@@ -64,7 +64,7 @@ describe("letta recover", () => {
 
   test("needs the recovery key when that container does not run", async () => {
     const { deps } = lostStack({ docker: { "container inspect letta-backup": notThere } });
-    await expect(recoverLetta({ stack: "letta" }, deps)).rejects.toThrow("backups open with the recovery key alone");
+    await expect(recoverLetta({ stack: "letta" }, deps)).rejects.toThrow("backups open only with the recovery key");
   });
 
   test("reads with the recovery key", async () => {

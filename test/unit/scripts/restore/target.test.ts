@@ -17,7 +17,7 @@ describe("the moment to restore", () => {
   test.each([{}, { latest: true, point: "good" }, { at: "2026-11-22", point: "good" }])(
     "%j is refused: it must be exactly one",
     (options: TargetOptions) => {
-      expect(() => parseTarget(options)).toThrow("a restore needs exactly one moment\n  fix: use --latest");
+      expect(() => parseTarget(options)).toThrow("a restore needs exactly one moment\n  fix: add LATEST=1");
     },
   );
 
