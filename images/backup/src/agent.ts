@@ -1,24 +1,15 @@
 import { join } from "node:path";
-import type {
-  ArchiverState,
-  BackupRecord,
-  BackupStatus,
-  BackupType,
-  Check,
-  Report,
-  Repository,
-  Settings,
-} from "./contract.ts";
+import type { BackupRecord, BackupStatus, BackupType, Check, Report, Repository, Settings } from "./contract.ts";
 import { BackupError } from "./errors.ts";
 import { OffsitePushes } from "./offsite/pushes.ts";
+import { archiver } from "./pgbackrest/archiver.ts";
 import { Backups, type Pace } from "./pgbackrest/backups.ts";
-import { rowsOf } from "./postgres.ts";
 import { readJson, writeJson } from "./process/json-file.ts";
 import { Queue } from "./queue.ts";
 import { readDrill } from "./restore/drill.ts";
 import { Heartbeats } from "./restore/heartbeat.ts";
-import { readPoints } from "./restore/points.ts";
-import { Attempts, isDue } from "./schedule.ts";
+import { listing } from "./restore/points.ts";
+import { Attempts, dueBackup, isDue } from "./schedule.ts";
 import { type Remembered, statusOf } from "./status.ts";
 import { archiveFiles, dumpDatabases, escrowKeys, savePoints } from "./store/extras.ts";
 import { EncryptedStore } from "./store/store.ts";
@@ -93,7 +84,7 @@ export class Agent {
   /** Runs what is due, unless something is running. */
   async tick(): Promise<void> {
     if (!this.#isReady || !this.#queue.isIdle || this.#postgresProblem !== null) return;
-    const type = this.#dueBackup();
+    const type = dueBackup(this.#settings.schedule, this.#backups, new Date(this.#world.now()));
     // Somebody may be waiting for the first one.
     const pace = this.#backups.length === 0 ? "fast" : "gentle";
     if (type !== undefined && this.#mayTry("backup"))
@@ -193,17 +184,6 @@ export class Agent {
     return { removed };
   }
 
-  #dueBackup(): BackupType | undefined {
-    const { full, differential, incremental } = this.#settings.schedule;
-    const isDueSince = (schedule: string, ...types: BackupType[]) => {
-      const last = this.#backups.findLast(({ type }) => types.includes(type));
-      return isDue(schedule, last && new Date(last.stoppedAt), new Date(this.#world.now()));
-    };
-    if (isDueSince(full, "full")) return "full";
-    if (isDueSince(differential, "full", "differential")) return "differential";
-    return isDueSince(incremental, "full", "differential", "incremental") ? "incremental" : undefined;
-  }
-
   #isDue(name: "extras" | "verify", schedule: string): boolean {
     // A repository that was never verified is a new one; its backups check what they write.
     const last = this.#remembered[name]?.at ?? (name === "verify" ? this.#remembered.since : undefined);
@@ -250,29 +230,4 @@ export class Agent {
   #now(): string {
     return new Date(this.#world.now()).toISOString();
   }
-}
-
-/** What the repository holds; needs nothing else. */
-export async function listing(world: World, repository: Backups): Promise<Repository> {
-  const backups = await repository.list();
-  const first = backups[0];
-  const to = new Date(world.now()).toISOString();
-  const pointInTime = first === undefined ? null : { from: first.stoppedAt, to };
-  return { backups, pointInTime, points: await readPoints(world) };
-}
-
-/** Postgres' own view of its archiver. An error counts until a later segment is archived. */
-async function archiver(world: World): Promise<ArchiverState> {
-  const [row] = await rowsOf<{ archived: Date | null; failed: Date | null; segment: string | null; queue: number }>(
-    world,
-    `select last_archived_time as archived, last_failed_time as failed, last_failed_wal as segment,
-       (select count(*)::int from pg_ls_archive_statusdir() where name like '%.ready') as queue
-     from pg_stat_archiver`,
-  );
-  const isFailing = row?.failed != null && (row.archived === null || row.failed > row.archived);
-  return {
-    lastArchivedAt: row?.archived?.toISOString() ?? null,
-    failing: isFailing ? `segment ${row.segment} since ${row.failed?.toISOString()}` : null,
-    queue: row?.queue ?? 0,
-  };
 }

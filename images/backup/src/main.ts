@@ -1,13 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
-import { listing } from "./agent.ts";
 import { type BackupEvent, parseTarget, paths, type Report, type Settings, settingsSchema } from "./contract.ts";
 import { outcome, sendControl, whileHeld } from "./control.ts";
 import { BackupError } from "./errors.ts";
 import { OffsiteCopy } from "./offsite/copy.ts";
 import { Backups } from "./pgbackrest/backups.ts";
 import { countDatabase } from "./restore/checks.ts";
-import { datedTarget } from "./restore/points.ts";
+import { datedTarget, listing } from "./restore/points.ts";
 import { startPrivately } from "./restore/private-server.ts";
 import { rejoin } from "./restore/recovery.ts";
 import { restore } from "./restore/restore.ts";

@@ -1,4 +1,5 @@
 import { Cron } from "croner";
+import type { BackupRecord, BackupType, Settings } from "./contract.ts";
 
 /** Time after a failure before the next attempt, in milliseconds. */
 const retryAfter = 600_000;
@@ -8,6 +9,21 @@ export function isDue(schedule: string, lastDone: Date | undefined, now: Date): 
   if (lastDone === undefined) return true;
   const next = cron(schedule).nextRun(lastDone);
   return next !== null && next <= now;
+}
+
+/** The type of backup that is due; undefined when none is. */
+export function dueBackup(
+  { full, differential, incremental }: Settings["schedule"],
+  backups: readonly BackupRecord[],
+  now: Date,
+): BackupType | undefined {
+  const isDueSince = (schedule: string, ...types: BackupType[]) => {
+    const last = backups.findLast(({ type }) => types.includes(type));
+    return isDue(schedule, last && new Date(last.stoppedAt), now);
+  };
+  if (isDueSince(full, "full")) return "full";
+  if (isDueSince(differential, "full", "differential")) return "differential";
+  return isDueSince(incremental, "full", "differential", "incremental") ? "incremental" : undefined;
 }
 
 /** The next time of a schedule, ISO 8601. */

@@ -54,9 +54,10 @@ export class OffsiteCopy {
       ]);
       return false;
     }
-    if (idIn(found) === (await repositoryId(this.#world))) return true;
+    const id = /"id": ?"([^"]+)"/.exec(found)?.[1];
+    if (id === (await repositoryId(this.#world))) return true;
     throw new BackupError(
-      `${this.name} has the copy of another repository (${idIn(found)}), which is left as it is`,
+      `${this.name} has the copy of another repository (${id}), which is left as it is`,
       "set another path in thoth-letta:backup.offsite",
     );
   }
@@ -119,14 +120,6 @@ export class OffsiteCopy {
     // A backup in progress is copied as far as it is: nothing names it yet, and the next push has the rest.
     const args = [command, this.#repository, this.#remote.at(), ...filter(rules), ...options];
     await this.#remote.rclone([...args, "--local-no-check-updated"], onStats);
-  }
-}
-
-function idIn(text: string): string {
-  try {
-    return String((JSON.parse(text) as { id?: unknown }).id);
-  } catch {
-    return "unreadable";
   }
 }
 

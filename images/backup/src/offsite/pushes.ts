@@ -26,12 +26,6 @@ interface State {
 
 const nothing = { walAt: null, others: null, mirroredAt: null };
 
-/** The last failure of a lane. */
-interface Problem {
-  readonly since: string;
-  readonly text: string;
-}
-
 /** The state of the copy, for the status. */
 export interface OffsiteState {
   readonly lastPushAt: string | null;
@@ -50,7 +44,8 @@ export class OffsitePushes {
   readonly #prepare: () => Promise<void>;
   readonly #lanes = { wal: new Queue(), others: new Queue() };
   readonly #writes = new Queue();
-  readonly #problems: { wal: Problem | null; others: Problem | null } = { wal: null, others: null };
+  /** Lane -> its failure and since when. */
+  readonly #problems = new Map<string, { readonly since: string; readonly text: string }>();
   #state: State = { place: "", repository: "", ...nothing };
   #tried = 0;
   #stats: string | undefined;
@@ -96,9 +91,9 @@ export class OffsitePushes {
   status(since: string): OffsiteState {
     const { others, walAt } = this.#state;
     const lastPushAt = others === null ? null : walAt;
-    const failing = this.#problems.wal ?? this.#problems.others;
+    const failing = this.#problems.get("wal") ?? this.#problems.get("others");
     const problem =
-      failing === null ? this.#behind(lastPushAt ?? since) : `failing since ${failing.since}: ${failing.text}`;
+      failing === undefined ? this.#behind(lastPushAt ?? since) : `failing since ${failing.since}: ${failing.text}`;
     return { lastPushAt, problem };
   }
 
@@ -109,7 +104,7 @@ export class OffsitePushes {
   }
 
   async #areOthersDue(): Promise<boolean> {
-    if (this.#problems.others !== null || this.#isNewDay()) return true;
+    if (this.#problems.has("others") || this.#isNewDay()) return true;
     return this.#state.others !== (await repositoryState(this.#world));
   }
 
@@ -151,9 +146,10 @@ export class OffsitePushes {
     return this.#lanes[lane].add("copy to another host", report, async () => {
       try {
         await job();
-        this.#problems[lane] = null;
+        this.#problems.delete(lane);
       } catch (error) {
-        this.#problems[lane] = { since: this.#problems[lane]?.since ?? this.#now(), text: (error as Error).message };
+        const since = this.#problems.get(lane)?.since ?? this.#now();
+        this.#problems.set(lane, { since, text: (error as Error).message });
         throw error;
       }
     });

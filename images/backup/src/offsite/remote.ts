@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Offsite } from "../contract.ts";
 import { BackupError } from "../errors.ts";
+import type { RunOptions, RunResult } from "../process/run.ts";
 import type { World } from "../world.ts";
 
 const knownHostsFile = "/run/letta-backup-known-hosts";
@@ -48,57 +49,57 @@ export class Remote {
       const stats = /NOTICE:\s+(.*, ETA .*)$/.exec(line)?.[1];
       if (stats !== undefined) onStats(stats);
     };
-    const env = await this.#environment();
-    const { exitCode, lastLines } = await this.#world.run("rclone", [...this.#flags(), ...args], { env, onLine });
-    if (exitCode !== 0) throw rcloneError(this.name, lastLines);
+    const { exitCode, lastLines } = await this.#run(args, { onLine });
+    if (exitCode !== 0) throw this.#error(lastLines);
   }
 
   /** A small file's text; undefined when it does not exist. @throws as {@link rclone} */
   async text(path: string): Promise<string | undefined> {
-    const args = [...this.#flags(), "cat", this.at(path)];
-    const { exitCode, stdout, lastLines } = await this.#world.run("rclone", args, { env: await this.#environment() });
+    const { exitCode, stdout, lastLines } = await this.#run(["cat", this.at(path)]);
     // S3 has no folders: a missing file is an empty listing there.
     if (exitCode === 0) return stdout === "" ? undefined : stdout;
     if (notFoundCodes.includes(exitCode)) return undefined;
-    throw rcloneError(this.name, lastLines);
+    throw this.#error(lastLines);
   }
 
-  #flags(): string[] {
-    const offsite = this.#offsite;
-    return [...flags, ...(offsite.type === "s3" && offsite.caCertificate !== undefined ? ["--ca-cert", caFile] : [])];
-  }
-
-  /** Made once: another rclone may be reading the files that it names. */
-  #environment(): Promise<Record<string, string>> {
+  async #run(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    // Made once: another rclone may be reading the files that it names.
     this.#env ??= environmentOf(this.#offsite);
-    return this.#env;
+    return this.#world.run("rclone", [...flags, ...args], { ...options, env: await this.#env });
   }
-}
 
-/** rclone's last message says why it failed. A message begins with a date and may have several lines. */
-function rcloneError(name: string, lines: readonly string[]): BackupError {
-  const said = lines.filter((line) => line.trim() !== "" && !line.includes(", ETA "));
-  const start = said.findLastIndex((line) => /^\d{4}\/\d\d\/\d\d /.test(line));
-  const message = said
-    .slice(Math.max(0, start))
-    .join(" ")
-    .replace(/^[\d/]+ [\d:]+ /, "");
-  return new BackupError(`${name}: ${message.replaceAll(/\s+/g, " ").trim() || "rclone failed without a message"}`);
+  /** rclone's last message says why it failed. A message begins with a date and may have several lines. */
+  #error(lines: readonly string[]): BackupError {
+    const said = lines.filter((line) => line.trim() !== "" && !line.includes(", ETA "));
+    const start = said.findLastIndex((line) => /^\d{4}\/\d\d\/\d\d /.test(line));
+    const message = said
+      .slice(Math.max(0, start))
+      .join(" ")
+      .replace(/^[\d/]+ [\d:]+ /, "");
+    return new BackupError(
+      `${this.name}: ${message.replaceAll(/\s+/g, " ").trim() || "rclone failed without a message"}`,
+    );
+  }
 }
 
 /** Configures rclone's remote `offsite:` by environment: its secrets are in no argument. */
 async function environmentOf(offsite: Offsite): Promise<Record<string, string>> {
-  const options = offsite.type === "sftp" ? await sftp(offsite) : await s3(offsite);
+  const options = offsite.type === "sftp" ? sftp(offsite) : s3(offsite);
+  if (offsite.type === "sftp" && offsite.knownHosts !== undefined)
+    await writeFile(knownHostsFile, `${offsite.knownHosts}\n`, { mode: 0o644 });
+  const isPrivate = offsite.type === "s3" && offsite.caCertificate !== undefined;
+  if (isPrivate) await writeFile(caFile, `${offsite.caCertificate}\n`, { mode: 0o644 });
   const entries = Object.entries({ TYPE: offsite.type, ...options });
+  const remote = entries.map(([name, value]) => [`RCLONE_CONFIG_OFFSITE_${name}`, value]);
   return {
     RCLONE_CONFIG: "/dev/null",
-    ...Object.fromEntries(entries.map(([name, value]) => [`RCLONE_CONFIG_OFFSITE_${name}`, value])),
+    ...Object.fromEntries(remote),
+    ...(isPrivate ? { RCLONE_CA_CERT: caFile } : {}),
   };
 }
 
-async function sftp(offsite: Extract<Offsite, { type: "sftp" }>): Promise<Record<string, string>> {
+function sftp(offsite: Extract<Offsite, { type: "sftp" }>): Record<string, string> {
   const { host, port, user, privateKey, knownHosts } = offsite;
-  if (knownHosts !== undefined) await writeFile(knownHostsFile, `${knownHosts}\n`, { mode: 0o644 });
   return {
     HOST: host,
     PORT: String(port),
@@ -111,9 +112,7 @@ async function sftp(offsite: Extract<Offsite, { type: "sftp" }>): Promise<Record
   };
 }
 
-async function s3(offsite: Extract<Offsite, { type: "s3" }>): Promise<Record<string, string>> {
-  const { endpoint, region, accessKey, secretKey, caCertificate } = offsite;
-  if (caCertificate !== undefined) await writeFile(caFile, `${caCertificate}\n`, { mode: 0o644 });
+function s3({ endpoint, region, accessKey, secretKey }: Extract<Offsite, { type: "s3" }>): Record<string, string> {
   // Amazon's buckets refuse the "private" that rclone 1.60 sends by default (rclone#6413); other stores know only that.
   const isAmazon = /\.amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname);
   return {

@@ -1,19 +1,13 @@
 import type { BackupRecord, BackupType, Check, Report, Settings } from "../contract.ts";
 import { BackupError } from "../errors.ts";
-import { rowsOf } from "../postgres.ts";
 import { progressOf } from "../process/progress.ts";
 import { failure, output } from "../process/run.ts";
 import type { World } from "../world.ts";
+import { archiveHistories, dropFormerSlot } from "./archiver.ts";
 import { type Info, parseInfo, parseProgress, parseVerify, typeNames } from "./output.ts";
 
 /** How a backup treats the database: at once after a forced checkpoint, or after the next one, with spare processor time. */
 export type Pace = "fast" | "gentle";
-
-/**
- * An SQL expression, true when the log sequence number in column `lsn` could be restored if the database were lost now.
- * Names of timeline histories and backup labels are archived too; neither sorts after a segment.
- */
-export const isArchived = `pg_walfile_name(lsn) collate "C" <= (select left(last_archived_wal, 24) from pg_stat_archiver) collate "C"`;
 
 /** The physical backups in the repository. Postgres archives its WAL there by itself. */
 export class Backups {
@@ -142,28 +136,4 @@ export function fullsToKeep(
 export function problems(lines: readonly string[]): readonly string[] {
   const telling = lines.filter((line) => /ERROR|WARN|HINT/.test(line));
   return telling.length > 0 ? telling : lines;
-}
-
-/**
- * Has Postgres archive the timeline histories that the archive lacks: a promotion with archiving off, as after a restore,
- * leaves them behind, and without them nobody finds the way from an older backup to the present.
- */
-async function archiveHistories(world: World): Promise<void> {
-  await world.postgres(async (client) => {
-    const { rows } = await client.query<{ name: string }>(
-      `select name from pg_ls_waldir() where name ~ '^[0-9A-F]{8}[.]history$'
-       except select regexp_replace(name, '[.](ready|done)$', '') from pg_ls_archive_statusdir()`,
-    );
-    // As Postgres itself asks its archiver; the volume is read-only here.
-    for (const { name } of rows)
-      await client.query(`copy (select) to program 'touch pg_wal/archive_status/${name}.ready'`);
-  });
-}
-
-/** Earlier versions had a replication slot. Nobody reads it any more, and it would keep WAL on Postgres' disk. */
-async function dropFormerSlot(world: World): Promise<void> {
-  await rowsOf(
-    world,
-    "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = 'walsink' and not active",
-  );
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { RowCounts } from "../contract.ts";
-import { isArchived } from "../pgbackrest/backups.ts";
+import { isArchived } from "../pgbackrest/archiver.ts";
 import type { Client } from "../postgres.ts";
 import { readJson, writeJson } from "../process/json-file.ts";
 import { stamp } from "../process/stamp.ts";

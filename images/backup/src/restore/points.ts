@@ -1,7 +1,8 @@
 import { join } from "node:path";
-import type { RestorePoint, RestoreTarget } from "../contract.ts";
+import type { Repository, RestorePoint, RestoreTarget } from "../contract.ts";
 import { BackupError } from "../errors.ts";
-import { isArchived } from "../pgbackrest/backups.ts";
+import { isArchived } from "../pgbackrest/archiver.ts";
+import type { Backups } from "../pgbackrest/backups.ts";
 import type { DatedTarget } from "../pgbackrest/timelines.ts";
 import { readJson, writeJson } from "../process/json-file.ts";
 import { until } from "../process/until.ts";
@@ -70,4 +71,13 @@ export async function datedTarget(world: World, target: RestoreTarget): Promise<
       ? "make backup-list shows what there is"
       : `there are ${points.map((point) => point.name).join(", ")}`,
   );
+}
+
+/** What the repository holds; needs nothing else. */
+export async function listing(world: World, repository: Backups): Promise<Repository> {
+  const backups = await repository.list();
+  const first = backups[0];
+  const to = new Date(world.now()).toISOString();
+  const pointInTime = first === undefined ? null : { from: first.stoppedAt, to };
+  return { backups, pointInTime, points: await readPoints(world) };
 }
