@@ -7,11 +7,11 @@ import { Backups, type Pace } from "./pgbackrest/backups.ts";
 import { readJson, writeJson } from "./process/json-file.ts";
 import { Queue } from "./queue.ts";
 import { readDrill } from "./restore/drill.ts";
-import { Heartbeats } from "./restore/heartbeat.ts";
+import { Heartbeats } from "./restore/heartbeats.ts";
 import { listing } from "./restore/points.ts";
 import { Attempts, dueBackup, isDue } from "./schedule.ts";
 import { type Remembered, statusOf } from "./status.ts";
-import { archiveFiles, dumpDatabases, escrowKeys, savePoints } from "./store/extras.ts";
+import { escrowKeys, savePoints, storeExtras } from "./store/extras.ts";
 import { EncryptedStore } from "./store/store.ts";
 import type { World } from "./world.ts";
 
@@ -25,7 +25,7 @@ export class Agent {
   readonly #store: EncryptedStore;
   readonly #offsite: OffsitePushes | undefined;
   readonly #heartbeats: Heartbeats;
-  readonly #attempts = new Attempts();
+  readonly #attempts: Attempts;
   readonly #queue = new Queue();
   #remembered: Remembered;
   #lossSeconds: number | null = null;
@@ -37,6 +37,7 @@ export class Agent {
   constructor(world: World, settings: Settings) {
     const { recoveryKey, offsite, archiveSeconds } = settings;
     this.#world = world;
+    this.#attempts = new Attempts(world.now);
     this.#settings = settings;
     this.#repository = new Backups(world, settings);
     this.#store = new EncryptedStore(world, recoveryKey);
@@ -87,12 +88,12 @@ export class Agent {
     const type = dueBackup(this.#settings.schedule, this.#backups, new Date(this.#world.now()));
     // Somebody may be waiting for the first one.
     const pace = this.#backups.length === 0 ? "fast" : "gentle";
-    if (type !== undefined && this.#mayTry("backup"))
-      await this.#quietly("backup", () => this.backup(type, pace, silent));
+    if (type !== undefined && this.#attempts.mayTry("backup"))
+      await this.#attempts.run("backup", () => this.backup(type, pace, silent));
     else if (this.#isDue("extras", this.#settings.schedule.differential))
-      await this.#quietly("extras", () => this.extras(silent));
+      await this.#attempts.run("extras", () => this.extras(silent));
     else if (this.#isDue("verify", this.#settings.schedule.verify))
-      await this.#quietly("verify", () => this.verify(silent));
+      await this.#attempts.run("verify", () => this.verify(silent));
   }
 
   /** Starts what is due of the copy on another host, which runs next to everything else. */
@@ -132,15 +133,9 @@ export class Agent {
 
   /** Dumps, Letta's files and the names of restore points. */
   extras(report: Report) {
-    return this.#job("extras", "dumps and files", report, async () => {
-      const { dumps: keep } = this.#settings.retention;
-      report({ event: "step", title: "dumping the databases" });
-      const dumps = await dumpDatabases(this.#world, this.#store, keep);
-      report({ event: "step", title: "archiving Letta's files" });
-      await archiveFiles(this.#world, this.#store, keep);
-      await savePoints(this.#world, this.#store);
-      return { dumps };
-    });
+    const { dumps } = this.#settings.retention;
+    const work = () => storeExtras(this.#world, this.#store, dumps, report);
+    return this.#job("extras", "dumps and files", report, work);
   }
 
   async push(report: Report): Promise<{ at: string }> {
@@ -188,24 +183,9 @@ export class Agent {
     // A repository that was never verified is a new one; its backups check what they write.
     const last = this.#remembered[name]?.at ?? (name === "verify" ? this.#remembered.since : undefined);
     return (
-      this.#mayTry(name) &&
+      this.#attempts.mayTry(name) &&
       isDue(schedule, last === undefined ? undefined : new Date(last), new Date(this.#world.now()))
     );
-  }
-
-  #mayTry(name: string): boolean {
-    return this.#attempts.mayTry(name, this.#world.now());
-  }
-
-  /** The status shows a failure; the log has it too. */
-  async #quietly(name: string, job: () => Promise<unknown>): Promise<void> {
-    try {
-      await job();
-      this.#attempts.succeeded(name);
-    } catch (error) {
-      console.error(`${name}: ${(error as Error).message}`);
-      this.#attempts.failed(name, this.#world.now());
-    }
   }
 
   /** Runs a job in its turn, and remembers how it ended. */

@@ -42,19 +42,27 @@ function cron(schedule: string): Cron {
   return new Cron(schedule, { timezone: "UTC", paused: true });
 }
 
-/** Keeps jobs that failed from being tried again at once. */
+/** Runs jobs that nobody waits for, and leaves those that failed alone for a while. */
 export class Attempts {
+  readonly #now: () => number;
   readonly #failedAt = new Map<string, number>();
 
-  failed(name: string, now: number): void {
-    this.#failedAt.set(name, now);
+  constructor(now: () => number) {
+    this.#now = now;
   }
 
-  succeeded(name: string): void {
-    this.#failedAt.delete(name);
+  mayTry(name: string): boolean {
+    return this.#now() - (this.#failedAt.get(name) ?? Number.NEGATIVE_INFINITY) >= retryAfter;
   }
 
-  mayTry(name: string, now: number): boolean {
-    return now - (this.#failedAt.get(name) ?? Number.NEGATIVE_INFINITY) >= retryAfter;
+  /** Never throws: the status shows a failure, and the log has it too. */
+  async run(name: string, job: () => Promise<unknown>): Promise<void> {
+    try {
+      await job();
+      this.#failedAt.delete(name);
+    } catch (error) {
+      console.error(`${name}: ${(error as Error).message}`);
+      this.#failedAt.set(name, this.#now());
+    }
   }
 }

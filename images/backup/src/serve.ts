@@ -34,7 +34,7 @@ export async function serve(world: World, settings: Settings): Promise<void> {
 export async function serveDrill(world: World, settings: Settings): Promise<void> {
   const backups = new Backups(world, settings);
   const queue = new Queue();
-  const attempts = new Attempts();
+  const attempts = new Attempts(world.now);
   const run = (point: string | undefined, report: Report) =>
     queue.add("drill", report, () => drill(world, backups, settings, point, report));
   await serveControl(world.paths.control, {
@@ -44,10 +44,11 @@ export async function serveDrill(world: World, settings: Settings): Promise<void
   });
   const signal = stopSignal();
   every(10, signal, async () => {
-    if (!queue.isIdle || !attempts.mayTry("drill", world.now()) || !(await isDrillDue(world, settings, backups)))
-      return;
-    const result = await run(undefined, () => {});
-    if (!result.ok) attempts.failed("drill", world.now());
+    if (!queue.isIdle || !attempts.mayTry("drill") || !(await isDrillDue(world, settings, backups))) return;
+    await attempts.run("drill", async () => {
+      const { ok, problem } = await run(undefined, () => {});
+      if (!ok) throw new Error(problem ?? "a check failed");
+    });
   });
   await ended(signal);
   process.exit(0);

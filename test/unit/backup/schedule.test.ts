@@ -28,15 +28,18 @@ describe("a schedule", () => {
   });
 });
 
-test("what failed is left alone for ten minutes, and what then succeeded is not", () => {
-  const attempts = new Attempts();
-  attempts.failed("backup", 0);
-  expect(attempts.mayTry("backup", 599_000)).toBe(false);
-  expect(attempts.mayTry("verify", 0)).toBe(true);
-  expect(attempts.mayTry("backup", 600_000)).toBe(true);
-  attempts.failed("backup", 600_000);
-  attempts.succeeded("backup");
-  expect(attempts.mayTry("backup", 600_001)).toBe(true);
+test("what failed is left alone for ten minutes, and what then succeeded is not", async () => {
+  let now = 0;
+  const attempts = new Attempts(() => now);
+  const fail = () => Promise.reject(new Error("disk full"));
+  await attempts.run("backup", fail);
+  now = 599_000;
+  expect([attempts.mayTry("backup"), attempts.mayTry("verify")]).toEqual([false, true]);
+  now = 600_000;
+  expect(attempts.mayTry("backup")).toBe(true);
+  await attempts.run("backup", fail);
+  await attempts.run("backup", async () => {});
+  expect(attempts.mayTry("backup")).toBe(true);
 });
 
 const record = (stoppedAt: string, type: BackupRecord["type"] = "full"): BackupRecord => ({

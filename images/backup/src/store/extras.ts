@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Settings } from "../contract.ts";
+import type { Report, Settings } from "../contract.ts";
 import { ownDatabases } from "../postgres.ts";
 import { readJson, writeJson } from "../process/json-file.ts";
 import { stamp } from "../process/stamp.ts";
@@ -28,11 +28,26 @@ export async function escrowKeys(store: EncryptedStore, keys: Settings["keys"], 
   await store.put(keysFile, text);
 }
 
+/** Stores dumps, Letta's files and the names of restore points. @param keep how many of each */
+export async function storeExtras(
+  world: World,
+  store: EncryptedStore,
+  keep: number,
+  report: Report,
+): Promise<{ dumps: Dump[] }> {
+  report({ event: "step", title: "dumping the databases" });
+  const dumps = await dumpDatabases(world, store, keep);
+  report({ event: "step", title: "archiving Letta's files" });
+  await archiveFiles(world, store, keep);
+  await savePoints(world, store);
+  return { dumps };
+}
+
 /**
  * Dumps Letta's and the projects' databases in pg_dump's custom format: other versions of Postgres read it, table by table.
  * The list comes from Postgres, so that a new project needs no restart here.
  */
-export async function dumpDatabases(world: World, store: EncryptedStore, keep: number): Promise<Dump[]> {
+async function dumpDatabases(world: World, store: EncryptedStore, keep: number): Promise<Dump[]> {
   const dumps: Dump[] = [];
   for (const database of await ownDatabases(world)) {
     const args = ["--format=custom", "--host", world.paths.socket, "--username=postgres", "--dbname", database];
@@ -44,7 +59,7 @@ export async function dumpDatabases(world: World, store: EncryptedStore, keep: n
 }
 
 /** Archives Letta's files outside Postgres: memory as git repositories, its settings, and the exchange area. */
-export async function archiveFiles({ paths, now }: World, store: EncryptedStore, keep: number): Promise<void> {
+async function archiveFiles({ paths, now }: World, store: EncryptedStore, keep: number): Promise<void> {
   for (const [name, folder] of [
     ["letta-home", paths.lettaHome],
     ["letta-data", paths.lettaData],
