@@ -128,6 +128,9 @@ test("all credentials are changed under a conversation, of which no request fail
     expect((await lettaFetch(endpointOf(works), "GET", "/v1/agents/")).status).toBe(200);
     expect(await query(works, "select text from things")).toEqual([{ text: "kept" }]);
   }
+  // Those that the stack uses itself, and that need no overlap, are new at once.
+  const isAtOnce = (door: string) => ["Thoth's MCP server", "role letta_admin"].includes(door);
+  expect(await openedBy(stacks, leaked)).toEqual(doors("").filter((door) => !isAtOnce(door)));
   application.use(fresh);
   succeeded(await stacks.command(["letta", "rotate", "--finish"]));
 

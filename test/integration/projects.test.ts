@@ -3,6 +3,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { withPostgres } from "../../infra/lib/postgres/connect.ts";
+import type { DatabaseLogin } from "../../infra/lib/postgres/provision.ts";
 import provider, { type DatabaseInputs } from "../../infra/providers/database.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
 import { exportedState, inTheOpen } from "../support/secrets.ts";
@@ -308,68 +309,65 @@ describe("over TCP", () => {
 });
 
 describe("a rotation", () => {
-  const setCredentials = async (state: object | undefined) => {
-    stacks.configure(stacks.letta, { credentials: state === undefined ? {} : { second: state } });
-    await stacks.up(stacks.letta);
-    letta = await stacks.lettaOutputs();
+  const [first, next, third] = ["first", "next", "third"].map((password) => `${password}-password-of-the-test`);
+  /** The URL of a login with this role and password. */
+  const as = (role: string, password = "") => {
+    const target = new URL(url("second"));
+    [target.username, target.password] = [role, password];
+    return target.href;
   };
+  const allow = (...logins: DatabaseLogin[]) => {
+    const databases = inputs.databases.map((one) => (one.name === "second" ? { ...one, logins } : one));
+    return provider.update?.("databases", inputs, { ...inputs, databases });
+  };
+  const owner = (password = "") => ({ role: "second", password });
+  const other = { role: "second-b", password: next ?? "" };
   const owners = "select array_agg(distinct tableowner::text) as owners from pg_tables where tablename like 'made_%'";
 
   test("lets old and new in, then the new alone, whose sessions and objects all stay", async () => {
-    const first = url("second");
-    await rows(first, "create table made_before (id serial)");
-    await withPostgres(first, async (old) => {
-      const ends = endsOf(old);
-      await setCredentials({ generation: 2, overlap: true });
-      const second = url("second");
-      expect((await old.query("insert into made_before default values")).rowCount).toBe(1);
-      expect(new URL(second).username).toBe("second-b");
-      expect(await rows(second, "select session_user::text, current_user::text")).toEqual([
+    await allow(owner(first));
+    const [old, fresh] = [as("second", first), as("second-b", next)];
+    await rows(old, "create table made_before (id serial)");
+    await withPostgres(old, async (before) => {
+      const ends = endsOf(before);
+      await allow(other, owner(first));
+      expect((await before.query("insert into made_before default values")).rowCount).toBe(1);
+      expect(await rows(fresh, "select session_user::text, current_user::text")).toEqual([
         { session_user: "second-b", current_user: "second" },
       ]);
-      await rows(first, "create table made_by_old ()");
-      await rows(
-        second,
-        "create table made_by_new (); alter table made_by_old add column id int; drop table if exists none",
-      );
-      expect(await rows(second, owners)).toEqual([{ owners: ["second"] }]);
-      await expect(rows(second.replace(/second$/, "thoth"), "select 1")).rejects.toMatchObject(refused.byRule);
-      await expect(rows(second, "create role third")).rejects.toMatchObject(refused.right);
-      expect(await rows(second, "show statement_timeout")).toEqual([{ statement_timeout: "5min" }]);
+      await rows(old, "create table made_by_old ()");
+      await rows(fresh, "create table made_by_new (); alter table made_by_old add column id int");
+      expect(await rows(fresh, owners)).toEqual([{ owners: ["second"] }]);
+      await expect(rows(fresh.replace(/second$/, "thoth"), "select 1")).rejects.toMatchObject(refused.byRule);
+      await expect(rows(fresh, "create role third")).rejects.toMatchObject(refused.right);
+      expect(await rows(fresh, "show statement_timeout")).toEqual([{ statement_timeout: "5min" }]);
 
-      await withPostgres(second, async (open) => {
-        await setCredentials({ generation: 2, overlap: false });
-        expect(url("second")).toBe(second);
-        await expect(rows(first, "select 1")).rejects.toMatchObject(refused.password);
+      await withPostgres(fresh, async (open) => {
+        await allow(other);
+        await expect(rows(old, "select 1")).rejects.toMatchObject(refused.password);
         expect(ends).toContain("57P01");
         expect((await open.query("insert into made_before default values")).rowCount).toBe(1);
 
-        await setCredentials({ generation: 3, overlap: true });
-        expect(new URL(url("second")).username).toBe("second");
-        expect(url("second")).not.toBe(first);
-        expect(await rows(second, "select 1 as one")).toEqual([{ one: 1 }]);
+        await allow(owner(third), other);
+        expect(await rows(as("second", third), owners)).toEqual([{ owners: ["second"] }]);
         expect((await open.query("insert into made_before default values")).rowCount).toBe(1);
-        expect(await rows(url("second"), owners)).toEqual([{ owners: ["second"] }]);
-        await expect(rows(first, "select 1")).rejects.toMatchObject(refused.password);
+        await expect(rows(old, "select 1")).rejects.toMatchObject(refused.password);
       });
     });
-    await expectNoRestart();
   });
 
-  test("that skips the overlap ends the sessions of the password before, though the role is the same", async () => {
-    await setCredentials({ generation: 3, overlap: false });
-    const third = url("second");
-    await withPostgres(third, async (old) => {
+  test("that skips the overlap ends the sessions of the previous password, though the role is the same", async () => {
+    await allow(owner(third));
+    await withPostgres(as("second", third), async (old) => {
       const ends = endsOf(old);
-      await setCredentials({ generation: 5, overlap: false });
-      expect(new URL(url("second")).username).toBe("second");
-      expect(await rows(url("second"), "select 1 as one")).toEqual([{ one: 1 }]);
-      await expect(rows(third, "select 1")).rejects.toMatchObject(refused.password);
+      await allow(owner(first));
+      expect(await rows(as("second", first), "select 1 as one")).toEqual([{ one: 1 }]);
+      await expect(rows(as("second", third), "select 1")).rejects.toMatchObject(refused.password);
       expect(ends).toContain("57P01");
     });
   });
 
-  afterAll(() => setCredentials(undefined));
+  afterAll(provisionAgain);
 });
 
 test("a project that is taken out of the config is kept out, and comes back by its name with data and secrets", async () => {

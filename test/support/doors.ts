@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { deriveCredentials } from "../../infra/lib/credentials.ts";
 import { dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { databaseNames, probeOwner } from "../../infra/lib/names.ts";
@@ -22,53 +21,49 @@ function plaintexts(value: unknown): string[] {
   return Object.values(value).flatMap(plaintexts);
 }
 
-/** Which doors of both stacks open to one of these; what Postgres and Redis store tells it as well as a login would. */
+/** Which doors of both stacks open to one of these words. */
 export async function openedBy(project: TestProject, candidates: readonly string[]): Promise<string[]> {
   const { urls } = await project.lettaOutputs();
   const { urls: thoth } = await project.thothOutputs();
-  const doors: Record<string, (candidate: string) => boolean | Promise<boolean>> = {
-    ...(await postgresRoles(project)),
-    ...(await redisUsers(project)),
-    gateway: answers(`${urls.gateway}/v1/agents/`),
-    "Letta's own port": answers(`${urls.server}/v1/agents/`),
-    "Thoth's MCP server": answers(`${thoth.mcp}/mcp`, {
-      method: "POST",
-      headers: { "content-type": "application/json", accept: "application/json, text/event-stream" },
-      body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list" }),
-    }),
+  const listTools = {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/json, text/event-stream" },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list" }),
   };
-  const open = new Set<string>();
-  for (const [name, opens] of Object.entries(doors)) {
-    for (const candidate of candidates) if (!open.has(name) && (await opens(candidate))) open.add(name);
-  }
-  return [...open].sort();
+  const answering = {
+    gateway: await isAnswered(`${urls.gateway}/v1/agents/`, candidates),
+    "Letta's own port": await isAnswered(`${urls.server}/v1/agents/`, candidates),
+    "Thoth's MCP server": await isAnswered(`${thoth.mcp}/mcp`, candidates, listTools),
+    Redis: await isLoggedIn(project, candidates),
+  };
+  const open = Object.entries(answering).flatMap(([name, isOpen]) => (isOpen ? [name] : []));
+  return [...open, ...(await rolesOpenedBy(project, candidates))].sort();
 }
 
-async function postgresRoles(project: TestProject): Promise<Record<string, (candidate: string) => boolean>> {
+/** The roles whose stored password is one of these: what a login would compute, without a connection each. */
+async function rolesOpenedBy(project: TestProject, candidates: readonly string[]): Promise<string[]> {
   const stored = await project.psql(
     "select coalesce(json_object_agg(rolname, rolpassword), '{}') from pg_authid where rolcanlogin and rolpassword is not null",
   );
-  const verifiers = Object.entries(JSON.parse(stored) as Record<string, string>);
-  return Object.fromEntries(
-    verifiers.map(([role, verifier]) => {
-      const [, iterations, salt = ""] = /^SCRAM-SHA-256\$(\d+):([^$]+)\$/.exec(verifier) ?? [];
-      const matches = (candidate: string) =>
-        scramVerifier(candidate, Buffer.from(salt, "base64"), Number(iterations)) === verifier;
-      return [`role ${role}`, matches];
-    }),
-  );
+  return Object.entries(JSON.parse(stored) as Record<string, string>).flatMap(([role, verifier]) => {
+    const [, iterations, salt = ""] = /^SCRAM-SHA-256\$(\d+):([^$]+)\$/.exec(verifier) ?? [];
+    const verify = (word: string) => scramVerifier(word, Buffer.from(salt, "base64"), Number(iterations));
+    return candidates.some((word) => verify(word) === verifier) ? [`role ${role}`] : [];
+  });
 }
 
-async function redisUsers({ letta }: TestProject): Promise<Record<string, (candidate: string) => boolean>> {
-  const users = await dockerOutput(["exec", `${letta}-redis`, "cat", "/run/credentials/users.acl"]);
-  return { Redis: (candidate) => users.includes(`#${createHash("sha256").update(candidate).digest("hex")}`) };
+async function isLoggedIn({ letta }: TestProject, candidates: readonly string[]): Promise<boolean> {
+  const input = candidates.map((word) => `AUTH letta ${word}\n`).join("");
+  const answers = await dockerOutput(["exec", "--interactive", `${letta}-redis`, "redis-cli"], { input });
+  return /^OK$/m.test(answers);
 }
 
-function answers(url: string, options: RequestInit = {}): (candidate: string) => Promise<boolean> {
-  return async (candidate) => {
-    const headers = { ...(options.headers as Record<string, string>), authorization: `Bearer ${candidate}` };
+async function isAnswered(url: string, candidates: readonly string[], options: RequestInit = {}): Promise<boolean> {
+  for (const word of candidates) {
+    const headers = { ...(options.headers as Record<string, string>), authorization: `Bearer ${word}` };
     const { status, body } = await fetch(url, { ...options, headers });
     await body?.cancel();
-    return status !== 401;
-  };
+    if (status !== 401) return true;
+  }
+  return false;
 }
