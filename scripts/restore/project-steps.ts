@@ -84,7 +84,8 @@ async function loadDatabase(
     ),
   );
   if (rows !== undefined) await requireAllRows(deps, postgres, operation, rows);
-  await copySettings(deps, postgres, project, loaded);
+  // Last, because they would also apply to the load, e.g. a timeout.
+  if (tables.length === 0) await copySettings(deps, postgres, project, loaded);
 }
 
 /** @throws UserError when a table lacks rows that it had in the restored cluster */
