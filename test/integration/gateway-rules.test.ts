@@ -10,7 +10,7 @@ import { headerValues, type RawRequest, type RawResponse, rawRequest } from "../
 import { ownPrefix } from "../support/shared-stacks.ts";
 import { presentImage } from "../support/stacks.ts";
 
-/** The gateway's own rules, asked of nginx with the real configuration; in Letta's place another nginx echoes what it gets. */
+/** The gateway's rules, in a real nginx with the real configuration; instead of Letta, a second nginx echoes each request. */
 const container = `${ownPrefix()}-nginx`;
 const tokens = { thoth: "ThothNew", former: "ThothOld", notes: "Notes", probe: "Probe" };
 
@@ -78,7 +78,7 @@ afterAll(async () => {
   await docker(["rm", "--force", "--volumes", container]);
 });
 
-describe("who is asking", () => {
+describe("identity", () => {
   const accepted = [
     ["a project's token", `Bearer ${tokens.thoth}`, "user-1"],
     ["the token it replaces", `Bearer ${tokens.former}`, "user-1"],
@@ -117,7 +117,7 @@ describe("who is asking", () => {
     ]);
   });
 
-  test("must not be said twice", async () => {
+  test("must not be given twice", async () => {
     const authorization = [`Bearer ${tokens.notes}`, `Bearer ${tokens.thoth}`];
     expect((await rawRequest(gateway, "/v1/agents/", { headers: { authorization } })).status).toBe(400);
   });
@@ -156,7 +156,7 @@ describe("routes", () => {
     ...["GET /v1/agents/%00", "GET /v1/agents/a%0D%0Ab", "GET /v1/agents/a%3Bb", "GET /v1/agents/a\\b"],
     ...["GET /v1/agents/a#b", "GET v1/agents/", "GET /v1//agents//b//c//d//e"],
   ])("%s is closed", async (request) => {
-    // 400, 405: nginx refuses what is no HTTP before it looks at the routes.
+    // 400, 405: nginx refuses invalid HTTP before it looks at the routes.
     expect([400, 403, 405]).toContain((await send(request)).status);
   });
 
@@ -169,7 +169,7 @@ describe("routes", () => {
     expect((await ask(path)).body).toContain(` ${clean} `);
   });
 
-  test("nginx' own are open to nobody else", async () => {
+  test("/nginx-projects is open to the container itself only", async () => {
     expect((await ask("/nginx-projects")).status).toBe(403);
   });
 });
@@ -213,7 +213,7 @@ describe("runs", () => {
     expect((await ask("/v1/runs", { method: "POST", headers: probe })).status).toBe(200);
   });
 
-  test("and all else waits while Letta is closed, but for the stack's own probe", async () => {
+  test("wait with everything else while Letta is closed, except the stack's probe", async () => {
     await hold("all");
     expect((await ask("/v1/agents/")).status).toBe(503);
     expect((await ask("/v1/agents/", { headers: { authorization: `Bearer ${tokens.probe}` } })).status).toBe(200);
@@ -232,7 +232,7 @@ describe("pages of other origins", () => {
     ...["app://obsidian.md", "https://app.letta.com", "http://portal:3000", "https://a.org+(b)|c", "a://b$c^d{1}*?"],
     // Configured without a port: any port.
     ...["http://localhost", "http://localhost:3000", "https://[::1]:8080"],
-  ])("%s may ask first, without a token, and read the answer", async (origin) => {
+  ])("%s may send a preflight without a token, and read the answer", async (origin) => {
     const before = await preflight(origin);
     expect([before.status, allowedOrigin(before)]).toEqual([204, [origin]]);
     expect(headerValues(before, "access-control-allow-methods").join()).toContain("POST");
@@ -253,7 +253,7 @@ describe("pages of other origins", () => {
     ],
     ...["http://localhost:3000.evil.example", "http://localhost:80@evil.org", "xhttp://localhost", "http://localhost:"],
     ...["https://localhost", "http://portal:3001", "http://portal", "http://portal:30000", "https://appxletta.com"],
-  ])("%s gets nothing to read by", async (origin) => {
+  ])("%s gets no CORS headers", async (origin) => {
     for (const answer of [await preflight(origin), await ask("/v1/agents/", { headers: { origin } })]) {
       expect([allowedOrigin(answer), headerValues(answer, "access-control-allow-credentials")]).toEqual([[], []]);
     }

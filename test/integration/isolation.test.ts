@@ -11,13 +11,13 @@ import { sharedStacks } from "../support/shared-stacks.ts";
 import { type Belongings, everythingListed, populate } from "../support/tenant.ts";
 
 const stacks = sharedStacks();
-/** In everything that the project has: its organization is found again by a later run. */
+/** In every text of the project's objects; random, as its organization outlives the project. */
 const word = `secret_${randomBytes(4).toString("hex")}`;
 let letta: LettaStack;
 let model: ScriptedModel;
 let owned: Belongings;
 let all: Operation[];
-/** Ids of the same kinds that nobody has. */
+/** Ids of the same kinds that do not exist. */
 let nowhere: Belongings;
 
 beforeAll(async () => {
@@ -40,7 +40,7 @@ afterAll(async () => {
 const uuid = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 const unknownLike = (id: string) => id.replace(uuid, randomUUID()).replace(word, "nothing_of_that_name");
 
-/** Letta itself makes jobs only of batches, at a provider that is not here. */
+/** Letta creates jobs for batches only, which need a provider that is not available here. */
 async function makeJob(user: string): Promise<string> {
   const id = `job-${randomUUID()}`;
   const columns =
@@ -58,14 +58,14 @@ const as = (project: string): LettaEndpoint => ({
   password: letta.projects[project]?.token ?? "",
 });
 
-/** Bodies that Letta asks for beyond what its schema says. */
+/** Bodies where Letta requires more than its schema says. */
 const fullerBody = ({ path, body }: Operation): unknown => {
   if (/\/(messages|stream|async|preview-raw-payload)$/.test(path)) return { input: "x", messages: null };
   if (path === "/v1/mcp-servers/{mcp_server_id}") return { config: { mcp_server_type: "streamable_http" } };
   return body;
 };
 
-/** Asks as a project for something of `things`, from where a path's parameters come. @returns status and text, without the ids */
+/** Calls an operation as a project, with the ids of `things` as parameters. @returns status and text, without the ids */
 async function ask(project: string, operation: Operation, things: Belongings): Promise<string> {
   const { method, path, requiredQuery, isUpload } = operation;
   const query = requiredQuery.map((name) => `${name}=${things[name] ?? "x"}`).join("&");
@@ -84,7 +84,7 @@ async function ask(project: string, operation: Operation, things: Belongings): P
       redirect: "manual",
     });
   let response = await send();
-  // 429: a sweep is more than a project's share. 502: Letta closes a connection after it has answered 500.
+  // 429: a sweep exceeds a project's share. 502: Letta closes a connection after answering 500.
   for (let tries = 0; tries < 10 && [429, 502].includes(response.status); tries++) {
     await delay(300);
     response = await send();
@@ -93,11 +93,11 @@ async function ask(project: string, operation: Operation, things: Belongings): P
   return `${response.status} ${Object.entries(things).reduce((rest, [name, id]) => rest.replaceAll(id, name), text)}`;
 }
 
-describe("what another project has", () => {
-  /** Cancelling names the agent's last run, whose id opens nothing, and says that it failed to cancel it. */
+describe("another project's objects", () => {
+  /** Cancelling reveals the id of the agent's last run, which opens nothing, and fails. */
   const tellsRuns = "POST /v1/agents/{agent_id}/messages/cancel";
 
-  test("is there, and the project itself gets it", async () => {
+  test("exist, and the project itself can read them", async () => {
     expect(Object.entries(owned).filter(([, id]) => id === "missing")).toEqual([]);
     expect(await everythingListed(as("second"))).toContain(word);
     const own = all.filter(({ method, path }) => method === "GET" && /^\/v1\/[a-z-]+\/\{\w+\}$/.test(path));
@@ -114,7 +114,7 @@ describe("what another project has", () => {
     );
   });
 
-  test.each(["thoth", "third"])("is to %s as if it were not there, whichever route it takes", async (project) => {
+  test.each(["thoth", "third"])("look to %s as if they did not exist, on every route", async (project) => {
     const before = await everythingListed(as("second"));
     const ofThings = all.filter(({ path }) => path.includes("{"));
     expect(ofThings.length).toBeGreaterThan(130);
@@ -123,27 +123,27 @@ describe("what another project has", () => {
       const name = `${operation.method} ${operation.path}`;
       const answer = await ask(project, operation, owned);
       if (/^40[134] /.test(answer) || name === tellsRuns) continue;
-      // Letta answers some of what it does not find with an empty list, or with an error of its own.
+      // For some missing objects Letta answers with an empty list, or with another error.
       if (answer !== (await ask(project, operation, nowhere))) different.push(`${name}: ${answer.slice(0, 300)}`);
     }
     expect(different).toEqual([]);
     expect(await everythingListed(as("second"))).toBe(before);
   });
 
-  test.each(["thoth", "third"])("is on no list of %s", async (project) => {
+  test.each(["thoth", "third"])("are on no list of %s", async (project) => {
     expect(await everythingListed(as(project))).not.toContain(word);
   });
 
-  test("is not had by way of an agent of one's own", async () => {
+  test("cannot be reached through one's own agent", async () => {
     const agent_id = await createAgent(as("third"), model.port);
-    // A rule may speak of any name.
+    // A tool rule may contain any name.
     const mixed = { ...owned, agent_id, tool_name: "other" };
     const ofOwnAgent = all.filter(({ path }) => /^\/v1\/agents\/\{agent_id\}\/.*\{/.test(path));
     for (const operation of ofOwnAgent) await ask("third", operation, mixed);
     expect(await stateOf(agent_id)).not.toContain(word);
   });
 
-  test("is not had by making an agent with it", async () => {
+  test("cannot be attached to a new agent", async () => {
     const agent_id = await createAgent(as("third"), model.port);
     const { block_id, source_id, tool_id, identity_id } = owned;
     const wanted = { block_ids: [block_id], source_ids: [source_id], tool_ids: [tool_id], identity_ids: [identity_id] };
@@ -155,7 +155,7 @@ describe("what another project has", () => {
     expect(await stateOf(agent_id)).not.toContain(word);
   });
 
-  /** Everything that Letta tells of an agent of the third project. */
+  /** Everything that Letta says about an agent of the third project. */
   async function stateOf(agent: string): Promise<string> {
     const parts = ["", "/core-memory", "/tools", "/folders", "/files", "/context", "/archival-memory"];
     const texts = parts.map(async (part) =>
@@ -171,12 +171,12 @@ describe("what another project has", () => {
     });
 });
 
-describe("who one is", () => {
+describe("identity", () => {
   const token = (project: string) => `Bearer ${letta.projects[project]?.token}`;
   const agents = async (headers: Record<string, string | string[]>, path = "/v1/agents/") =>
     rawRequest(letta.urls.gateway, path, { headers });
 
-  test("is what the token says, whatever else the request says", async () => {
+  test("comes from the token alone, whatever other headers say", async () => {
     const user = letta.projects.second?.user ?? "";
     const others = ["user_id", "user-id", "x-user-id", "x-organization-id", "x-project-id"];
     for (const name of others) {
@@ -191,7 +191,7 @@ describe("who one is", () => {
     expect((await agents(bare)).body).not.toContain(word);
   });
 
-  test("is in the log as the project's name, without token and query", async () => {
+  test("is logged as the project's name, without token and query", async () => {
     await agents({ authorization: token("third") }, `/v1/agents/?name=query-${word}`);
     const { stdout, stderr } = await stacks.engine(["logs", "--tail", "200", `${stacks.letta}-nginx`]);
     expect(stdout).toContain('project=third "GET /v1/agents/" 200');
@@ -200,15 +200,15 @@ describe("who one is", () => {
     }
   });
 
-  test("is in no place that the engine shows", async () => {
+  test("is not visible in docker inspect", async () => {
     const { stdout } = await stacks.engine(["inspect", `${stacks.letta}-nginx`]);
     const tokens = Object.values(letta.projects).map((project) => project.token);
     for (const secret of [...tokens, letta.serverPassword]) expect(stdout).not.toContain(secret);
   });
 });
 
-describe("a project that asks for much", () => {
-  test("has its share of runs under way, and no other waits for it", { timeout: 120_000 }, async () => {
+describe("a project that sends too many requests", () => {
+  test("gets its share of concurrent runs, and no other project waits for it", { timeout: 120_000 }, async () => {
     const gate = Promise.withResolvers<void>();
     const held = await startScriptedModel({ host: "0.0.0.0", beforeWord: () => gate.promise });
     const agents = await Promise.all(Array.from({ length: 9 }, () => createAgent(as("third"), held.port)));
@@ -236,7 +236,7 @@ describe("a project that asks for much", () => {
     await held.close();
   });
 
-  test("has its share of requests at a time, and is told when to come again", async () => {
+  test("gets its share of concurrent requests, and a Retry-After for the rest", async () => {
     const headers = { authorization: `Bearer ${letta.projects.third?.token}` };
     const ask = () => rawRequest(letta.urls.gateway, "/v1/agents/?limit=1", { headers });
     const answers = await Promise.all(Array.from({ length: 200 }, ask));
@@ -247,7 +247,7 @@ describe("a project that asks for much", () => {
   });
 });
 
-test("a project more restarts nothing, and cuts no stream that is under way", { timeout: 180_000 }, async () => {
+test("adding a project restarts nothing and cuts no running stream", { timeout: 180_000 }, async () => {
   const before = await serving();
   const gate = Promise.withResolvers<void>();
   const held = await startScriptedModel({
@@ -273,7 +273,7 @@ test("a project more restarts nothing, and cuts no stream that is under way", { 
   await held.close();
 });
 
-/** All containers but those of the backup, which is told of each project by another start. */
+/** All containers except those of the backup, which restart with each new project. */
 async function serving() {
   const all = Object.entries(await stacks.containers(stacks.letta));
   return Object.fromEntries(all.filter(([name]) => !/-(backup|drill)$/.test(name)));

@@ -5,7 +5,7 @@ import { sharedStacks } from "../support/shared-stacks.ts";
 
 const stacks = sharedStacks();
 
-/** Lets the model say a word only once the test has asked for it. */
+/** Holds back each word of the model until the test releases it. */
 class Gate {
   readonly said: string[] = [];
   #open = Promise.withResolvers<void>();
@@ -18,7 +18,7 @@ class Gate {
     this.said.push(word);
   }
 
-  /** Lets the next word out, and tells which it is. */
+  /** Releases the next word. @returns the word */
   async release(): Promise<string> {
     const word = await this.#reached.promise;
     const open = this.#open;
@@ -32,10 +32,10 @@ class Gate {
 test("each word of an answer reaches the client before the model says the next one", { timeout: 60_000 }, async () => {
   const gate = new Gate();
   const model = await startScriptedModel({ host: "0.0.0.0", beforeWord: (word) => gate.wait(word) });
-  const throughProxy = await stacks.projectEndpoint();
-  const agent = await createAgent(throughProxy, model.port);
+  const throughGateway = await stacks.projectEndpoint();
+  const agent = await createAgent(throughGateway, model.port);
 
-  const events = stream(throughProxy, agent, "alpha beta gamma delta")[Symbol.asyncIterator]();
+  const events = stream(throughGateway, agent, "alpha beta gamma delta")[Symbol.asyncIterator]();
   const nextWord = async () => {
     for (;;) {
       const { value, done } = (await events.next()) as IteratorResult<LettaEvent, undefined>;
@@ -48,7 +48,7 @@ test("each word of an answer reaches the client before the model says the next o
     const arriving = nextWord();
     expect(await gate.release()).toBe(word);
     expect(await arriving).toBe(word);
-    // The model is held before the next word: what has arrived is all that it has said.
+    // The model is held before the next word, so it has said no more than what has arrived.
     expect(gate.said).toEqual(words.slice(0, index + 1));
   }
   expect(await nextWord()).toBeUndefined();

@@ -30,19 +30,19 @@ const options = (headers: Record<string, string> = {}) => ({
   signal: AbortSignal.timeout(20_000),
 });
 
-test("the port has TLS, and the outputs say so", async () => {
+test("the gateway has TLS, and the outputs say so", async () => {
   expect(letta.urls.gateway).toMatch(/^https:/);
   expect((await fetchPinned(letta.healthUrls.gateway, certificate(), options())).status).toBe(200);
   expect((await lettaFetch(await project(), "GET", "/v1/agents/")).status).toBe(200);
 });
 
-test("a client that does not know the certificate sends nothing, and one without TLS gets nothing", async () => {
+test("a client without the certificate sends nothing, and one without TLS gets nothing", async () => {
   await expect(fetch(letta.healthUrls.gateway)).rejects.toThrow();
   const { status, body } = await rawRequest(letta.urls.gateway.replace("https:", "http:"), "/v1/agents/", options());
   expect([status, body.includes("agent-")]).toEqual([400, false]);
 });
 
-test("it is HTTP/2 for those who speak it, and redirects stay with TLS", async () => {
+test("clients may use HTTP/2, and redirects keep https", async () => {
   const session = connect(letta.urls.gateway, { ca: certificate() });
   const request = session.request({ ":path": "/v1/agents", authorization: `Bearer ${letta.projects.thoth?.token}` });
   const headers = await new Promise<IncomingHttpHeaders>((resolve, reject) => {
@@ -70,7 +70,7 @@ test("tokens reach the client before the answer has ended", { timeout: 60_000 },
   await model.close();
 });
 
-test("a second update has nothing to do, and containers beside it go on without TLS", async () => {
+test("a second update changes nothing, and containers on the network still connect without TLS", async () => {
   await stacks.up(stacks.letta, "--expect-no-changes");
   expect(letta.internalUrls.gateway).toMatch(/^http:/);
   await stacks.up(stacks.thoth);
