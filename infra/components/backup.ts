@@ -24,7 +24,7 @@ export interface BackupArgs {
 }
 
 /**
- * Weight of the backup's processes beside a server's 1024. `nice`, under which they run, counts among the processes of one
+ * Processor weight, compared to a server's 1024. The agent runs its processes with `nice`, which only counts among the processes of one
  * container alone: without this a backup takes half of a busy processor.
  */
 const cpuShares = 64;

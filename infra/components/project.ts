@@ -10,7 +10,7 @@ import { ProviderResource } from "./provider-resource.ts";
 
 /** An application that shares Letta, with all that it needs to do so; the outputs are secret but for the user. */
 export interface Project {
-  /** Id of the Letta user that it acts as; each has an organization of its own. */
+  /** Id of the Letta user that it acts as; each has its own organization. */
   readonly user: pulumi.Output<string>;
   /** Of its credentials. */
   readonly generation: number;
