@@ -51,7 +51,7 @@ const extensionsQuery = `
 select coalesce(json_agg(json_build_object('name', extname, 'schema', nspname) order by extname), '[]')
 from pg_extension join pg_namespace n on n.oid = extnamespace where extname <> 'plpgsql'`;
 
-/** Upstream's compose file has Letta's tables in a schema of their own, which the database's search path names. */
+/** Upstream's compose file puts Letta's tables in a separate schema, which the database's search path names. */
 async function copySearchPath(deps: Deps, from: Place, to: Place): Promise<void> {
   const setting = `select substr(s, 13) from pg_db_role_setting, unnest(setconfig) s
     where setdatabase = (select oid from pg_database where datname = ${literal(from.database)}) and setrole = 0

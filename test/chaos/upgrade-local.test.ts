@@ -96,7 +96,7 @@ describe("an upgrade while a run is at work", () => {
     await vi.waitFor(isDrained, { timeout: 300_000, interval: 200 });
   });
 
-  test("keeps new runs out and tells them when to come again, while reads go on", async () => {
+  test("keeps new runs out and says when to try again, while reads still work", async () => {
     const refused = await ask("POST", `/v1/agents/${agents[0]}/messages/stream`);
     expect(refused.status).toBe(503);
     expect(headerValues(refused, "retry-after")).toEqual(["15"]);

@@ -43,7 +43,7 @@ const upgrade = (...args: string[]) => upgradeOf(project, args);
 const inventory = () => takeInventory(realDeps(), { container: `${project.letta}-postgres`, database: "letta" });
 const server = async () => (await inspectContainer(`${project.letta}-server`))?.Config.Image;
 
-test("0.16.5 becomes 0.16.8, and every agent goes on with what it knows", async () => {
+test("0.16.5 becomes 0.16.8, and every agent still knows what it knew", async () => {
   const before = await inventory();
   const started = Date.now();
   expect(await upgrade("--to", "0.16.8")).toMatchObject({ result: "done" });
@@ -53,7 +53,7 @@ test("0.16.5 becomes 0.16.8, and every agent goes on with what it knows", async 
   for (const agent of agents) await say(endpoint, agent, "do you still know me?");
 });
 
-describe("what is found out in the rehearsal stops nothing", () => {
+describe("a failure of the rehearsal stops nothing", () => {
   test.each([
     ["a migration that fails", `raise RuntimeError("the test's migration fails")`, "the test's migration fails"],
     [
@@ -73,7 +73,7 @@ describe("what is found out in the rehearsal stops nothing", () => {
   });
 });
 
-test("a version that is migrated to and then does not serve is gone back from", async () => {
+test("a version that migrates and then does not serve is undone", async () => {
   const before = await inventory();
   const image = await deriveLetta({
     name: "dies",
@@ -84,7 +84,7 @@ test("a version that is migrated to and then does not serve is gone back from", 
   expect(differences(before, await inventory(), { exact: false })).toEqual([]);
 });
 
-/** Random moments, told so that one that fails can be tried again: THOTH_LETTA_SEEDS=0.25,0.8 of the upgrade's length. */
+/** Random moments, shown in the test names so that a failing one can be repeated: THOTH_LETTA_SEEDS=0.25,0.8 of the length. */
 const moments =
   process.env.THOTH_LETTA_SEEDS?.split(",").map(Number) ?? Array.from({ length: 6 }, () => randomInt(1000) / 1000);
 

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import type { LettaEndpoint } from "../../infra/lib/letta/api.ts";
+import { until } from "../../scripts/lib/until.ts";
 import { freePorts } from "./free-places.ts";
 import { populateLetta } from "./letta-agents.ts";
 
@@ -34,7 +34,7 @@ export async function oldInstallation(volume: string, images: OldImages, modelPo
         images.postgres,
       ],
     ]);
-    await until(() => answers(["exec", postgres, "pg_isready", "-q", "-h", "127.0.0.1", "-U", "letta"]));
+    await untilReady(() => answers(["exec", postgres, "pg_isready", "-q", "-h", "127.0.0.1", "-U", "letta"]));
     await sql(
       postgres,
       "create extension vector; create role thoth login password 'thoth'; create database thoth owner thoth",
@@ -63,7 +63,7 @@ export async function oldInstallation(volume: string, images: OldImages, modelPo
       "--secure",
     ]);
     const endpoint: LettaEndpoint = { url: `http://127.0.0.1:${port}`, password: "old" };
-    await until(async () => (await fetch(`${endpoint.url}/v1/health/`)).ok);
+    await untilReady(async () => (await fetch(`${endpoint.url}/v1/health/`)).ok);
     return await populateLetta(endpoint, modelPort, 2);
   } finally {
     await docker(["stop", letta, postgres]);
@@ -87,10 +87,7 @@ async function answers(args: readonly string[]): Promise<boolean> {
   return (await docker(args)).exitCode === 0;
 }
 
-async function until(isReady: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 600_000;
-  while (!(await isReady().catch(() => false))) {
-    if (Date.now() > deadline) throw new Error("the old installation does not come up");
-    await sleep(300);
-  }
+function untilReady(isReady: () => Promise<boolean>): Promise<boolean> {
+  const problem = () => new Error("the old installation does not come up");
+  return until(() => isReady().catch(() => false), { seconds: 600, problem });
 }

@@ -9,7 +9,7 @@ readonly here=${BASH_SOURCE[0]%/*}
 readonly images=$here/../../../images
 readonly base=thoth-letta/test-bookworm:1
 
-# In a mount namespace of its own, what debootstrap mounts ends with this script.
+# In a separate mount namespace, the mounts of debootstrap end with this script.
 if [[ -z ${IN_MOUNT_NAMESPACE:-} ]]; then
   IN_MOUNT_NAMESPACE=1 exec unshare --mount -- "$0" "$@"
 fi
