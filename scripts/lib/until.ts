@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** How long to keep asking, and what to say when the time is over. */
-export interface Patience {
+interface Patience {
   readonly seconds: number;
   /** Pause between two questions, in milliseconds. Default: 500. */
   readonly everyMs?: number;

@@ -5,7 +5,13 @@ import type { Outcome } from "../../scripts/upgrade/change.ts";
 import { createAgent, stream } from "../support/conversation.ts";
 import { removeProject } from "../support/engine-objects.ts";
 import { agentIds, populateLetta } from "../support/letta-agents.ts";
-import { deriveLetta, failingMigration, outsideRehearsal, removeDerived } from "../support/letta-images.ts";
+import {
+  deriveLetta,
+  derivePostgres,
+  failingMigration,
+  outsideRehearsal,
+  removeDerived,
+} from "../support/letta-images.ts";
 import { headerValues, rawRequest } from "../support/raw-request.ts";
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts";
 import { ownProject } from "../support/shared-stacks.ts";
@@ -130,4 +136,11 @@ describe("an upgrade while a run is at work", () => {
     for await (const { content } of stream(endpoint, agent, "held", { timeoutSeconds: 900 })) said.push(content ?? "");
     return said.join("");
   }
+});
+
+test("another image of the same Postgres reads the same data", async () => {
+  const image = await derivePostgres("own");
+  expect(await upgrade("--postgres", image)).toMatchObject({ result: "done", kept: [] });
+  expect((await inspectContainer(`${project.letta}-postgres`))?.Config.Image).toBe(image);
+  expect(await agentIds(endpoint)).toEqual(expect.arrayContaining(agents));
 });

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
-import { imageReference, localFile, versionKey } from "../../infra/lib/images.ts";
+import { imageReference, localFile } from "../../infra/lib/images.ts";
 import { root } from "../../scripts/lib/checkout.ts";
 import { writeWhole } from "../../scripts/lib/whole-file.ts";
 
@@ -20,7 +20,7 @@ raise RuntimeError("the test's migration fails")`;
 export const outsideRehearsal = (python: string) =>
   `if op.get_bind().exec_driver_sql("show cluster_name").scalar() != "rehearsal":${python.replaceAll("\n", "\n    ")}`;
 
-/** What the tests' images have that no release has. */
+/** What a test's image has that no release has. */
 export interface DerivedImage {
   /** End of the tag, e.g. `fails` -> `0.16.8-test-fails`. */
   readonly name: string;
@@ -32,10 +32,10 @@ export interface DerivedImage {
   readonly startup?: string;
 }
 
-const label = "thoth-letta.test=not a release of Letta";
+const label = "thoth-letta.test=derived";
 
 /**
- * Builds an image with another tag and a label that says what it is not.
+ * Builds an image with another tag, and a label by which it is removed.
  *
  * @returns its reference
  */
@@ -44,7 +44,7 @@ export async function deriveLetta({ name, on, migration, startup }: DerivedImage
   const reference = `${base.replace(/-(test-.*|[0-9a-f]{12})$/, "")}-test-${name}`;
   const folder = await mkdtemp(join(tmpdir(), "thoth-letta-image-"));
   try {
-    const lines = [`FROM ${base}`, `LABEL "${label.replace("=", '"="')}"`];
+    const lines = [`FROM ${base}`, `LABEL ${label}`];
     if (migration !== undefined) {
       await writeFile(join(folder, "test.py"), revision(name, await headOf(base), migration));
       lines.push(`COPY test.py /app/alembic/versions/test_${name}.py`);
@@ -65,16 +65,22 @@ export async function deriveLetta({ name, on, migration, startup }: DerivedImage
   }
 }
 
-/** Removes the tests' images, and their places in the checkout's list of images. */
+/** Builds an image that is the local Postgres under another tag. @returns its reference */
+export async function derivePostgres(name: string): Promise<string> {
+  const base = imageReference("postgres", { root, images: "local" });
+  const reference = `${base.replace(/-[0-9a-f]{12}$/, "")}-test-${name}`;
+  await dockerOutput(["build", "--quiet", "--tag", reference, "-"], { input: `FROM ${base}\nLABEL ${label}\n` });
+  return reference;
+}
+
+/** Removes the tests' images, and their entries in the checkout's list of images. */
 export async function removeDerived(): Promise<void> {
   const path = join(root, localFile);
   const known = JSON.parse(readFileSync(path, "utf8")) as Record<string, string>;
-  const others = Object.entries(known).filter(
-    ([key]) => !key.startsWith(versionKey("letta", "")) || !key.includes("-test-"),
-  );
+  const others = Object.entries(known).filter(([key]) => !key.includes("-test-"));
   await writeWhole(path, `${JSON.stringify(Object.fromEntries(others), undefined, 2)}\n`, 0o644);
   const ids = (await dockerOutput(["images", "--quiet", "--filter", `label=${label}`])).split("\n").filter(Boolean);
-  // One that a stack still runs stays: the next run removes it.
+  // An image that a stack still runs stays: the next run removes it.
   if (ids.length > 0) await docker(["rmi", "--force", ...new Set(ids)]);
 }
 
