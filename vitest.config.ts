@@ -24,7 +24,7 @@ export default defineConfig({
           maxWorkers: pairs,
           sequence: { groupOrder: 1 },
           testTimeout: 600_000,
-          hookTimeout: 900_000,
+          hookTimeout: 1_800_000,
         },
       },
       {

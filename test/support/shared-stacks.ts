@@ -14,7 +14,7 @@ export function sharedStacks(): TestProject {
   const project = new TestProject(suffix);
   const { up, failed, user } = stateFiles(suffix);
   beforeAll(async () => {
-    await vi.waitUntil(() => existsSync(up) || existsSync(failed), { timeout: 600_000, interval: 100 });
+    await vi.waitUntil(() => existsSync(up) || existsSync(failed), { timeout: 1_800_000, interval: 100 });
     if (existsSync(failed)) throw new Error(`the shared stacks did not come up: ${readFileSync(failed, "utf8")}`);
   });
   afterAll(() => rmSync(user));
