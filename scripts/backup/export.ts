@@ -17,7 +17,7 @@ import { writeWhole } from "../lib/whole-file.ts";
 import { type Manifest, manifestFile, readme, sha256 } from "./manifest.ts";
 import type { BackupOptions } from "./now.ts";
 
-/** Writes all backups, up to this moment, as one encrypted archive into an empty folder, with what tells how to use it. */
+/** Writes all backups up to this moment as one encrypted archive into an empty folder, with instructions. */
 export async function exportBackups(
   { stack, json, folder: given }: BackupOptions & { readonly folder: string },
   deps: Deps,
@@ -44,11 +44,11 @@ export async function exportBackups(
   deps.print(
     json ? JSON.stringify(manifest) : `${join(folder, file)}: ${formatBytes(manifest.archive.bytes)}, encrypted`,
   );
-  if (!json) deps.print("it opens with the recovery key alone: make backup-key");
+  if (!json) deps.print("only the recovery key opens it: make backup-key");
   return 0;
 }
 
-/** The file is there whole or not at all. */
+/** Writes a file whole or not at all. */
 async function exportTo(path: string, write: (draft: string) => Promise<unknown>): Promise<void> {
   const draft = `${path}.part`;
   try {

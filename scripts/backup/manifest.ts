@@ -15,11 +15,11 @@ const manifestSchema = z.object({
   /** Letta's database and those of the projects. */
   databases: z.array(z.string()),
   archive: z.object({ file: z.string(), bytes: z.number(), sha256: z.string() }),
-  /** Of this project, and the images and the schema that the data was written with. */
+  /** Versions of this project, and of the images and schema that wrote the data. */
   versions: z.record(z.string(), z.string()),
 });
 
-/** What lies beside an exported archive, in the open. */
+/** What lies next to an exported archive, unencrypted. */
 export type Manifest = Readonly<z.output<typeof manifestSchema>>;
 
 /** Name of its file. */
@@ -28,7 +28,8 @@ export const manifestFile = "manifest.json";
 /** @throws UserError when the folder has no export, or one of another version */
 export function readManifest(folder: string): Manifest {
   const path = join(folder, manifestFile);
-  if (!existsSync(path)) throw new UserError(`${folder} has no ${manifestFile}: it is no export`, "make backup-export");
+  if (!existsSync(path))
+    throw new UserError(`${folder} has no ${manifestFile}, so it is not an export`, "make backup-export");
   const parsed = manifestSchema.safeParse(JSON.parse(readFileSync(path, "utf8")));
   if (parsed.success) return parsed.data;
   throw new UserError(`${path} does not fit this version: ${z.prettifyError(parsed.error)}`);
@@ -41,7 +42,7 @@ export async function sha256(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** What a person without this project's documents has to know. */
+/** For a person without this project's documentation. */
 export function readme({ stack, createdAt, archive, versions }: Manifest): string {
   return `Backup of the letta stack "${stack}", made at ${createdAt}.
 

@@ -27,6 +27,7 @@ interface Restored {
   readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
 }
 
+const again = `${database.restored}-again`;
 let full: Backup;
 let time = "";
 /** The last WAL segment that was complete before the restores. */
@@ -127,40 +128,39 @@ describe("the repository", () => {
     expect(await database.shell(plain)).toBe("");
   });
 
-  test.each([
-    ["lacks a segment", 'rm "$wal"', /WAL without a gap: /],
-    [
-      "has one changed byte in a segment",
-      'printf X | dd of="$wal" bs=1 seek=$(( $(stat -c %s "$wal") / 2 )) conv=notrunc status=none',
-      /checksums of the repository: /,
-    ],
-  ])("that %s fails its verification, and a restore does not pass for the latest state", async (_, damage, found) => {
-    const repository = await database.copyRepository(`wal=$(find archive -name '${segment}-*'); ${damage}`);
-    expect(await database.verifyCopy(repository)).toMatch(found);
-    const { value } = await database.restore<Restored>("latest", { repository });
+  const damaged = (damage: string) => database.copyRepository(`wal=$(find archive -name '${segment}-*'); ${damage}`);
+
+  test("that lacks a segment fails its verification, and a restore does not pass for the latest state", async () => {
+    const repository = await damaged('rm "$wal"');
+    expect(await database.verifyCopy(repository)).toMatch(/WAL without a gap: /);
+    const { value } = await database.restore<Restored>("latest", { repository, volume: again });
     expect(value.checks.filter(({ ok }) => !ok).map(({ name }) => name)).toContain("end of the WAL");
+  });
+
+  test("with one changed byte in a segment fails its verification", async () => {
+    const flip = 'printf X | dd of="$wal" bs=1 seek=$(( $(stat -c %s "$wal") / 2 )) conv=notrunc status=none';
+    expect(await database.verifyCopy(await damaged(flip))).toMatch(/checksums of the repository: /);
   });
 });
 
 test("a restored cluster resumes in the same repository on its own timeline", async () => {
   await database.kill();
-  await restore("name:good");
+  // As the restore to the point left it.
   await database.startPostgres(database.restored);
   await database.startAgent(database.restored);
   await database.untilReady();
   await database.psql("insert into notes values ('on the second timeline')");
   await database.succeed("point", "second");
-  const volume = `${database.restored}-again`;
-  const notes = async () => (await restoredNotes(volume)).filter((note) => !note.startsWith("in the"));
+  const notes = async () => (await restoredNotes(again)).filter((note) => !note.startsWith("in the"));
   // Until the second timeline has its own backup, a restore goes through the first one to it.
-  await restore("latest", volume);
+  await restore("latest", again);
   expect(await notes()).toEqual(["before the point: 1", "on the second timeline: 1"]);
   await database.succeed<Backup>("now", "--type", "incremental");
   await database.psql("insert into notes values ('after its backup')");
   await database.succeed("point", "end-of-second");
   expect(await database.succeed("verify")).toMatchObject({ ok: true });
-  await restore("latest", volume);
+  await restore("latest", again);
   expect(await notes()).toEqual(["after its backup: 1", "before the point: 1", "on the second timeline: 1"]);
-  await restore("name:good", volume);
+  await restore("name:good", again);
   expect(await notes()).toEqual(["before the point: 1"]);
 });

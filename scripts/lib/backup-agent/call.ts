@@ -6,23 +6,23 @@ import type { Deps } from "../deps.ts";
 import { formatBytes, formatDuration } from "../format.ts";
 import type { Report } from "../progress.ts";
 
-/** One command of the backup agent, and where its input comes from and its output goes. */
+/** One command of the backup agent, with its input and output. */
 export interface AgentCall {
   /** The agent's command, e.g. `now`, for messages. */
   readonly name: string;
   /** Arguments of the Docker CLI, the agent's command included. */
   readonly docker: readonly string[];
-  /** What it reads first; secrets go this way, as arguments and environment can be seen. */
+  /** What it reads first. Secrets go this way: arguments and environment are visible. */
   readonly input?: string;
-  /** Path of a file of this host that it reads after that. */
+  /** Path of a file on this host that it reads after that. */
   readonly inputFile?: string;
-  /** Path of a file of this host for what it puts out; its events then come on its standard error. */
+  /** Path of a file on this host for its output; its events are on standard error then. */
   readonly outputFile?: string;
-  /** A program that reads what it puts out: its name, and arguments of the Docker CLI that run it. */
+  /** A program that reads its output: name, and arguments of the Docker CLI. */
   readonly consumer?: { readonly name: string; readonly docker: readonly string[] };
 }
 
-/** A command for the process that serves in a container of the stack. */
+/** A command for the serving process in a container of the stack. */
 export function inContainer(container: string, args: readonly string[], input?: string): AgentCall {
   const interactive = input === undefined ? [] : ["-i"];
   return {
@@ -101,7 +101,7 @@ export function describeEvent(event: BackupEvent): string | undefined {
   return `${step}: ${formatBytes(bytes)}${share}${left}`;
 }
 
-/** What to say of a program that ended without a result. */
+/** The error of a program that ended without a result. */
 function failure({ docker }: Pick<AgentCall, "docker">, program: string, output: readonly string[]): Error {
   const lines = output.map((line) => stripVTControlCharacters(line).trim()).filter((line) => line !== "");
   const text = lines.join("\n");

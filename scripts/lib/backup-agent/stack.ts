@@ -10,7 +10,7 @@ import { type LettaStack, readLetta, required } from "../stacks.ts";
 import { until } from "../until.ts";
 import { type AgentCall, inContainer } from "./call.ts";
 
-/** What is needed to run the agent beside a letta stack, whether or not the stack is up. */
+/** What it takes to run the agent for a letta stack, whether or not the stack is up. */
 export interface AgentSite {
   readonly stack: string;
   /** Start of the stack's Docker names. */
@@ -82,17 +82,17 @@ export async function siteWithKey(
   };
 }
 
-/** The image that made the stack's backups, or where no container tells, the one that it would be given. */
+/** The image that made the stack's backups, or without a container the one that it would get. */
 async function agentImage(deps: Deps, stack: string, container: string): Promise<string> {
   const running = await deps.engine.inspectContainer(container);
   if (running !== undefined) return running.Config.Image;
   return imageReference("backup", imageSource(deps, stack));
 }
 
-/** How long a container of the agent may take until it serves, in seconds. */
+/** How long a container of the agent may take to serve, in seconds. */
 const serveSeconds = 120;
 
-/** Waits until the agent serves in a container that may have just been started. @throws UserError with what keeps it */
+/** Waits until the agent serves in a container that may have just started. @throws UserError with what is wrong */
 export async function waitForAgent(deps: Deps, container: string): Promise<void> {
   let problem: string | undefined;
   const isServing = async () => {
@@ -103,12 +103,12 @@ export async function waitForAgent(deps: Deps, container: string): Promise<void>
   await until(isServing, { seconds: serveSeconds, problem: notServing });
 }
 
-/** A command in a container of its own. */
+/** A command in its own container. */
 export interface OneOff {
   /** The container's name is the stack's prefix and this. */
   readonly name: string;
   readonly args: readonly string[];
-  /** Volume at the place of Postgres' own. */
+  /** Volume mounted as that of Postgres. */
   readonly cluster?: string;
   /** Default: read-only. */
   readonly writesRepository?: boolean;
@@ -119,7 +119,7 @@ export interface OneOff {
   readonly inputFile?: string;
 }
 
-/** A command of the agent in a container that goes when it ends; nothing secret is in what Docker tells of it. */
+/** A command of the agent in a container that is removed when it ends. `docker inspect` shows no secret of it. */
 export function oneOff(
   site: AgentSite,
   { name, args, cluster, writesRepository, hasNetwork, input, inputFile }: OneOff,

@@ -6,22 +6,22 @@ import { pulumi } from "../pulumi-cli.ts";
 import { prefixOf } from "../stack-file.ts";
 import { callAgent, inContainer } from "./call.ts";
 
-/** Names under which a stack's own state lies, encrypted, in its repository. */
+/** Names of a stack's encrypted state and config in its repository. */
 export const stateFiles = { state: "pulumi-state.json", config: "stack-config.json" } as const;
 
 /** A stack's config as it is taken to another machine. */
 export interface StoredConfig {
   readonly stack: string;
-  /** As in Pulumi.<stack>.yaml, without what is secret there. */
+  /** As in Pulumi.<stack>.yaml, without its secrets. */
   readonly config: Readonly<Record<string, unknown>>;
   /** Path as `pulumi config set --path` takes it -> value. */
   readonly secrets: Readonly<Record<string, string>>;
 }
 
 /**
- * Keeps a stack's state and config, secrets included, with its backups: the recovery key alone then opens everything.
+ * Keeps a stack's state and config, secrets included, with its backups, so that the recovery key opens everything.
  *
- * Does nothing for a stack without backups; a failure is told and ends nothing, as the update before it has worked.
+ * Does nothing for a stack without backups. A failure is only a warning: the update before it has worked.
  */
 export async function storeState(deps: Deps, stack: string): Promise<void> {
   const container = `${prefixOf(deps, stack)}-backup`;
@@ -35,7 +35,7 @@ export async function storeState(deps: Deps, stack: string): Promise<void> {
   }
 }
 
-/** A stack's config with its secrets in the open. */
+/** A stack's config with its secrets in plain text. */
 export async function readWholeConfig(deps: Deps, stack: string): Promise<StoredConfig> {
   const file = join(deps.projectDirectory, `Pulumi.${stack}.yaml`);
   const { config } = (existsSync(file) ? parse(readFileSync(file, "utf8")) : {}) as { config?: Tree };
@@ -62,7 +62,7 @@ function withoutSecure(value: unknown): unknown {
   return Object.fromEntries(kept.map(([key, child]) => [key, withoutSecure(child)]));
 }
 
-/** A stack's config with its secrets in the open: key -> value, or for what has parts, the parts. */
+/** A stack's config with its secrets in plain text: key -> value or object. */
 export async function openConfig(deps: Deps, stack: string): Promise<Tree> {
   const text = await pulumi(deps, ["config", "--json", "--show-secrets", "--stack", stack]);
   const entries = Object.entries(JSON.parse(text) as Record<string, { value?: string; objectValue?: unknown }>);
@@ -74,7 +74,7 @@ function valueAt(tree: unknown, [key, ...rest]: readonly string[]): unknown {
   return rest.length === 0 ? value : valueAt(value, rest);
 }
 
-/** As `pulumi config set --path` reads it: a name is quoted whatever it has in it. */
+/** As `pulumi config set --path` reads it, with every name quoted. */
 function pathText([key = "", ...rest]: readonly string[]): string {
   return `${key}${rest.map((name) => `[${JSON.stringify(name)}]`).join("")}`;
 }

@@ -224,6 +224,6 @@ test("what lies beside an archive is read back, and tells a person what to do", 
   const folder = temporaryFiles({ "manifest.json": JSON.stringify(manifest) });
   expect(readManifest(folder)).toEqual(manifest);
   expect(readme(manifest)).toContain("make backup-import FOLDER=<this folder> KEY_FILE=<that file>");
-  expect(() => readManifest(temporaryFiles({}))).toThrow("has no manifest.json: it is no export");
+  expect(() => readManifest(temporaryFiles({}))).toThrow("has no manifest.json, so it is not an export");
   expect(() => readManifest(temporaryFiles({ "manifest.json": '{"format": 2}' }))).toThrow("does not fit this version");
 });
