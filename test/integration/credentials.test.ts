@@ -4,7 +4,7 @@ import type { LettaStack } from "../../scripts/lib/stacks.ts";
 import { redisPassword, redisSays } from "../support/redis.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 
-/** What the containers log in with, and are asked with, changes while they run. */
+/** Files of credentials that containers read while they run. */
 
 const stacks = sharedStacks();
 let letta: LettaStack;
@@ -15,7 +15,7 @@ beforeAll(async () => {
 const statusWith = async (password: string) =>
   (await fetch(`${letta.urls.server}/v1/agents/`, { headers: { authorization: `Bearer ${password}` } })).status;
 
-test("Redis lets Letta do what it needs, and nobody what changes or reads Redis itself", async () => {
+test("Redis allows Letta what it needs, and nobody to change or read Redis itself", async () => {
   const password = await redisPassword(stacks);
   for (const command of [
     "set a-key a ex 60",
@@ -54,7 +54,7 @@ test("Redis lets Letta do what it needs, and nobody what changes or reads Redis 
   expect((await docker([...asHealth, "get", "a"])).stdout).toContain("NOPERM");
 });
 
-test("Redis is on a network that leads nowhere, with Letta alone, and not on projects'", async () => {
+test("Redis shares an internal network with Letta alone, out of reach of projects", async () => {
   const format = "{{.Internal}}{{range .Containers}} {{.Name}}{{end}}";
   const [isInternal, ...names] = (
     await dockerOutput(["network", "inspect", `${stacks.letta}-internal`, "--format", format])
@@ -76,7 +76,7 @@ test.each([
     'echo "{\\"serverPasswords\\": [\\"\\"]}" >"$1.new" && mv "$1.new" "$1"',
     /must be a list of passwords/,
   ],
-])("nobody is let in while the file of passwords %s, and its log says so once", async (_, script, message) => {
+])("everybody is refused while the file of passwords %s, and the log says so once", async (_, script, message) => {
   const file = "/credentials/letta.json";
   const image = (await dockerOutput(["inspect", "--format", "{{.Config.Image}}", `${stacks.letta}-server`])).trim();
   const inVolume = (text: string) => {
@@ -100,7 +100,7 @@ test.each([
   expect(await statusWith(letta.serverPassword)).toBe(200);
 });
 
-test("Letta ends when it is told to, in its own time, although it is not the first process", async () => {
+test("Letta stops on SIGTERM within its grace, although it is not the first process", async () => {
   const name = `${stacks.letta}-server`;
   const tree = await dockerOutput([
     "exec",

@@ -19,7 +19,7 @@ const name = "notes";
 let model: ScriptedModel;
 let before: Record<string, ContainerIdentity>;
 
-/** What an application is told, of which there may be another one after each command. */
+/** What an application needs; a command may change it. */
 interface Environment {
   readonly DATABASE_URL: string;
   readonly LETTA_BASE_URL: string;
@@ -44,7 +44,7 @@ const listed = async () => {
   return (JSON.parse(stdout) as { projects: ProjectStatus[] }).projects;
 };
 const statusOf = async (project: string) => (await listed()).find((one) => one.name === project);
-/** Postgres tells nobody that the role is there and may not log in. */
+/** Postgres does not reveal that the role exists but may not log in. */
 const lockedOut = /password authentication failed/;
 const refusal = async (work: Promise<unknown>) => work.then(() => "it worked").catch((error: unknown) => `${error}`);
 
@@ -63,7 +63,7 @@ afterAll(async () => {
   await stacks.psql(`drop role if exists "${name}-b"; drop role if exists ${name}`);
 });
 
-test("an added project has a database and agents of its own, and nothing was restarted for it", async () => {
+test("an added project has its own database and agents, and nothing was restarted", async () => {
   const told = await environment();
   const agent = await createAgent(endpointOf(told), model.port);
   await say(endpointOf(told), agent, "hello");
@@ -87,18 +87,15 @@ test("adding it again changes nothing", async () => {
   );
 });
 
-test.each(["env", "json", "compose"])(
-  "what its application needs, as %s, is hidden unless it is asked for",
-  async (format) => {
-    const told = Object.values(await environment());
-    const { output } = succeeded(await projects("env", name, "--for", "host", "--format", format));
-    expect(output).toContain("[hidden]");
-    const secrets = [...told.slice(2), new URL(told[0] ?? "").password];
-    expect(secrets.filter((secret) => output.includes(secret))).toEqual([]);
-  },
-);
+test.each(["env", "json", "compose"])("what its application needs, as %s, hides secrets by default", async (format) => {
+  const told = Object.values(await environment());
+  const { output } = succeeded(await projects("env", name, "--for", "host", "--format", format));
+  expect(output).toContain("[hidden]");
+  const secrets = [...told.slice(2), new URL(told[0] ?? "").password];
+  expect(secrets.filter((secret) => output.includes(secret))).toEqual([]);
+});
 
-test("a file of it can be read by its owner alone, and is not written over", async () => {
+test("a file of it is readable by its owner alone, and is not overwritten", async () => {
   const file = join(stacks.folder, `notes-${Date.now()}.env`);
   const write = () => projects("env", name, "--output", file);
   expect(succeeded(await write()).output).not.toContain((await environment()).LETTA_API_KEY);
@@ -107,12 +104,12 @@ test("a file of it can be read by its owner alone, and is not written over", asy
   expect(await write()).toMatchObject({ exitCode: 1, output: expect.stringContaining("exists already") });
 });
 
-test("a list names whose containers are on the network", async () => {
+test("the list names the project's containers on the network", async () => {
   const names = (await statusOf("thoth"))?.containers;
   expect(names?.toSorted()).toEqual(Object.keys(await stacks.containers(stacks.thoth)).sort());
 });
 
-test("all credentials are changed under a conversation, of which no request fails", async () => {
+test("all credentials change during a conversation without a failed request, and the old ones open nothing", async () => {
   const old = await environment();
   const [leaked, operator] = [await whatMayLeak(), await stacks.lettaEndpoint()];
   expect(await openedBy(stacks, leaked)).toEqual(doors(""));
@@ -148,7 +145,7 @@ test("all credentials are changed under a conversation, of which no request fail
   expect(await openedBy(stacks, await whatMayLeak())).toEqual(doors("-b"));
 });
 
-/** What who has both states, or the backups and their key, knows: each secret text, and all that may derive from one. */
+/** Every secret in both states and in the backups, and all that may derive from one. */
 async function whatMayLeak(): Promise<string[]> {
   const stored = await stacks.engine(["exec", `${stacks.letta}-backup`, "backup", "get", "pulumi-state.json"]);
   const states = [JSON.parse(stored.stdout), await exportedState(stacks, stacks.letta)];
@@ -156,14 +153,14 @@ async function whatMayLeak(): Promise<string[]> {
   return candidatesIn(all, ["thoth", name]);
 }
 
-/** Everything that asks for a password or a token, while the roles with this suffix are the ones that log in. */
+/** Everything that asks for a password or a token, while the roles with this suffix log in. */
 const doors = (suffix: string) =>
   [
     ...["Letta's own port", "Redis", "Thoth's MCP server", "gateway", "role letta_admin"],
     ...["letta", name, "thoth"].map((owner) => `role ${owner}${suffix}`),
   ].sort();
 
-/** An application that says one thing after the other, in streams and at once, and looks into its database each time. */
+/** An application that sends messages, streamed and not, and queries its database after each. */
 function startApplication(agent: string, first: Environment) {
   let [told, isOver] = [first, false];
   const [said, failures]: [string[], string[]] = [[], []];
@@ -190,7 +187,7 @@ function startApplication(agent: string, first: Environment) {
   };
 }
 
-test("a removed project is kept out, and finds everything again", async () => {
+test("a removed project has no access, and finds everything when it returns", async () => {
   const told = await environment();
   const agents = (await statusOf(name))?.agents;
   expect(succeeded(await projects("remove", name)).stdout).toContain("its data is kept");
@@ -204,7 +201,7 @@ test("a removed project is kept out, and finds everything again", async () => {
   expect(await statusOf(name)).toMatchObject({ state: "up", agents });
 });
 
-test("its data is dropped only by who is sure of it, and is in a backup then", async () => {
+test("its data is deleted only on confirmation, and is in a backup first", async () => {
   const told = await environment();
   const endpoint = await stacks.lettaEndpoint();
   const agents = await lettaJson<{ id: string }[]>(endpointOf(told), "GET", "/v1/agents/");

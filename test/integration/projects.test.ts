@@ -20,7 +20,7 @@ let letta: LettaStack;
 let containers: Record<string, ContainerIdentity>;
 let inputs: DatabaseInputs;
 
-/** One project more is asked for, and one whose database and role were made by hand before, with data and another password. */
+/** Adds a project, and another one whose database and role exist already, with data and another password. */
 beforeAll(async () => {
   containers = await everything();
   await stacks.psql(`create role adopted login superuser password 'made by hand'; grant pg_read_all_data to adopted`);
@@ -66,15 +66,15 @@ async function databaseInputs(): Promise<DatabaseInputs> {
 const isCurrent = async () => !(await provider.diff?.("databases", inputs, inputs))?.changes;
 const provisionAgain = () => provider.update?.("databases", inputs, inputs);
 
-/** SQLSTATE of what refused: of pg_hba.conf, a wrong password, a missing right. */
+/** SQLSTATE of a refusal by pg_hba.conf, for a wrong password, for a missing right. */
 const refused = { byRule: { code: "28000" }, password: { code: "28P01" }, right: { code: "42501" } } as const;
-/** SQLSTATEs of what has ended a client's session, filled in as it happens; an administrator's end is 57P01. */
+/** SQLSTATEs that ended a client's session, added as it happens; 57P01 is an administrator's. */
 function endsOf(client: pg.Client): (string | undefined)[] {
   const ends: (string | undefined)[] = [];
   client.on("error", (error) => ends.push((error as { code?: string }).code));
   return ends;
 }
-/** Tells by what psql in Postgres' container, as this role over TCP, is refused; undefined when it is not. */
+/** Why psql over TCP in Postgres' container is refused; undefined when it is not. */
 async function overTcp(uri: string): Promise<string | undefined> {
   const container = `${stacks.letta}-postgres`;
   const psql = ["psql", "--no-psqlrc", "-qtAd", uri, "-c", "select 1"];
@@ -86,7 +86,7 @@ describe("a project that is added", () => {
   test("restarts no container", expectNoRestart);
 
   test.each(["letta", "thoth", "adopted", "postgres", "template1", "project-template"])(
-    "may not enter database %s, and had no right to it",
+    "may not enter database %s, and has no right to it",
     async (database) => {
       await expect(rows(url("second", database), "select 1")).rejects.toMatchObject(refused.byRule);
       const right = `select has_database_privilege('second', '${database}', 'connect') as may`;
@@ -94,13 +94,13 @@ describe("a project that is added", () => {
     },
   );
 
-  test("keeps the others out of its own", async () => {
+  test("has a database that the others may not enter", async () => {
     for (const other of ["thoth", "letta", "adopted"]) {
       await expect(rows(url(other, "second"), "select 1")).rejects.toMatchObject(refused.byRule);
     }
   });
 
-  test("has none of Postgres' special rights", async () => {
+  test("has none of Postgres' privileges", async () => {
     const rights = "rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls";
     const [role] = await rows(url("second"), `select ${rights} from pg_roles where rolname = 'second'`);
     expect(new Set(Object.values(role ?? {}))).toEqual(new Set([false]));
@@ -128,7 +128,7 @@ describe("a project that is added", () => {
     await expect(rows(url("second"), sql)).rejects.toMatchObject(refused.right);
   });
 
-  test("has limits of time, which a session may change for itself", async () => {
+  test("has time limits that a session may change", async () => {
     const show =
       "select current_setting('statement_timeout') s, current_setting('idle_in_transaction_session_timeout') i";
     expect(await rows(url("second"), show)).toEqual([{ s: "5min", i: "1min" }]);
@@ -146,7 +146,7 @@ describe("a project that is added", () => {
     expect(await rows(url("second"), nearest)).toEqual([{ id: expect.any(String), embedding: "[0,1,0]" }]);
   });
 
-  test("may hold thirty connections and no more, and keeps nobody else from theirs", async () => {
+  test("may hold thirty connections and no more, and leaves the others theirs", async () => {
     const [first, ...others] = Array.from(
       { length: 31 },
       () => new pg.Client({ connectionString: url("second"), ssl: { rejectUnauthorized: false } }),
@@ -172,7 +172,7 @@ describe("a database and a role that were made by hand", () => {
     expect(await rows(url("adopted"), "select text from notes")).toEqual([{ text: "older than the stack" }]);
   });
 
-  test("get the generated password in the place of the old one", async () => {
+  test("get a generated password in place of the old one", async () => {
     const old = new URL(url("adopted"));
     old.password = "made by hand";
     await expect(rows(old.href, "select 1")).rejects.toMatchObject(refused.password);
@@ -186,7 +186,7 @@ describe("a database and a role that were made by hand", () => {
     expect(await rows(url("adopted"), member)).toEqual([{ is: false }]);
   });
 
-  test("get the extensions that every database has", async () => {
+  test("get the usual extensions", async () => {
     expect(await rows(url("adopted"), "select '[1]'::vector, uuid_generate_v4()")).toHaveLength(1);
   });
 });
@@ -250,14 +250,14 @@ describe("over TCP", () => {
     return `postgresql://${target.username}:${target.password}@${authority}/${project}${rest}`;
   };
 
-  test("nobody comes without TLS", async () => {
+  test("nobody connects without TLS", async () => {
     expect(await overTcp(inContainer("second"))).toBeUndefined();
     expect(await overTcp(inContainer("second", "?sslmode=disable"))).toContain("no encryption");
     await expect(new pg.Client({ connectionString: url("second") }).connect()).rejects.toMatchObject(refused.byRule);
   });
 
   test.each(["postgres", "second", "letta"])(
-    "the superuser does not come to database %s, whatever its password",
+    "the superuser cannot enter database %s, whatever its password",
     async (name) => {
       await stacks.psql("alter role postgres password 'known to the test'");
       try {
@@ -269,7 +269,7 @@ describe("over TCP", () => {
     },
   );
 
-  test("a client that is given the authority's certificate can verify Postgres, by each of its names", async () => {
+  test("a client with the authority's certificate can verify Postgres by each of its names", async () => {
     const [ca, { port }] = [await authorityCertificate(), new URL(url("second"))];
     for (const servername of ["letta-postgres", "localhost"]) {
       const client = new pg.Client({ connectionString: url("second"), ssl: { ca, servername } });
@@ -281,7 +281,7 @@ describe("over TCP", () => {
     expect(Number(port)).toBeGreaterThan(0);
   });
 
-  test("a new certificate counts for the next session, and ends none", async () => {
+  test("a new certificate serves the next session and ends none", async () => {
     const container = `${stacks.letta}-postgres`;
     const certificate = (client: pg.Client) => (client as unknown as Wire).connection.stream.getPeerX509Certificate();
     await withPostgres(url("second"), async (open) => {
@@ -324,7 +324,7 @@ describe("a rotation", () => {
   const other = { role: "second-b", password: next ?? "" };
   const owners = "select array_agg(distinct tableowner::text) as owners from pg_tables where tablename like 'made_%'";
 
-  test("lets old and new in, then the new alone, whose sessions and objects all stay", async () => {
+  test("accepts old and new logins, then only the new, whose sessions and objects stay", async () => {
     await allow(owner(first));
     const [old, fresh] = [as("second", first), as("second-b", next)];
     await rows(old, "create table made_before (id serial)");
@@ -370,7 +370,7 @@ describe("a rotation", () => {
   afterAll(provisionAgain);
 });
 
-test("a project that is taken out of the config is kept out, and comes back by its name with data and secrets", async () => {
+test("a project that leaves the config has no access, and returns by its name with data and secrets", async () => {
   const { second } = letta.projects;
   await rows(url("second"), "create table kept (text text)");
   await withPostgres(url("second"), async (open) => {

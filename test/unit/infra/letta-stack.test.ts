@@ -86,7 +86,7 @@ test("a further project changes the one resource of the projects' databases and 
   expect(described(graph)).toEqual(described(withOne));
 });
 
-test("each volume with data outlives destroy, rename and a change of labels", () => {
+test("each data volume survives destroy, rename and a change of labels", () => {
   const volumes = graph
     .ofType("docker:index/volume:Volume")
     .filter(({ name }) => !/-(scratch|credentials)$/.test(name));
@@ -115,12 +115,12 @@ test("each generated secret is protected and needs no quoting anywhere", () => {
   }
 });
 
-test("the seeds of logins outlive a destroy, and are secret in the state", () => {
+test("the seeds of logins survive a destroy, and are secret in the state", () => {
   const { options } = graph.resource("login-seeds");
   expect(options).toMatchObject({ protect: true, additionalSecretOutputs: ["seeds"] });
 });
 
-test("only data is protected: everything else can be destroyed and made again", () => {
+test("only data is protected: everything else can be destroyed and recreated", () => {
   const isData = /volume:Volume$|randomPassword:RandomPassword$|:login-seeds$/;
   const protectedOthers = graph.resources.filter(({ type, options }) => options.protect && !isData.test(type));
   expect(protectedOthers.map(({ name }) => name)).toEqual([]);
@@ -364,7 +364,7 @@ describe("outputs", () => {
 describe("TLS", () => {
   const ofTls = (tls: unknown) => lettaGraph({ tls });
 
-  test("is on another port of the container, so that containers beside it go on without", async () => {
+  test("is on another port of the container, so that other containers need none", async () => {
     const { exports, resource } = await ofTls("self-signed");
     expect(resource("gateway-container").inputs.ports).toEqual([{ internal: 8443, external: 8284, ip: "127.0.0.1" }]);
     const { urls, healthUrls, internalUrls, certificate } = exports;
@@ -396,7 +396,7 @@ test("a first preview, in which no id is known yet, runs to its end", async () =
   );
 });
 
-test("a prefix names every Docker thing, so that a second stack lives beside the first", async () => {
+test("a prefix names every Docker object, so that two stacks can run side by side", async () => {
   const { resources } = await lettaGraph({ prefix: "try" });
   const dockerNames = resources.filter(({ type }) => type.startsWith("docker:")).map(({ inputs }) => inputs.name);
   expect(dockerNames).toHaveLength(17);

@@ -21,7 +21,7 @@ interface Stand extends Omit<FakeDepsOptions, "projectDirectory"> {
   readonly pulumi?: FakeAnswers;
   readonly databases?: PostgresPicture["databases"];
   readonly sessions?: readonly Session[];
-  /** What Pulumi.letta.yaml says beside `images`. */
+  /** Lines of Pulumi.letta.yaml in addition to `images`. */
   readonly config?: string;
 }
 
@@ -43,7 +43,7 @@ const configOf = (deps: FakeDeps) => readConfigFile(deps, "letta");
 const updates = (calls: readonly string[]) => calls.filter((call) => call.startsWith("pulumi up")).length;
 
 describe("add", () => {
-  test("puts the project beside those that are there, and brings the stack up", async () => {
+  test("adds the project to the list, and brings the stack up", async () => {
     const { programs, deps } = stackWith();
     expect(await addProject(named, deps)).toBe(0);
     expect(configOf(deps).projects).toEqual(["thoth", "notes"]);
@@ -59,13 +59,13 @@ describe("add", () => {
     );
   });
 
-  test("of what is there does nothing", async () => {
+  test("of an existing project does nothing", async () => {
     const { programs, deps } = stackWith();
     expect(await addProject(thoth, deps)).toBe(0);
     expect(updates(programs.calls())).toBe(0);
   });
 
-  test("takes over another's database only from who agrees", async () => {
+  test("adopts another owner's database only on confirmation", async () => {
     const databases = [database("thoth"), database("notes", "somebody")];
     const refused = stackWith({ databases });
     expect(await addProject(named, refused.deps)).toBe(1);
@@ -97,7 +97,7 @@ describe("env", () => {
     );
   });
 
-  test("is for who runs on this host too", () => {
+  test("can be for processes on this host", () => {
     expect(environmentOf(lettaOutputs, "thoth", "host", true)).toEqual({
       DATABASE_URL: "postgresql://thoth:pw@127.0.0.1:3/thoth",
       LETTA_BASE_URL: "http://127.0.0.1:2",
@@ -106,7 +106,7 @@ describe("env", () => {
     });
   });
 
-  test("writes a file for its owner alone, and over none", async () => {
+  test("writes a file for its owner alone, and overwrites none", async () => {
     const { deps } = stackWith();
     const output = join(temporaryFolder(), "thoth.env");
     expect(await showEnvironment({ ...options, output }, deps)).toBe(0);
@@ -142,14 +142,14 @@ describe("rotate", () => {
   });
 
   const overlap = "  thoth-letta:credentials:\n    thoth: {generation: 2, overlap: true}\n";
-  test("cuts nobody off who was not asked for", async () => {
+  test("disconnects nobody without confirmation", async () => {
     const { deps } = stackWith({ config: overlap, sessions: [session("thoth"), session("thoth-b")] });
     expect(await rotateProject({ ...thoth, finish: true }, deps)).toBe(1);
     expect(configOf(deps).credentials).toEqual({ thoth: { generation: 2, overlap: true } });
     expect(deps.printed.join("\n")).toContain("1 Postgres session: role thoth,");
   });
 
-  test("has nothing to end before it began", async () => {
+  test("cannot finish before it has begun", async () => {
     const { deps } = stackWith();
     await expect(rotateProject({ ...thoth, finish: true }, deps)).rejects.toThrow(/only credentials of generation 1/);
   });
@@ -157,7 +157,7 @@ describe("rotate", () => {
 
 describe("rotate of everything", () => {
   const all = { stack: "letta", thothStack: "thoth", yes: false, finish: false };
-  test("is one step where Thoth is the only application", async () => {
+  test("is one step if Thoth is the only application", async () => {
     const { programs, deps } = stackWith();
     expect(await rotateAll(all, deps)).toBe(0);
     expect(configOf(deps).credentials).toEqual({ thoth: { generation: 2 }, letta: { generation: 2 } });
@@ -165,7 +165,7 @@ describe("rotate of everything", () => {
     expect(ups.map((call) => /--stack (\w+)/.exec(call)?.[1])).toEqual(["letta", "thoth", "letta"]);
   });
 
-  test("waits for the operator where others have to be told", async () => {
+  test("waits for the operator if there are other applications", async () => {
     const { deps } = stackWith({ config: "  thoth-letta:projects: [thoth, notes]\n" });
     expect(await rotateAll(all, deps)).toBe(0);
     expect(configOf(deps).credentials).toMatchObject({ notes: { generation: 2, overlap: true } });
@@ -195,7 +195,7 @@ describe("rotate of everything", () => {
     expect(idle.deps.printed.at(-1)).toContain("no rotation is in progress");
   });
 
-  test("does not count an old session of Letta that is at rest", async () => {
+  test("ignores an idle old session of Letta", async () => {
     const { deps } = stackWith({ sessions: [session("letta")] });
     expect(await rotateAll(all, deps)).toBe(0);
   });
@@ -213,13 +213,13 @@ describe("remove", () => {
     expect(programs.lastInput()).not.toContain("drop");
   });
 
-  test("asks before it cuts somebody off", async () => {
+  test("asks before it disconnects somebody", async () => {
     const { deps } = stackWith({ config: "  thoth-letta:projects: [thoth, notes]\n", sessions: [session("notes")] });
     expect(await removeProject({ ...named, purge: false }, deps)).toBe(1);
     expect(configOf(deps).projects).toEqual(["thoth", "notes"]);
   });
 
-  test("refuses the default project that the config names, which no project would be then", async () => {
+  test("refuses the project that the config names as default", async () => {
     const { deps } = stackWith({
       config: "  thoth-letta:projects: [thoth, notes]\n  thoth-letta:defaultProject: notes\n",
     });
