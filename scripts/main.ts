@@ -1,7 +1,7 @@
 import { UserError } from "../infra/lib/errors.ts";
 import { realDeps } from "./lib/deps.ts";
+import { redact } from "./lib/format.ts";
 import { makeArguments } from "./lib/make.ts";
-import { redact } from "./lib/redact.ts";
 import { buildProgram } from "./program.ts";
 
 let typed = "";

@@ -2,6 +2,7 @@ import { UserError } from "../../infra/lib/errors.ts";
 import { lettaNames } from "../../infra/lib/names.ts";
 import { backUpFully } from "../lib/backup-agent/results.ts";
 import { siteWithKey } from "../lib/backup-agent/stack.ts";
+import { requireSetup } from "../lib/bring-up.ts";
 import type { Deps } from "../lib/deps.ts";
 import {
   endOperation,
@@ -13,7 +14,6 @@ import {
   stamp,
 } from "../lib/operation.ts";
 import { stateSummary, up } from "../lib/pulumi.ts";
-import { requireSetup } from "../lib/require-setup.ts";
 import { prefixOf } from "../lib/stack-file.ts";
 import { importSource } from "./import-source.ts";
 import { storedOf, takeOverSecrets } from "./import-state.ts";

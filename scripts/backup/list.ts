@@ -2,8 +2,7 @@ import type { Repository } from "../../images/backup/src/contract.ts";
 import { callAgent } from "../lib/backup-agent/call.ts";
 import { readBackupStack, reading } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
-import { formatBytes, formatDuration, formatTime } from "../lib/format.ts";
-import { drawTable } from "../lib/table.ts";
+import { drawTable, formatBytes, formatDuration, formatTime } from "../lib/format.ts";
 import type { BackupOptions } from "./now.ts";
 
 /** Shows the backups, the moments and the named points that can be restored. */

@@ -12,17 +12,17 @@ export function addDevelopCommands(program: Command, add: Add, deps: Deps): void
     async (_, file) => (await import("./test.ts")).test(file, deps),
   );
   add(program, "check", "types, lint, dependencies and unit tests", [], async () =>
-    (await import("./bench.ts")).check(deps),
+    (await import("./runs.ts")).check(deps),
   );
   add(
     program,
     "chaos [only]",
     "kills, faults and lost volumes, for an hour, or one file: ONLY=crash",
     [],
-    async (_, file) => (await import("./chaos.ts")).chaos(file, deps),
+    async (_, file) => (await import("./runs.ts")).chaos(file, deps),
   );
   add(program, "bench", "measure the figures of docs/figures.md on this machine", [], async () =>
-    (await import("./bench.ts")).bench(deps),
+    (await import("./runs.ts")).bench(deps),
   );
   add(
     program,

@@ -1,7 +1,7 @@
 import { question, type Shell } from "zx";
 import * as engine from "../../infra/lib/docker/engine.ts";
 import { projectEnvironment, root } from "./checkout.ts";
-import { redact } from "./redact.ts";
+import { redact } from "./format.ts";
 import { zxShell } from "./zx-shell.ts";
 
 /** Everything a command does to the outside world; tests pass their own. */

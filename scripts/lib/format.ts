@@ -1,3 +1,5 @@
+import Table from "cli-table3";
+
 /** A time span in its two largest units, e.g. `3 d 4 h`. */
 export function formatDuration(seconds: number): string {
   const units = [
@@ -27,4 +29,22 @@ export function formatBytes(bytes: number): string {
 /** A moment to the second, in UTC, e.g. `2026-11-22 22:35:03 UTC`. */
 export function formatTime(time: Date | string | number): string {
   return `${new Date(time).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
+/** Draws a table; one line of text each. */
+export function drawTable(head: string[], rows: readonly string[][]): string[] {
+  const table = new Table({
+    head,
+    style: { head: [], border: [], compact: true },
+    chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
+  });
+  table.push(...rows);
+  return table.toString().split("\n");
+}
+
+/** Hides passwords in URLs and bearer tokens, whatever a tool printed. */
+export function redact(text: string): string {
+  return text
+    .replace(/(:\/\/[^\s:/@]*:)[^\s/@]+@/g, "$1[redacted]@")
+    .replace(/\b(Bearer|password:)\s+[A-Za-z0-9._~+/=-]{8,}/gi, "$1 [redacted]");
 }

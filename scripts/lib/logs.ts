@@ -1,6 +1,6 @@
 import { Option } from "commander";
 import type { Deps } from "./deps.ts";
-import { redact } from "./redact.ts";
+import { redact } from "./format.ts";
 
 /** Options of every command that shows logs. */
 export const logOptions = [

@@ -1,7 +1,7 @@
 import { type RowCounts, rowCountQuery, rowCountSettings } from "../../images/backup/src/contract.ts";
 import type { Deps } from "./deps.ts";
+import { drawTable } from "./format.ts";
 import { psql } from "./psql.ts";
-import { drawTable } from "./table.ts";
 
 export type { RowCounts };
 

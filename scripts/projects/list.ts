@@ -1,8 +1,7 @@
 import { lettaJson } from "../../infra/lib/letta/api.ts";
 import { rolesOf } from "../../infra/lib/postgres/provision.ts";
 import type { Deps } from "../lib/deps.ts";
-import { formatBytes, formatDuration } from "../lib/format.ts";
-import { drawTable } from "../lib/table.ts";
+import { drawTable, formatBytes, formatDuration } from "../lib/format.ts";
 import { type GatewayRequest, logHours, readGatewayLog } from "./gateway-log.ts";
 import { type Neighbour, neighboursOf, readNeighbours } from "./neighbours.ts";
 import { type PostgresPicture, readPostgres, retiredProjects, sessionsOf } from "./postgres.ts";

@@ -4,9 +4,9 @@ import { parseConfig } from "../../infra/config/read.ts";
 import { type CredentialState, firstGeneration } from "../../infra/lib/credentials.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import { lettaNames } from "../../infra/lib/names.ts";
+import { requireSetup } from "../lib/bring-up.ts";
 import type { Deps } from "../lib/deps.ts";
 import { isPostgresUp } from "../lib/psql.ts";
-import { requireSetup } from "../lib/require-setup.ts";
 import { type ConfigChange, changeConfigPaths, prefixOf, readConfigFile } from "../lib/stack-file.ts";
 import { type LettaStack, readLetta, required } from "../lib/stacks.ts";
 

@@ -2,11 +2,11 @@ import type { Repository, RestoreTarget } from "../../images/backup/src/contract
 import { UserError } from "../../infra/lib/errors.ts";
 import { callAgent } from "../lib/backup-agent/call.ts";
 import { type BackupStack, readBackupStack, reading } from "../lib/backup-agent/stack.ts";
+import { requireSetup } from "../lib/bring-up.ts";
 import { confirm } from "../lib/confirm.ts";
 import type { Deps } from "../lib/deps.ts";
 import { requireNoOperation, saveOperation, stamp } from "../lib/operation.ts";
 import { isPostgresUp, literal, psql } from "../lib/psql.ts";
-import { requireSetup } from "../lib/require-setup.ts";
 import { databasesOf } from "../lib/stacks.ts";
 import { type NewProjectRestore, type ProjectRestore, type RestoreOptions, renderPlan, schemaOf } from "./operation.ts";
 import { runProjectRestore } from "./project-steps.ts";

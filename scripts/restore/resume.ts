@@ -1,8 +1,8 @@
 import { UserError } from "../../infra/lib/errors.ts";
 import { readBackupStack } from "../lib/backup-agent/stack.ts";
+import { requireSetup } from "../lib/bring-up.ts";
 import type { Deps } from "../lib/deps.ts";
 import { type Operation, readOperation, requireEnded, saveOperation } from "../lib/operation.ts";
-import { requireSetup } from "../lib/require-setup.ts";
 import type { ProjectRestore, ServerRestore } from "./operation.ts";
 import { abandonProjectRestore, runProjectRestore } from "./project-steps.ts";
 import { abandonServerRestore, runServerRestore } from "./server-steps.ts";

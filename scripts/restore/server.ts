@@ -2,12 +2,12 @@ import type { Repository, RestoreTarget } from "../../images/backup/src/contract
 import { UserError } from "../../infra/lib/errors.ts";
 import { callAgent } from "../lib/backup-agent/call.ts";
 import { type BackupStack, readBackupStack, reading } from "../lib/backup-agent/stack.ts";
+import { requireSetup } from "../lib/bring-up.ts";
 import { findClients } from "../lib/clients.ts";
 import { confirm } from "../lib/confirm.ts";
 import type { Deps } from "../lib/deps.ts";
 import { readOperation, requireEnded, requireNoOperation, saveOperation, stamp } from "../lib/operation.ts";
 import { isPostgresUp } from "../lib/psql.ts";
-import { requireSetup } from "../lib/require-setup.ts";
 import { countRows } from "../lib/rows.ts";
 import { databasesOf } from "../lib/stacks.ts";
 import { type RestoreOptions, readSwitches, renderPlan, type ServerRestore } from "./operation.ts";

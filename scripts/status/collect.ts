@@ -1,14 +1,56 @@
 import type { BackupStatus } from "../../images/backup/src/contract.ts";
+import { imageVersion } from "../../infra/lib/images.ts";
 import { lettaJson } from "../../infra/lib/letta/api.ts";
-import { lettaOwner } from "../../infra/lib/names.ts";
+import { lettaNames, lettaOwner } from "../../infra/lib/names.ts";
 import { withPostgres } from "../../infra/lib/postgres/connect.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
 import type { Deps } from "../lib/deps.ts";
+import { prefixOf } from "../lib/stack-file.ts";
 import type { LettaStack } from "../lib/stacks.ts";
 import { backupNotes, isBackupHealthy, readBackupState } from "./backup.ts";
-import { type KnownOfService, type ServiceStatus, service } from "./service.ts";
 
-export type { ServiceStatus } from "./service.ts";
+/** One container as status shows it; the field names are those of `--json`. */
+export interface ServiceStatus {
+  readonly name: string;
+  readonly state: string;
+  /** What the service itself answers now, not what Docker last saw. */
+  readonly health: "healthy" | "unhealthy" | "-";
+  readonly uptimeSeconds: number | null;
+  readonly image: string | null;
+  readonly version: string | null;
+  /** On this host; null for what is not published. */
+  readonly url: string | null;
+}
+
+/** What the engine does not know about a container. */
+interface KnownOfService {
+  readonly url?: string | null;
+  readonly version?: string | null;
+}
+
+/** The state of a container, and whether its service answers. */
+async function service(deps: Deps, name: string, known: KnownOfService): Promise<ServiceStatus> {
+  const state = await deps.engine.inspectContainer(name);
+  const { url = null, version = null } = known;
+  if (state === undefined) {
+    return { name, state: "missing", health: "-", uptimeSeconds: null, image: null, version, url };
+  }
+  const isRunning = state.State.Running;
+  return {
+    name,
+    state: state.State.Status,
+    health: isRunning ? await currentHealth(deps, name) : "-",
+    uptimeSeconds: isRunning ? Math.floor((Date.now() - Date.parse(state.State.StartedAt)) / 1000) : null,
+    image: state.Config.Image,
+    version: version ?? imageVersion(state.Config.Image),
+    url,
+  };
+}
+
+/** Docker's own verdict is up to three intervals old, and missing at first. */
+async function currentHealth(deps: Deps, name: string): Promise<"healthy" | "unhealthy"> {
+  return (await deps.engine.runHealthCheck(name)) === undefined ? "healthy" : "unhealthy";
+}
 
 /** One stack as status shows it. */
 export interface StackStatus {
@@ -35,14 +77,14 @@ export async function collectLetta(deps: Deps, name: string, letta: LettaStack |
     orNull(lettaJson<{ version: string }>(endpoint, "GET", "/v1/health/")),
     orNull(readBackupState(deps, letta)),
   ]);
+  const names = lettaNames(prefixOf(deps, name));
   const known: Readonly<Record<string, KnownOfService>> = {
-    postgres: { url: new URL(letta.hostDatabaseUrl).host },
-    server: { url: letta.urls.server, version: lettaVersion?.version ?? null },
-    nginx: { url: letta.urls.gateway },
+    [names.postgres]: { url: new URL(letta.hostDatabaseUrl).host },
+    [names.server]: { url: letta.urls.server, version: lettaVersion?.version ?? null },
+    [names.gateway]: { url: letta.urls.gateway },
   };
-  const roleOf = (container: string) => container.slice(container.lastIndexOf("-") + 1);
   const services = await Promise.all(
-    letta.containers.map((container) => service(deps, container, known[roleOf(container)] ?? {})),
+    letta.containers.map((container) => service(deps, container, known[container] ?? {})),
   );
   const isServing = services.every(({ health }) => health === "healthy") && agents !== null && databaseBytes !== null;
   return {

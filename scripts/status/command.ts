@@ -1,7 +1,6 @@
 import type { Deps } from "../lib/deps.ts";
-import { formatDuration } from "../lib/format.ts";
+import { drawTable, formatDuration } from "../lib/format.ts";
 import { readLetta, readThoth } from "../lib/stacks.ts";
-import { drawTable } from "../lib/table.ts";
 import { collectLetta, collectThoth, type ServiceStatus, type StackStatus } from "./collect.ts";
 
 export interface StatusOptions {

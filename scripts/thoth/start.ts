@@ -1,9 +1,9 @@
 import { startLetta } from "../letta/start.ts";
+import { requireSetup } from "../lib/bring-up.ts";
 import { confirm } from "../lib/confirm.ts";
 import type { Deps } from "../lib/deps.ts";
 import { up } from "../lib/pulumi.ts";
 import { repair } from "../lib/repair.ts";
-import { requireSetup } from "../lib/require-setup.ts";
 import { readLetta, readThoth, required, stopContainers } from "../lib/stacks.ts";
 
 export interface StartThothOptions {

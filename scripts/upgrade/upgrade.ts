@@ -1,8 +1,8 @@
 import { defaultVersion, requireImage, runningImage } from "../images/version.ts";
 import { readBackupStack } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
+import { redact } from "../lib/format.ts";
 import { type NewOperation, stamp } from "../lib/operation.ts";
-import { redact } from "../lib/redact.ts";
 import { configuredVersion } from "../lib/stack-images.ts";
 import { begin, type ChangeOptions, carryOut, exitCodeOf, type Outcome, resumeChange } from "./change.ts";
 import type { Run, Upgrade } from "./operation.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { redact } from "../../../../scripts/lib/redact.ts";
+import { redact } from "../../../../scripts/lib/format.ts";
 
 test.each([
   ["postgresql://thoth:s3cret@db:5432/thoth", "postgresql://thoth:[redacted]@db:5432/thoth"],

@@ -1,5 +1,6 @@
 import { root } from "../lib/checkout.ts";
 import type { Deps } from "../lib/deps.ts";
+import { setup } from "../setup/setup.ts";
 
 /** One after the other: they would measure each other. */
 const measurements = [
@@ -22,4 +23,12 @@ export async function bench(deps: Deps): Promise<number> {
     if (exitCode !== 0) return exitCode ?? 1;
   }
   return 0;
+}
+
+/** Breaks separate stacks in the ways of test/chaos: all, for about an hour, or those of one file, e.g. `crash`. */
+export async function chaos(file: string | undefined, deps: Deps): Promise<number> {
+  await setup({ lettaStack: "letta", thothStack: "thoth" }, deps);
+  const files = file === undefined ? [] : [file];
+  const { exitCode } = await deps.$({ stdio: "inherit", nothrow: true })`vitest run --project chaos ${files}`;
+  return exitCode ?? 1;
 }
