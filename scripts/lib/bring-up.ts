@@ -7,7 +7,7 @@ import { knownStacks } from "./pulumi-cli.ts";
 import { repair } from "./repair.ts";
 
 /**
- * Brings a stack up as its config has it, after it repaired what a killed run left.
+ * Repairs what a killed run left behind, then brings a stack up as configured.
  *
  * Knows nothing of interrupted operations: `letta start` settles them first, other commands refuse to run with
  * `requireNoOperation`.

@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 /** The checkout. */
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** Where things lie in the checkout. */
+/** Paths in the checkout. */
 export const paths = {
   state: join(root, ".state"),
   backend: join(root, ".state/backend"),
@@ -14,11 +14,11 @@ export const paths = {
   nodeBinaries: join(root, "node_modules/.bin"),
 } as const;
 
-/** The Pulumi CLI of this project: the oldest and newest version it was tried with. */
+/** The oldest and newest version of the Pulumi CLI that this project was tried with. */
 export const pulumiVersion = { floor: "3.200.0", tried: "3.256.0" } as const;
 
 /**
- * The environment in which Pulumi works in this checkout: what the operator has set wins over what is generated.
+ * The environment in which Pulumi works in this checkout; the operator's variables win over generated ones.
  *
  * `source scripts/shell.sh` puts the same into a shell, so that plain `pulumi up -s letta` works there.
  */
@@ -28,9 +28,9 @@ export function projectEnvironment(env: NodeJS.ProcessEnv = process.env): Record
     PULUMI_BACKEND_URL: pathToFileURL(paths.backend).href,
     ...(env.PULUMI_CONFIG_PASSPHRASE === undefined ? { PULUMI_CONFIG_PASSPHRASE_FILE: paths.passphrase } : {}),
     PULUMI_SKIP_UPDATE_CHECK: "true",
-    // A tenth of a second a run; Node keeps the compiled modules there.
+    // Node caches compiled modules there, which saves a tenth of a second per run.
     NODE_COMPILE_CACHE: join(root, "node_modules/.cache/node-compile"),
-    // Built plugins must not be looked for where they cannot be had.
+    // Plugins built here are not available for download.
     ...(existsSync(join(paths.tools, "pulumi")) ? { PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true" } : {}),
     ...definedOnly(env),
     PATH: [...new Set(path)].join(delimiter),

@@ -17,7 +17,7 @@ export interface LogsOptions {
   readonly follow: boolean;
   /** Lines of each container, or `all`. */
   readonly tail: string;
-  /** As Docker takes it, e.g. `10m`. */
+  /** In Docker's format, e.g. `10m`. */
   readonly since?: string;
 }
 
@@ -54,7 +54,7 @@ async function showPast(names: readonly string[], options: LogsOptions, deps: De
         .map((line) => ({ name, line }));
     }),
   );
-  // Docker's timestamps are of one width and in UTC, so text order is time order.
+  // Docker's timestamps have a fixed width and are in UTC, so text order is time order.
   const inOrder = logs.flat().sort((first, second) => first.line.localeCompare(second.line));
   for (const { name, line } of inOrder) show(name, line.slice(line.indexOf(" ") + 1));
   return 0;

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 
 /**
- * True when a process of this number runs, and, where the system tells, runs this program.
+ * True when a process with this id runs, and runs this program where the system says which one it is.
  *
- * Numbers are given again, after a reboot even soon: the number alone does not tell that it is the same process. Nor is
- * one alive that has ended and waits for its parent to take notice, which some first processes of containers never do.
+ * Process ids are reused, soon after a reboot in particular, so the id alone does not identify a process. A zombie does
+ * not count: the first process of some containers never reaps its children.
  */
 export function isAlive(pid: number, program?: string): boolean {
   if (existsSync("/proc/self/stat")) {
@@ -19,12 +19,12 @@ export function isAlive(pid: number, program?: string): boolean {
   }
 }
 
-/** What {@link isAlive} knows this process by; undefined where the system does not tell. */
+/** This process' program, for {@link isAlive}; undefined where the system does not say. */
 export function ownProgram(): string | undefined {
   return /^\d+ \((.*)\) \S/s.exec(readStat(process.pid))?.[1];
 }
 
-/** What Linux tells of a process in one line, or nothing when there is none. */
+/** Linux' status line of a process; empty when there is no such process. */
 function readStat(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/stat`, "utf8");

@@ -11,10 +11,10 @@ import { requireNothingThere } from "./require-empty-engine.ts";
 import { prefixOf } from "./stack-file.ts";
 
 /**
- * Repairs what a killed run left, so that the next one works: a lock whose process is gone, containers and networks that the
- * state does not know, and containers that the engine has lost. Data is never touched: it is in volumes.
+ * Repairs what a killed run left behind: locks of dead processes, containers and networks that are missing from the state,
+ * and containers that are missing from the engine. Never touches volumes, and so no data.
  *
- * @throws UserError when another run is at work, or the state is empty and the stack is there all the same
+ * @throws UserError when another run is at work, or the state is empty although the stack exists on the engine
  */
 export async function repair(deps: Deps, stack: string): Promise<void> {
   await removeStaleLocks(deps, stack);
@@ -37,7 +37,7 @@ export async function repair(deps: Deps, stack: string): Promise<void> {
   }
 }
 
-/** Containers with the stack's label whose ids its state does not have. */
+/** Containers with the stack's label that are missing from its state. */
 async function orphanedContainers(deps: Deps, prefix: string, known: ReadonlySet<string>): Promise<string[]> {
   const filter = `label=${labels.prefix}=${prefix}`;
   const format = "{{.ID}}\t{{.Names}}";
@@ -49,7 +49,7 @@ async function orphanedContainers(deps: Deps, prefix: string, known: ReadonlySet
     .map(([, name]) => name);
 }
 
-/** A network that the engine made for a run that was killed before it knew: Docker refuses a second one of that name. */
+/** A network that the engine created for a run killed before it was recorded; Docker refuses a second one of that name. */
 async function removeOrphanedNetwork(deps: Deps, name: string): Promise<void> {
   const names = await deps.engine.dockerOutput([
     "network",
@@ -59,7 +59,7 @@ async function removeOrphanedNetwork(deps: Deps, name: string): Promise<void> {
     "--format",
     "{{.Name}}",
   ]);
-  // One that is in use is somebody else's, and what it is to be then is for the operator to say.
+  // A network in use belongs to somebody else: that is for the operator to decide.
   if (names.trim() === "" || (await deps.engine.networkContainers(name)).length > 0) return;
   deps.print(`removing ${name}: an interrupted run left it`);
   await deps.engine.dockerOutput(["network", "rm", name]);
@@ -70,7 +70,7 @@ interface Lock {
   readonly hostname: string;
 }
 
-/** The file backend's locks have no expiry; `pulumi cancel` would also take away the lock of a process that lives. */
+/** The file backend's locks never expire, and `pulumi cancel` would also remove the lock of a living process. */
 async function removeStaleLocks(deps: Deps, stack: string): Promise<void> {
   const backend = backendFolder(deps);
   if (backend === undefined) return;
@@ -84,17 +84,17 @@ async function removeStaleLocks(deps: Deps, stack: string): Promise<void> {
         "wait for it",
       );
     }
-    deps.print(`removing the lock of process ${lock.pid}, which is gone`);
+    deps.print(`removing the lock of process ${lock.pid}, which no longer runs`);
     await rm(join(folder, file));
   }
 }
 
-/** The folder of the file backend; undefined where the state is elsewhere. */
+/** The folder of the file backend; undefined for any other backend. */
 function backendFolder({ projectDirectory }: Deps): string | undefined {
   const scheme = "file://";
   const url = projectEnvironment().PULUMI_BACKEND_URL ?? "";
   if (!url.startsWith(scheme)) return undefined;
-  // As Pulumi takes it: also `file://~` and `file://./folder`, which are no URLs of files to anyone else.
+  // Pulumi also accepts `file://~` and `file://./folder`, which are not valid file URLs.
   const path = decodeURIComponent(url.slice(scheme.length).replace(/\?.*$/, ""));
   return resolve(projectDirectory, path.replace(/^~(?=\/|$)/, homedir()));
 }

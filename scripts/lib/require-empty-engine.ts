@@ -4,19 +4,19 @@ import type { Deps } from "./deps.ts";
 import { prefixOf, readConfigFile } from "./stack-file.ts";
 
 /**
- * Refuses to go on with an empty state beside what the stack has on the engine already: that of another checkout of this
- * project, or of this one before its `.state` was lost. An update would take it for another run's leftovers, and give
- * the data new passwords and a new encryption key.
+ * Refuses an empty state if the engine already has the stack: another checkout of this project made it, or this one before
+ * its `.state` was lost. An update would remove its containers as leftovers, and give its data new passwords and a new
+ * encryption key.
  *
  * @param containers names of the stack's containers
- * @throws UserError with what is there, and the ways on
+ * @throws UserError with what exists, and the ways out
  */
 export async function requireNothingThere(deps: Deps, stack: string, containers: readonly string[]): Promise<void> {
   const prefix = prefixOf(deps, stack);
   const { kind = stack } = readConfigFile(deps, stack);
   const isLetta = kind === "letta";
   const { backup, home } = lettaNames(prefix).volumes;
-  // Not those that an older installation may have brought along.
+  // The other volumes may come from an older installation.
   const candidates = isLetta ? [backup, home] : [];
   const volumes: string[] = [];
   for (const volume of candidates) if (await deps.engine.volumeExists(volume)) volumes.push(volume);

@@ -5,7 +5,7 @@ import { projectName } from "../../infra/lib/names.ts";
 import type { Deps } from "./deps.ts";
 import { writeWhole } from "./whole-file.ts";
 
-/** This project's keys in Pulumi.<stack>.yaml, without the namespace; read without the Pulumi CLI, which may not be there yet. */
+/** This project's keys in Pulumi.<stack>.yaml, without the namespace; works before the Pulumi CLI is installed. */
 export function readConfigFile(deps: Pick<Deps, "projectDirectory">, stack: string): Readonly<Record<string, unknown>> {
   const file = configFile(deps, stack);
   if (!existsSync(file)) return {};
@@ -26,10 +26,10 @@ function structureOf(value: unknown): unknown {
 }
 
 /**
- * Changes keys of Pulumi.<stack>.yaml; `undefined` takes a key out. Comments, and what else is in it, stay.
+ * Changes keys of Pulumi.<stack>.yaml; `undefined` removes a key. Comments and everything else stay.
  *
- * Not by `pulumi config set`, which empties the file before it writes it: killed between the two, it would lose the
- * file, and with its salt every secret of the config. Here it is the old one or the new one, and on disk.
+ * `pulumi config set` truncates the file before it writes: killed in between, it would lose the file, and with the salt
+ * every secret of the config. This write is atomic and synced.
  */
 export async function changeConfigFile(
   deps: Pick<Deps, "projectDirectory">,
@@ -43,7 +43,7 @@ export async function changeConfigFile(
   );
 }
 
-/** One change of what lies in a key; a number is a place in a list, and `undefined` takes it out. */
+/** One change inside a key; a number is an index of a list, and `undefined` removes the value. */
 export interface ConfigChange {
   readonly path: readonly [key: string, ...inside: (string | number)[]];
   readonly value: unknown;
@@ -76,7 +76,7 @@ function configFile({ projectDirectory }: Pick<Deps, "projectDirectory">, stack:
   return join(projectDirectory, `Pulumi.${stack}.yaml`);
 }
 
-/** Start of a stack's Docker names. */
+/** Prefix of a stack's Docker names. */
 export function prefixOf(deps: Pick<Deps, "projectDirectory">, stack: string): string {
   return String(readConfigFile(deps, stack).prefix ?? stack);
 }

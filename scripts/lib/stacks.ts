@@ -45,13 +45,13 @@ export async function stopContainers(deps: Deps, order: readonly (string | reado
   }
 }
 
-/** Names of a network's containers that do not belong to the stack, each with the project it is of. */
+/** Names of a network's containers that do not belong to the stack, each with its owner. */
 export async function foreignContainers(deps: Deps, network: string, own: readonly string[]): Promise<string[]> {
   const names = (await deps.engine.networkContainers(network)).filter((name) => !own.includes(name));
   return Promise.all(names.map(async (name) => `${name} (${ownerOf(await deps.engine.inspectContainer(name))})`));
 }
 
-/** What a person calls the thing a container is part of. */
+/** What a container is part of, in words. */
 export function ownerOf(container: ContainerState | undefined): string {
   const found = container?.Config.Labels ?? {};
   const prefix = found[labels.prefix];

@@ -1,7 +1,7 @@
 import { type SpawnOptions, spawn } from "node:child_process";
 import { type Shell, $ as zx } from "zx";
 
-/** zx's shell, quiet. A program that ends without reading all of its input does not end this process. */
+/** A quiet zx shell. A program that exits without reading all of its input does not crash this process. */
 export function zxShell(options: { env: Record<string, string>; cwd: string }): Shell {
   return zx({ ...options, quiet: true, spawn: spawnBash });
 }

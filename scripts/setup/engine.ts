@@ -9,7 +9,7 @@ import type { Step } from "../lib/steps.ts";
 const logFile = "/var/log/dockerd.log";
 const startSeconds = 60;
 
-/** A Docker engine that answers; installed and started where there is none and we may do so. */
+/** A running Docker engine; installs and starts one if there is none and this user may. */
 export function engineStep(deps: Deps): Step {
   return {
     id: "engine",
@@ -50,7 +50,7 @@ function thisHost(): Host {
   };
 }
 
-/** @throws UserError where installing an engine is not ours to do */
+/** @throws UserError where setup must not or cannot install an engine */
 export function requireInstallable({ dockerHost, osRelease, isRoot }: Host): void {
   const problem = "no Docker engine answers here";
   if (dockerHost !== undefined) {
@@ -93,7 +93,7 @@ async function startEngine(deps: Deps): Promise<void> {
   throw new UserError(`dockerd does not answer after ${startSeconds} s:\n    ${log.join("\n    ")}`, `see ${logFile}`);
 }
 
-/** Without a service manager: in a session of its own, so that it outlives this command and its terminal. */
+/** Without a service manager: in a separate session, so that it outlives this command and its terminal. */
 function startByHand(): void {
   removeStalePidFile("/var/run/docker.pid", "dockerd");
   removeStalePidFile("/var/run/docker/containerd/containerd.pid", "containerd");
@@ -102,10 +102,9 @@ function startByHand(): void {
 }
 
 /**
- * Removes a daemon's pid file that the last crash left, when another program has its number now.
+ * Removes a pid file left by a crash if the id now belongs to another program.
  *
- * dockerd only asks whether there is any process of that number: it then takes itself, or its containerd, for running,
- * and does not start.
+ * dockerd only checks that some process has that id: it would conclude that it, or containerd, already runs, and exit.
  */
 export function removeStalePidFile(file: string, program: string): void {
   if (!existsSync(file)) return;

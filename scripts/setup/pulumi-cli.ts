@@ -5,7 +5,7 @@ import { pulumiVersion, root } from "../lib/checkout.ts";
 import type { Deps } from "../lib/deps.ts";
 import type { Step } from "../lib/steps.ts";
 
-/** The official Pulumi CLI, for machines that reach its download site; an installed one that is new enough is used as it is. */
+/** Installs the official Pulumi CLI unless a recent enough one is on PATH. Needs its download site. */
 export function pulumiCliStep(deps: Deps): Step {
   return {
     id: "pulumi",
@@ -19,7 +19,7 @@ export function pulumiCliStep(deps: Deps): Step {
       } catch (error) {
         throw new UserError(
           `the Pulumi CLI could not be installed: ${(error as Error).message}`,
-          "install it by hand, or build it here: THOTH_LETTA_IMAGES=local make setup",
+          "install it manually, or build it here: THOTH_LETTA_IMAGES=local make setup",
         );
       }
     },
@@ -32,7 +32,7 @@ export async function installedVersion(deps: Deps): Promise<string | undefined> 
   return result.exitCode === 0 ? result.stdout.trim().replace(/^v/, "") : undefined;
 }
 
-/** True for the project's floor and everything newer; false for what is no version. */
+/** True for the project's floor and everything newer; false for what is not a version. */
 export function isNewEnough(version: string | undefined): boolean {
   return version !== undefined && semver.valid(version) !== null && semver.gte(version, pulumiVersion.floor);
 }

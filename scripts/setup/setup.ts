@@ -46,7 +46,7 @@ export async function setup({ lettaStack, thothStack }: SetupOptions, deps: Deps
     deps,
   );
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
-  deps.print(locked + done === 0 ? `setup: all there (${seconds} s)` : `setup: done (${seconds} s)`);
+  deps.print(locked + done === 0 ? `setup: nothing to do (${seconds} s)` : `setup: done (${seconds} s)`);
   return 0;
 }
 

@@ -67,7 +67,7 @@ describe("a lock", () => {
     const file = lock(temporaryBackend(), { pid });
     const { printed } = await repaired();
     expect(existsSync(file)).toBe(false);
-    expect(printed).toEqual([`removing the lock of process ${pid}, which is gone`]);
+    expect(printed).toEqual([`removing the lock of process ${pid}, which no longer runs`]);
   });
 
   test("of a Pulumi that lives is respected", async () => {
