@@ -3,7 +3,7 @@ import { readBackupStack } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 import type { BackupOptions } from "./now.ts";
 
-/** Removes what the retention does not keep; the agent does so by itself after each full backup. */
+/** Removes what retention does not keep, as the agent does after each full backup. */
 export async function expireBackups({ stack, json }: BackupOptions, deps: Deps): Promise<number> {
   const { containers } = await readBackupStack(deps, stack);
   const result = await callAgent<{ removed: string[] }>(deps, inContainer(containers.backup, ["expire"]));

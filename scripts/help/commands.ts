@@ -3,7 +3,7 @@ import type { Add } from "../lib/cli.ts";
 import type { Deps } from "../lib/deps.ts";
 import type { MakeCommand } from "../lib/make.ts";
 
-/** Adds what tells about the commands; `commands` is filled by the time one of these runs. */
+/** Adds the commands that list commands; `commands` is complete by the time one of them runs. */
 export function addHelpCommands(program: Command, add: Add, deps: Deps, commands: readonly MakeCommand[]): void {
   program.commandsGroup("Everyday");
   add(program, "help", "this list", [], async () => (await import("./help.ts")).showHelp(commands, deps));

@@ -5,7 +5,7 @@ import { psql } from "./psql.ts";
 import { prefixOf } from "./stack-file.ts";
 import { foreignContainers, type LettaStack } from "./stacks.ts";
 
-/** Who would notice if Letta stopped, one line each: containers on its network, and sessions on its Postgres. */
+/** The clients that a stop of Letta would affect, a line each: containers on its network and sessions in its Postgres. */
 export async function findClients(deps: Deps, stack: string, letta: LettaStack): Promise<string[]> {
   const containers = await foreignContainers(deps, letta.network.name, letta.containers);
   const { postgres } = lettaNames(prefixOf(deps, stack));

@@ -4,9 +4,9 @@ import { identifier, literal, psql, psqlToTheEnd } from "./psql.ts";
 /** A database that replaces another one. */
 export interface Swap {
   readonly database: string;
-  /** Gets that name. Where it is not there, the swap was done before. */
+  /** Gets that name. If it does not exist, an earlier run did the swap. */
   readonly incoming: string;
-  /** The name that the present one is kept under. */
+  /** The name under which the present database is kept. */
   readonly kept: string;
 }
 
@@ -22,15 +22,15 @@ export async function createDatabase(deps: Deps, container: string, database: st
   await psql(deps, container, `revoke all on database ${name} from public`);
 }
 
-/** Drops a database and ends the sessions on it; fine when it is not there. */
+/** Drops a database, if it exists, and ends its sessions. */
 export async function dropDatabase(deps: Deps, container: string, name: string): Promise<void> {
   await psql(deps, container, `drop database if exists ${identifier(name)} with (force)`);
 }
 
 /**
- * Swaps databases, all of them or none. A run that was killed anywhere in it can be repeated.
+ * Swaps all of these databases or none. A killed run can be repeated.
  *
- * Clients lose their connections, and come back to the other database under the same name.
+ * Clients lose their connections and reconnect to the other database under the same name.
  */
 export async function swapDatabases(deps: Deps, container: string, swaps: readonly Swap[]): Promise<void> {
   const there = await listDatabases(deps, container);
@@ -62,17 +62,17 @@ export async function swapDatabases(deps: Deps, container: string, swaps: readon
 
 const rename = (from: string, to: string) => `alter database ${identifier(from)} rename to ${identifier(to)}`;
 
-/** A statement that ends the sessions on a database, and waits until they have. */
+/** A statement that ends a database's sessions and waits until they have ended. */
 export function disconnect(database: string): string {
   return `select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = ${literal(database)} and pid <> pg_backend_pid()`;
 }
 
-/** Settings that are lists are stored as they are written; all others are texts. */
+/** Lists are stored as SQL; all other settings are stored as text. */
 const listSettings = "'search_path', 'session_preload_libraries', 'local_preload_libraries', 'temp_tablespaces'";
 
 /**
- * Gives a database the settings of another one (`alter database … set`, `alter role … in database … set`), which neither
- * a dump nor a template carries.
+ * Copies a database's settings (`alter database … set`, `alter role … in database … set`), which are in neither a dump nor a
+ * template.
  */
 export async function copySettings(deps: Deps, container: string, from: string, to: string): Promise<void> {
   const statements = `

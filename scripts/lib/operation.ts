@@ -43,7 +43,7 @@ export async function readOperation<Kind extends Operation>(deps: Deps, stack: s
   return readJsonFile<Kind>(operationFile(deps, stack));
 }
 
-/** @throws UserError while the process that runs it is alive */
+/** @throws UserError while the operation's process is alive */
 export function requireEnded(operation: Operation): void {
   const { pid, program, hostname: host } = operation.process;
   if (host === hostname() && (pid === process.pid || !isAlive(pid, program))) return;
@@ -55,7 +55,7 @@ function title({ kind, stack }: Operation): string {
   return `${kind.replaceAll("-", " ")} of stack ${stack}`;
 }
 
-/** Records an operation as run by this process, whole or not at all. @returns what was written */
+/** Atomically records that this process runs the operation. @returns the record */
 export async function saveOperation<Kind extends Operation>(deps: Deps, operation: NewOperation<Kind>): Promise<Kind> {
   const saved = { ...operation, process: { pid: process.pid, program: ownProgram(), hostname: hostname() } } as Kind;
   await writeWholeJson(operationFile(deps, operation.stack), saved);

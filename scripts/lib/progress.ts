@@ -14,7 +14,7 @@ export interface Work {
   readonly isSilent?: boolean;
 }
 
-/** Shows the progress of work on the terminal, or now and then as a line where there is none. @returns what the work returns */
+/** Shows the progress of work, on a terminal or as occasional lines. @returns what the work returns */
 export async function withProgress<Value>(
   deps: Deps,
   { id, title, isSilent = false }: Work,
@@ -62,7 +62,7 @@ export function firstLine(error: unknown): Error {
 const logEverySeconds = 10;
 const longestLine = 100;
 
-/** Shortens lines to 100 characters, and where there is no terminal drops all but one in ten seconds. */
+/** Shortens lines to 100 characters; without a terminal it passes on one line in ten seconds. */
 export function throttled(isTerminal: boolean, show: Report, now = Date.now): Report {
   let next = 0;
   return (line) => {

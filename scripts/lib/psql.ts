@@ -2,7 +2,7 @@ import pg from "pg";
 import { UserError } from "../../infra/lib/errors.ts";
 import type { Deps } from "./deps.ts";
 
-/** The driver's own quoting, under the names that SQL has for what is quoted. */
+/** The driver's quoting, under SQL's names. */
 export const { escapeIdentifier: identifier, escapeLiteral: literal } = pg;
 
 /** The Docker arguments of a program in Postgres' container, as its superuser over the socket. */

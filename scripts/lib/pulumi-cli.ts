@@ -24,7 +24,7 @@ export async function pulumi(deps: Deps, args: readonly string[], input = ""): P
  */
 export async function pulumiOfStack(deps: Deps, stack: string, args: readonly string[]): Promise<string | undefined> {
   const result = await call(deps, [...args, "--stack", stack]);
-  // What Pulumi says does not tell the two apart: a missing program, too, is "not found".
+  // Pulumi's message does not distinguish the two: a missing program is "not found" too.
   if (result.exitCode !== 0 && !(await knownStacks(deps)).includes(stack)) return undefined;
   return printed([...args, "--stack", stack], result);
 }
@@ -46,7 +46,7 @@ function printed(args: readonly string[], { exitCode, stdout, stderr }: PulumiCa
   throw new UserError(problem, likelyFix(stderr));
 }
 
-/** What usually fixes an answer of Pulumi's, or undefined when its words have to do. */
+/** The usual fix for an error of Pulumi; undefined if its message has to do. */
 function likelyFix(stderr: string): string | undefined {
   if (/passphrase/i.test(stderr))
     return "put the stack's passphrase back into .state/passphrase or PULUMI_CONFIG_PASSPHRASE";

@@ -36,7 +36,7 @@ export async function refresh(deps: Deps, stack: string): Promise<void> {
   await show(deps, ["refresh", "--stack", stack, ...flags], `stack ${stack} could not be refreshed`);
 }
 
-/** Lets the next update replace the volume of Postgres, unless that is the wanted one already. */
+/** Unprotects Postgres' volume so that the next update can replace it, unless it is the wanted one already. */
 export async function unprotectVolume(deps: Deps, stack: string, wanted: string): Promise<void> {
   const { deployment } = (await exportState(deps, stack)) ?? {};
   const volume = deployment?.resources?.find(

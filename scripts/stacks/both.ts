@@ -28,7 +28,7 @@ export async function down({ lettaStack, thothStack }: BothStacks, deps: Deps): 
   await repair(deps, thothStack);
   const thoth = await readThoth(deps, thothStack);
   if (thoth !== undefined) {
-    // Pulumi removes containers one after the other where one was started after the other.
+    // Together: Pulumi would remove dependent containers one after the other.
     await stopContainers(deps, [thoth.containers]);
     await destroy(deps, thothStack);
   }
