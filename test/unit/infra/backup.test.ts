@@ -25,7 +25,7 @@ const volume = (source: string, target: string, rest = {}) => ({ type: "volume",
 const readOnly = { readOnly: true };
 
 describe("the agent", () => {
-  test("gets settings that it understands, made of the config and the stack's secrets", () => {
+  test("gets valid settings, from the config and the stack's secrets", () => {
     expect(settingsOf(graph)).toMatchObject({
       recoveryKey: "plain-backup-recovery-key",
       stack: "letta",
@@ -37,7 +37,7 @@ describe("the agent", () => {
     expect(settingsOf(graph, "backup-drill")).toEqual(settingsOf(graph));
   });
 
-  test("keeps what all that a restored database needs follows from", () => {
+  test("keeps the keys that a restored database needs", () => {
     expect(settingsOf(graph).keys).toEqual({
       "credentials-seed": "plain-credentials-seed",
       "server-encryption-key": "plain-server-encryption-key",
@@ -72,13 +72,13 @@ describe("the agent", () => {
   });
 });
 
-test("backups and drills leave a busy processor to those who are served", () => {
+test("backups and drills leave a busy processor to the servers", () => {
   const sharesOf = ({ resource }: typeof graph) =>
     ["backup", "backup-drill", "postgres"].map((name) => resource(`${name}-container`).inputs.cpuShares);
   expect(sharesOf(graph)).toEqual([64, 64, 1024]);
 });
 
-test("the rehearsals see the backups alone, and can change none", () => {
+test("the drill sees only the backups, and cannot change them", () => {
   const { mounts, networkMode } = graph.resource("backup-drill-container").inputs;
   expect(mounts).toEqual([
     volume("letta-backup", "/var/lib/backup", readOnly),
@@ -88,7 +88,7 @@ test("the rehearsals see the backups alone, and can change none", () => {
   expect(networkMode).toBe("none");
 });
 
-test("the rehearsals' scratch space may be lost, and is not made again for a label", () => {
+test("the drill's scratch space may be lost, and is not recreated for a label", () => {
   const { inputs, options } = graph.resource("backup-scratch");
   expect(inputs).toEqual({ name: "letta-scratch" });
   expect(options).toMatchObject({ protect: false, retainOnDelete: false });
@@ -101,14 +101,14 @@ describe("Postgres", () => {
     return uploads.find(({ file }) => file.endsWith("secrets.env"))?.content;
   };
 
-  test("archives into the repository, with its key", () => {
+  test("archives to the repository, with its key", () => {
     const { mounts, envs } = graph.resource("postgres-container").inputs;
     expect(mounts).toContainEqual(volume("letta-backup", "/var/lib/backup"));
     expect(envs).toContain("PGBACKREST_REPO1_PATH=/var/lib/backup/pgbackrest");
     expect(secretsOf(graph)).toContain("PGBACKREST_REPO1_CIPHER_PASS='plain-backup-recovery-key'");
   });
 
-  test("knows nothing of the repository without backups", async () => {
+  test("has no repository without backups", async () => {
     const other = await lettaGraph({ backup: { enabled: false } });
     const { mounts, envs } = other.resource("postgres-container").inputs;
     expect(JSON.stringify([mounts, envs])).not.toMatch(/backup|PGBACKREST/);
@@ -140,7 +140,7 @@ describe("the images", () => {
   });
 });
 
-describe("another rehearsal is due", () => {
+describe("another drill is due", () => {
   const hashOf = async (raw: RawConfig) => settingsOf(await lettaGraph(raw)).configHash;
 
   test.each([
@@ -153,13 +153,13 @@ describe("another rehearsal is due", () => {
     expect(await hashOf(raw)).not.toBe(await hashOf({}));
   });
 
-  test("after nothing that backups have no part in", async () => {
+  test("not after changes that backups have no part in", async () => {
     expect(await hashOf({ contextWindowLimit: 5000, projects: ["thoth", "notes"] })).toBe(await hashOf({}));
   });
 });
 
 describe("turned off", () => {
-  test("makes no container, and keeps the backups and their key", async () => {
+  test("creates no container, and keeps the backups and their key", async () => {
     const { resources, exports } = await lettaGraph({ backup: { enabled: false } });
     const names = resources.filter(({ name }) => name.startsWith("backup")).map(({ name }) => name);
     expect(names.sort()).toEqual(["backup-recovery-key", "backup-volume"]);
@@ -171,7 +171,7 @@ describe("turned off", () => {
 });
 
 describe("outputs", () => {
-  test("tell the operator's commands where the backups are, and the settings for containers of one job", async () => {
+  test("have the backups' place and the settings for one-off containers", async () => {
     expect(graph.exports.backup).toEqual({
       enabled: true,
       container: "letta-backup",

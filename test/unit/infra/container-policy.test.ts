@@ -40,7 +40,7 @@ interface ContainerInputs {
 }
 const inputsOf = (resource: RecordedResource) => resource.inputs as ContainerInputs;
 
-test("there are the containers that the rules are about", () => {
+test("the stacks have the containers that the rules are about", () => {
   expect(containers).toHaveLength(26);
 });
 
@@ -86,7 +86,7 @@ test.each(containers)("%s shows no secret to docker inspect", (_, resource) => {
   expect(JSON.stringify(inspected)).not.toMatch(isPlainSecret);
 });
 
-test.each(containers)("%s has its secrets in one file alone", (_, resource) => {
+test.each(containers)("%s has its secrets in one file only", (_, resource) => {
   const { uploads, entrypoints } = inputsOf(resource);
   const withSecrets = uploads.filter(({ content }) => isPlainSecret.test(content)).map(({ file }) => file);
   if (/redis|gateway/.test(resource.name)) expect(withSecrets).toEqual([]);
@@ -108,14 +108,14 @@ test.each(containers)("%s keeps files from the container's other users", (_, res
   }
 });
 
-test.each(containers)("%s reaches model servers on the host, unless no network of it leads there", (_, resource) => {
+test.each(containers)("%s reaches model servers on the host, unless all its networks are internal", (_, resource) => {
   const { networkMode, networksAdvanced, hosts } = inputsOf(resource);
   if (networkMode === "none") expect({ networksAdvanced, hosts }).toEqual({});
   else if (/redis/.test(resource.name)) expect(hosts).toEqual([]);
   else expect(hosts).toContainEqual({ host: "host.docker.internal", ip: "host-gateway" });
 });
 
-test.each(stacks)("%s stores no secret in the open", (_, resources) => {
+test.each(stacks)("%s stores no secret in plain text", (_, resources) => {
   for (const { type, name, storedInputs } of resources) {
     expect(JSON.stringify(storedInputs), `${type} ${name}`).not.toMatch(isPlainSecret);
   }

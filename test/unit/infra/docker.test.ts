@@ -13,18 +13,18 @@ import { fakeDocker } from "../../support/fake-docker.ts";
 import { temporaryFiles, temporaryFolder, withEnvironment } from "../../support/temporary.ts";
 
 describe("docker", () => {
-  test("gives exit code and both streams, and throws for none of them", async () => {
+  test("returns exit code and both streams, and does not throw", async () => {
     fakeDocker({ ps: { exitCode: 7, stdout: "out\n", stderr: "err\n" } });
     expect(await docker(["ps"])).toEqual({ exitCode: 7, stdout: "out\n", stderr: "err\n" });
   });
 
-  test("hands over its input", async () => {
+  test("passes its input", async () => {
     const fake = fakeDocker({ run: {} });
     await docker(["run", "x"], { input: "line\n" });
     expect(fake.lastInput()).toBe("line\n");
   });
 
-  test("ends a command that takes too long, as a failed one", async () => {
+  test("ends a command that takes too long, as failed", async () => {
     const folder = temporaryFiles({ docker: "" });
     withEnvironment({ PATH: `${folder}:${process.env.PATH}` });
     const { chmodSync, writeFileSync } = await import("node:fs");
@@ -33,31 +33,31 @@ describe("docker", () => {
     expect((await docker(["ps"], { timeoutSeconds: 0.2 })).exitCode).toBe(124);
   });
 
-  test("says how to get a command that is missing", async () => {
+  test("says how to install a missing command", async () => {
     withEnvironment({ PATH: temporaryFolder() });
     await expect(docker(["ps"])).rejects.toThrow(new UserError("the docker command is not on PATH", "make setup"));
   });
 
-  test("does not mind a command that leaves its input unread", async () => {
+  test("accepts a command that leaves its input unread", async () => {
     fakeDocker({ ps: { stdout: "ok" } });
     expect((await docker(["ps"], { input: "x".repeat(1024 * 1024) })).stdout).toBe("ok");
   });
 });
 
 describe("dockerOutput", () => {
-  test("throws what the command said, without its further arguments", async () => {
+  test("throws the command's message, without its arguments", async () => {
     fakeDocker({ start: { exitCode: 1, stderr: "Error response from daemon: port is already allocated\n" } });
     await expect(dockerOutput(["start", "a"])).rejects.toThrow(
       new Error("docker start: Error response from daemon: port is already allocated"),
     );
   });
 
-  test("throws the exit code of a command that said nothing", async () => {
+  test("throws the exit code of a silent command", async () => {
     fakeDocker({ start: { exitCode: 3 } });
     await expect(dockerOutput(["start", "a"])).rejects.toThrow(new Error("docker start: exit code 3"));
   });
 
-  test("throws what the operator can fix when there is no engine", async () => {
+  test("throws a fix when there is no engine", async () => {
     fakeDocker({ start: engineDown });
     await expect(dockerOutput(["start", "a"])).rejects.toThrow(UserError);
   });
@@ -77,17 +77,17 @@ test.each([
 });
 
 describe("inspectContainer", () => {
-  test("gives the state of one that is there", async () => {
+  test("returns the state of an existing container", async () => {
     fakeDocker({ "container inspect a": inspected({ Status: "exited", ExitCode: 3 }) });
     expect((await inspectContainer("a"))?.State).toMatchObject({ Status: "exited", Running: false, ExitCode: 3 });
   });
 
-  test("gives nothing for one that is not", async () => {
+  test("returns nothing for a missing one", async () => {
     fakeDocker({ "container inspect a": notThere });
     expect(await inspectContainer("a")).toBeUndefined();
   });
 
-  test("takes no other failure for a missing container", async () => {
+  test("does not mistake another failure for a missing container", async () => {
     fakeDocker({ "container inspect a": [engineDown, { exitCode: 1, stderr: "unknown flag\n" }] });
     await expect(inspectContainer("a")).rejects.toThrow(UserError);
     await expect(inspectContainer("a")).rejects.toThrow("docker inspect a: unknown flag");
@@ -99,7 +99,7 @@ test("the last lines of a log are the last of both streams, without blank ones",
   expect(await lastLogLines("a", 3)).toEqual(["two", "three", "four"]);
 });
 
-test("a container's own check can be run at any time", async () => {
+test("a container's health check can be run at any time", async () => {
   fakeDocker({
     "container inspect a": inspected({}, { test: ["CMD", "pg_isready", "-q"] }),
     "exec a pg_isready -q": [{ exitCode: 2, stderr: "no response\n" }, {}],

@@ -42,7 +42,7 @@ describe("from a registry", () => {
 describe("built here", () => {
   const local = JSON.stringify({ redis: "thoth-letta/redis:8-0123456789ab" });
 
-  test("an image is what the build wrote down, whatever the mirror", () => {
+  test("an image is what the build recorded, whatever the mirror", () => {
     const root = temporaryFiles({ ".state/images.local.json": local, "images.lock.json": lock });
     expect(imageReference("redis", { root, images: "local", mirror: "mirror.example.org" })).toBe(
       "thoth-letta/redis:8-0123456789ab",

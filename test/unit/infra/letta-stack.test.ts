@@ -74,7 +74,7 @@ test("is exactly these resources", () => {
   ]);
 });
 
-test("a further project changes the one resource of the projects' databases and who the proxy and Letta know, and no container", async () => {
+test("another project changes the resource of the projects' databases, the users and the gateway's projects, but no container", async () => {
   const withOne = await lettaGraph({ projects: ["thoth"] });
   const isOfAll = (name: string) =>
     ["databases-projects", "identities", "login-seeds", "gateway-projects"].includes(name);
@@ -126,7 +126,7 @@ test("only data is protected: everything else can be destroyed and recreated", (
   expect(protectedOthers.map(({ name }) => name)).toEqual([]);
 });
 
-test("the network has a fixed subnet and gateway, and Docker's own addresses keep away from the fixed ones", () => {
+test("the network has a fixed subnet and gateway, and Docker's addresses never meet the fixed ones", () => {
   const { inputs, options } = graph.resource("network");
   expect(inputs).toEqual({
     name: "letta-network",
@@ -136,7 +136,7 @@ test("the network has a fixed subnet and gateway, and Docker's own addresses kee
   expect(options.deleteBeforeReplace).toBe(true);
 });
 
-test("the server has a fixed address, and nginx sends requests there", () => {
+test("the server has a fixed address, which the gateway's hosts file has", () => {
   const { networksAdvanced } = graph.resource("server-container").inputs;
   expect(networksAdvanced).toEqual([
     { name: "id-of-network", aliases: ["letta-server"], ipv4Address: "172.22.0.10" },
@@ -146,7 +146,7 @@ test("the server has a fixed address, and nginx sends requests there", () => {
   expect(hosts).toContainEqual({ host: "letta-server", ip: "172.22.0.10" });
 });
 
-test("Redis is not published, and Postgres, Letta and the proxy each on their own port", () => {
+test("Redis is not published; Postgres, Letta and the gateway are, each on its port", () => {
   const portsOf = (name: string) => graph.resource(`${name}-container`).inputs.ports;
   expect({ redis: portsOf("redis"), postgres: portsOf("postgres") }).toEqual({
     redis: [],
@@ -156,7 +156,7 @@ test("Redis is not published, and Postgres, Letta and the proxy each on their ow
   expect(portsOf("gateway")).toEqual([{ internal: 8284, external: 8284, ip: "127.0.0.1" }]);
 });
 
-test("Postgres keeps its cluster on the volume and is asked to shut down fast", () => {
+test("Postgres keeps its cluster on the volume and shuts down fast", () => {
   const { inputs } = graph.resource("postgres-container");
   expect(inputs.envs).toContain("PGDATA=/var/lib/postgresql/data/pgdata");
   expect(inputs.mounts).toContainEqual({
@@ -167,7 +167,7 @@ test("Postgres keeps its cluster on the volume and is asked to shut down fast", 
   expect(inputs).toMatchObject({ stopSignal: "SIGINT", destroyGraceSeconds: 120 });
 });
 
-test("Postgres is started by the guard, with what the guard and its first start need", () => {
+test("the guard starts Postgres, with the files that it and a first start need", () => {
   const { entrypoints, command, uploads } = graph.resource("postgres-container").inputs as {
     entrypoints: string[];
     command: string[];
@@ -184,7 +184,7 @@ describe("the databases", () => {
   const inputsOf = ({ resource }: Graph<LettaExports>, name: string) =>
     resource(name).inputs as unknown as DatabaseInputs;
 
-  test("of Letta and of the projects each log in with what follows from the seed", () => {
+  test("have logins that derive from the seed", () => {
     const { databases, ...rest } = inputsOf(graph, "databases-projects");
     expect(databases).toEqual(
       ["thoth", "notes"].map((name) => ({ name, logins: [{ role: name, password: passwordOf(name) }] })),
@@ -203,7 +203,7 @@ describe("the databases", () => {
     }
   });
 
-  test("take the next role with another generation, and both while they overlap", async () => {
+  test("use the next role in another generation, and both during an overlap", async () => {
     const credentials = { thoth: { generation: 2, overlap: true }, notes: { generation: 2 }, letta: { generation: 2 } };
     const rotated = await lettaGraph({ projects: ["thoth", "notes"], credentials });
     const { databases, adminPassword } = inputsOf(rotated, "databases-projects");
@@ -229,7 +229,7 @@ describe("the databases", () => {
     ]);
   });
 
-  test("may take what the config grants: Letta what its pool may open, and as long as it needs", async () => {
+  test("have the limits of the config, and Letta's those of its pools", async () => {
     const other = await lettaGraph({
       sizes: {
         ...{ projectConnections: 7, projectStatementSeconds: 11, projectIdleInTransactionSeconds: 12 },
@@ -245,7 +245,7 @@ describe("the databases", () => {
   });
 });
 
-test("environment of the config goes to the server, its secrets only into the file", async () => {
+test("the config's environment goes to the server, its secrets only into the file", async () => {
   const { resource } = await lettaGraph({
     env: { OLLAMA_BASE_URL: "http://ollama:11434" },
     secretEnv: { OPENAI_API_KEY: "plain-key" },
@@ -274,7 +274,7 @@ describe("order", () => {
     expect(graph.waitsFor(name)).toEqual(expect.arrayContaining(expected));
   });
 
-  test("no container but those of the backup waits for another to be ready: they start together", () => {
+  test("containers start together: only those of the backup wait for others to be ready", () => {
     const containers = graph.ofType("docker:index/container:Container");
     for (const { name } of containers.filter((container) => !container.name.startsWith("backup"))) {
       expect(graph.waitsFor(name).filter((other) => other.endsWith("-ready"))).toEqual([]);
@@ -287,12 +287,12 @@ describe("order", () => {
     }
   });
 
-  test("nothing waits for network-clients, so that a destroy asks it first", () => {
+  test("nothing waits for network-clients, so a destroy asks it first", () => {
     const others = graph.resources.filter(({ isCustom, name }) => isCustom && name !== "network-clients");
     expect(others.filter(({ name }) => graph.waitsFor(name).includes("network-clients"))).toEqual([]);
   });
 
-  test("network-clients is asked before any container is stopped, and knows which are the stack's own", () => {
+  test("network-clients is asked before any container stops, and knows the stack's own", () => {
     const containers = graph.ofType("docker:index/container:Container");
     expect(graph.waitsFor("network-clients")).toEqual(expect.arrayContaining(containers.map(({ name }) => name)));
     expect(graph.resource("network-clients").inputs.ownContainers).toEqual(
@@ -302,7 +302,7 @@ describe("order", () => {
 });
 
 describe("outputs", () => {
-  test("secrets are secret and nothing else is", async () => {
+  test("exactly the secrets are secret", async () => {
     const secretsAmong = async (values: object) => {
       const secrecy = await Promise.all(
         Object.entries(values).map(async ([name, value]) => [name, await pulumi.isSecret(pulumi.output(value))]),
@@ -320,7 +320,7 @@ describe("outputs", () => {
     }
   });
 
-  test("a consumer of this version understands them", async () => {
+  test("a reader of this version understands them", async () => {
     const { interpretLettaOutputs } = await import("../../../infra/stacks/outputs.ts");
     const values = (await resolved(graph.exports)) as Record<string, unknown>;
     const { outputs, databaseUrl } = interpretLettaOutputs(values, "letta", "notes");
@@ -376,20 +376,20 @@ describe("TLS", () => {
     expect(await resolved(certificate)).toBe("a certificate");
   });
 
-  test("has its key in the volume's file alone, as a secret", async () => {
+  test("has its key in the volume's file only, as a secret", async () => {
     const { resources, resource } = await ofTls("self-signed");
     expect(resource("gateway-tls").inputs.content).toBe("a certificateplain-tls-key");
     expect(JSON.stringify(resources.map(({ storedInputs }) => storedInputs))).not.toContain("plain-tls-key");
     expect(resource("gateway-certificate").options.additionalSecretOutputs).toEqual(["key"]);
   });
 
-  test("says which file of a certificate cannot be read", async () => {
+  test("names the certificate's file that cannot be read", async () => {
     const missing = ofTls({ certificateFile: "/nowhere/tls.crt", keyFile: "/nowhere/tls.key" });
     await expect(missing).rejects.toThrow("tls.certificateFile /nowhere/tls.crt cannot be read");
   });
 });
 
-test("a first preview, in which no id is known yet, runs to its end", async () => {
+test("a first preview, without known ids, completes", async () => {
   const preview = await lettaGraph({}, { isPreview: true });
   expect(preview.resources.map(({ urn }) => urn).sort()).toEqual(
     (await lettaGraph({})).resources.map(({ urn }) => urn).sort(),
@@ -403,7 +403,7 @@ test("a prefix names every Docker object, so that two stacks can run side by sid
   for (const name of dockerNames) expect(name).toMatch(/^try-/);
 });
 
-test("Letta, its migration and Postgres are of the versions that the config names", async () => {
+test("Letta, its migration and Postgres have the config's versions", async () => {
   const { resource } = await lettaGraph({ lettaVersion: "0.9", postgresVersion: "17.1" });
   const images = ["server-container", "server-migration", "postgres-container", "redis-container"];
   const digest = `sha256:${"0".repeat(64)}`;

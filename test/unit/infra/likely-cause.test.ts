@@ -28,13 +28,13 @@ test.each([
   expect(likelyCause(state({ ExitCode: 1 }), ["starting", line, "stopped"])).toContain(expected);
 });
 
-test("what the engine knows comes before what the log says", () => {
+test("the engine's state counts before the log", () => {
   const log = ["No space left on device"];
   expect(likelyCause(state({ OOMKilled: true, ExitCode: 137 }), log)).toContain("ran out of memory");
   expect(likelyCause(state({ ExitCode: 127 }), log)).toContain("its command is not in the image");
 });
 
-test("a log without a hint gives none, also of a container that is gone", () => {
+test("a log without a hint gives none, even if the container is gone", () => {
   expect(likelyCause(state({ ExitCode: 1 }), ["ready", "bye"])).toBeUndefined();
   expect(likelyCause(undefined, [])).toBeUndefined();
 });

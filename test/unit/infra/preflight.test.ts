@@ -131,7 +131,7 @@ describe("a subnet", () => {
     );
   });
 
-  test("that the stack's own network has is fine", async () => {
+  test("of the stack's own network is fine", async () => {
     engine({ networks: [network("letta-network", "172.22.0.0/16")] });
     await expect(checkHost(claims())).resolves.toBeUndefined();
   });
@@ -148,7 +148,7 @@ describe("a subnet", () => {
 });
 
 describe("a container of the name", () => {
-  test("is refused when this stack did not make it, with a command that keeps it", async () => {
+  test("is refused when it is not this stack's, with a command that keeps it", async () => {
     engine({ containers: { "letta-postgres": { stdout: "\n" } } });
     await expect(checkHost(claims())).rejects.toThrow(
       new UserError(

@@ -73,7 +73,7 @@ describe("Postgres", () => {
   });
 });
 
-test("a full Redis says so rather than forgetting locks", () => {
+test("a full Redis fails rather than evicting locks", () => {
   const settings = pairs(redisSettings(config({ sizes: { redis: { maxMemoryMiB: 100, memoryMiB: 128 } } })));
   expect(settings).toEqual(expect.arrayContaining(["--maxmemory 100mb", "--maxmemory-policy noeviction"]));
 });

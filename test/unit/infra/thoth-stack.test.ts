@@ -162,7 +162,7 @@ test("a first preview, in which no id is known yet, runs to its end", async () =
   expect(preview.resources.map(({ urn }) => urn).sort()).toEqual(graph.resources.map(({ urn }) => urn).sort());
 });
 
-test("talks to Letta through the proxy, under all five names", () => {
+test("uses Letta through the gateway, under all five names", () => {
   const envs = graph.resource("monitor-container").inputs.envs as string[];
   expect(envs.filter((line) => line.endsWith(`=${lettaOutputs.internalUrls.gateway}`))).toHaveLength(5);
 });

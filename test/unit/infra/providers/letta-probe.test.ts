@@ -49,7 +49,7 @@ test("exists once models, database and background runs work, and leaves nothing 
   expect(imitation.left()).toEqual([]);
 });
 
-describe("refuses a Letta that is healthy and does not work, and deletes what it made all the same", () => {
+describe("refuses a Letta that is healthy but does not work, and still deletes what it created", () => {
   test("its Redis being away", async () => {
     const imitation = await letta({
       "POST /v1/agents/:id/messages/stream": () => ({ status: 503, body: "Redis is not available" }),
@@ -105,11 +105,11 @@ describe("refuses a Letta that is healthy and does not work, and deletes what it
   });
 });
 
-describe("what killed probes left", () => {
+describe("leftovers of killed probes", () => {
   const longAgo = "2020-01-01T00:00:00Z";
   const now = () => new Date().toISOString();
 
-  test("is deleted, but what may be another probe's at work is not", async () => {
+  test("are deleted, but not what may belong to a running probe", async () => {
     const deleted: string[] = [];
     const remember = ({ id }: { id: string }) => ({ body: deleted.push(id) });
     const imitation = await letta({
@@ -133,7 +133,7 @@ describe("what killed probes left", () => {
     expect(deleted).toEqual(["old", "blocks-1", "old-agent", "agents-1"]);
   });
 
-  test("is all that is deleted, though the server answers with everything it has", async () => {
+  test("are all that is deleted, even if the server answers with everything", async () => {
     const deleted: string[] = [];
     const remember = ({ id }: { id: string }) => ({ body: deleted.push(id) });
     const imitation = await letta({

@@ -52,7 +52,7 @@ const registered = {
 };
 
 describe("create", () => {
-  test("registers the server, has Letta read its tools, and sees that there are some", async () => {
+  test("registers the server, makes Letta read its tools, and checks that there are some", async () => {
     const servers: Server[] = [];
     const imitation = await letta(servers);
     const inputs = inputsFor(imitation);
@@ -66,7 +66,7 @@ describe("create", () => {
     ]);
   });
 
-  test("takes over a server of that name, and leaves the others alone", async () => {
+  test("takes over a server of that name, and leaves others alone", async () => {
     const other = { id: "other", server_name: "notes", server_url: "http://notes/mcp" };
     const servers: Server[] = [{ ...other }, { id: "old", server_name: "thoth", server_url: "http://gone/mcp" }];
     const imitation = await letta(servers);
@@ -82,7 +82,7 @@ describe("create", () => {
     );
   });
 
-  test("names the host that Letta may not let through when it refuses to read them", async () => {
+  test("names the host that may be missing in mcpHosts when Letta refuses to read them", async () => {
     const imitation = await imitatedLetta({
       "GET /v1/mcp-servers/": () => ({ body: [] }),
       "POST /v1/mcp-servers/": () => ({ body: { id: "new", server_name: "thoth" } }),
@@ -97,7 +97,7 @@ describe("create", () => {
     );
   });
 
-  test("tells Letta's own refusal", async () => {
+  test("reports Letta's refusal", async () => {
     const imitation = await imitatedLetta({
       "GET /v1/mcp-servers/": () => ({ body: [] }),
       "POST /v1/mcp-servers/": () => ({ status: 422, body: "private address" }),
@@ -124,7 +124,7 @@ describe("diff", () => {
     expect(await provider.diff?.("thoth", inputs, { ...inputs })).toEqual({ changes: false });
   });
 
-  test.each(["serverName", "mcpUrl", "token", "trigger"] as const)("shows one when %s is another", async (key) => {
+  test.each(["serverName", "mcpUrl", "token", "trigger"] as const)("shows one when %s changes", async (key) => {
     const inputs = inputsFor(await letta(known));
     expect(await provider.diff?.("thoth", inputs, { ...inputs, [key]: "another" })).toEqual({ changes: true });
   });

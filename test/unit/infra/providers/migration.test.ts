@@ -21,7 +21,7 @@ const inputs = {
 const script = readFileSync(new URL("../../../../images/letta/launcher/migrate.py", import.meta.url), "utf8");
 const done = { stdout: 'Running upgrade a -> b\n{"version": "b", "previous": "a", "repairedIndexes": []}\n' };
 
-test("runs the script in the server's image on the stack's network, and keeps the version it ends with", async () => {
+test("runs the script in the server's image on the stack's network, and returns the version", async () => {
   const docker = fakeDocker({ rm: {}, run: { ...done, stderr: "Unable to find image 'letta:1' locally\n" } });
   expect(await provider.create(inputs)).toEqual({
     id: "letta-server-migration",
@@ -34,7 +34,7 @@ test("runs the script in the server's image on the stack's network, and keeps th
   ]);
 });
 
-test("hands over the password on standard input, not as an argument", async () => {
+test("passes the password on standard input, not as an argument", async () => {
   const docker = fakeDocker({ rm: {}, run: done });
   await provider.create(inputs);
   expect(docker.lastInput()).toBe(`${inputs.databaseUrl}\n`);
@@ -62,7 +62,7 @@ describe("a failed migration", () => {
     );
   });
 
-  test("for want of an engine says so", async () => {
+  test("says when there is no engine", async () => {
     fakeDocker({ rm: engineDown, run: engineDown });
     await expect(provider.create(inputs)).rejects.toThrow("the Docker engine does not answer");
   });

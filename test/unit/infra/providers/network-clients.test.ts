@@ -13,13 +13,13 @@ const network = (...names: string[]) => ({
 const remove = () => provider.delete?.("letta-network", inputs);
 
 describe("delete", () => {
-  test("goes ahead while only the stack's own containers are there", async () => {
+  test("proceeds while there are only the stack's own containers", async () => {
     const docker = fakeDocker({ "network inspect letta-network": network("letta-postgres", "letta-server") });
     await expect(remove()).resolves.toBeUndefined();
     expect(docker.calls()).toEqual(["network inspect letta-network"]);
   });
 
-  test("is refused while others are, and names them", async () => {
+  test("is refused while there are others, and names them", async () => {
     fakeDocker({ "network inspect": network("thoth-mcp", "letta-server", "a-script") });
     await expect(remove()).rejects.toThrow(
       new UserError(
@@ -29,7 +29,7 @@ describe("delete", () => {
     );
   });
 
-  test("goes ahead when the network is gone or empty", async () => {
+  test("proceeds when the network is gone or empty", async () => {
     fakeDocker({
       "network inspect": [
         { exitCode: 1, stdout: "[]\n", stderr: "Error response from daemon: network letta-network not found\n" },
@@ -48,7 +48,7 @@ describe("delete", () => {
   });
 });
 
-test("diff compares what was asked for, without asking the engine", async () => {
+test("diff compares the inputs, without asking the engine", async () => {
   fakeDocker({});
   const diff = (news: typeof inputs) => provider.diff?.("letta-network", inputs, news);
   expect(await diff({ ...inputs })).toEqual({ changes: false });

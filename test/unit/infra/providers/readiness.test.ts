@@ -16,7 +16,7 @@ describe("diff", () => {
     expect(docker.calls()).toEqual(["container inspect a-container"]);
   });
 
-  test("of a container that Docker has not checked yet asks the service itself", async () => {
+  test("of a container that Docker has not checked yet runs the check itself", async () => {
     const docker = fakeDocker({
       "container inspect": inspected({ Health: { Status: "starting" } }),
       "exec a-container": passes,
@@ -49,7 +49,7 @@ describe("diff", () => {
     expect(await diff({ ...inputs, timeoutSeconds: 20 })).toEqual({ changes: false });
   });
 
-  test("without an engine says so", async () => {
+  test("says when there is no engine", async () => {
     fakeDocker({ "container inspect": engineDown });
     await expect(diff()).rejects.toThrow("the Docker engine does not answer");
   });
@@ -106,7 +106,7 @@ describe("create", () => {
     expect(docker.calls()).not.toContain("start a-container");
   });
 
-  test("says how to bring back a container that was removed behind Pulumi's back", async () => {
+  test("says how to bring back a container that was removed by hand", async () => {
     fakeDocker({ "container inspect": notThere });
     await expect(provider.create(inputs)).rejects.toThrow(
       new UserError(
@@ -138,7 +138,7 @@ describe("create", () => {
     expect(docker.calls().at(-1)).toBe("logs --tail 15 a-container");
   });
 
-  test("fails in time with the check's own last words", async () => {
+  test("fails in time with the check's last line", async () => {
     fakeDocker({
       "container inspect": inspected({ Health: { Status: "starting" } }),
       exec: { exitCode: 1, stdout: "trying\n", stderr: "curl: (7) Failed to connect\n" },
@@ -150,7 +150,7 @@ describe("create", () => {
     );
   });
 
-  test("fails in time with the exit code of a check that says nothing", async () => {
+  test("fails in time with the exit code of a silent check", async () => {
     fakeDocker({ "container inspect": inspected(), exec: { exitCode: 3 }, logs: {} });
     await expect(provider.create({ ...inputs, timeoutSeconds: 0 })).rejects.toThrow(
       "its health check says: exit code 3",
@@ -171,7 +171,7 @@ describe("create", () => {
       expect(docker.calls().filter((call) => call.startsWith("update"))).toHaveLength(2);
     });
 
-    test("or fails in time with what the engine said", async () => {
+    test("or fails in time with the engine's message", async () => {
       fakeDocker({ "container inspect": unlimited, update: refused, exec: passes, logs: {} });
       await expect(provider.create({ ...inputs, timeoutSeconds: 0.1 })).rejects.toThrow(
         "did not answer within 0.1 s; its process limit is not set: Error response from daemon: cannot update",
@@ -191,7 +191,7 @@ describe("create", () => {
       );
     });
 
-    test("not at restarts of long ago", async () => {
+    test("not because of earlier restarts", async () => {
       fakeDocker({ "container inspect": loop(5, 5, 7), exec: [fails, passes] });
       await expect(provider.create(inputs)).resolves.toMatchObject({ id: "a-container" });
     });

@@ -12,7 +12,7 @@ const folders = ["", "thoth", "thoth/papers", "thoth/_thoth", "thoth/_thoth/logs
 const diff = (inputs: { path: string; owner: string }, olds = inputs) => provider.diff?.(olds.path, olds, inputs);
 const ownerOf = (path: string) => `${statSync(path).uid}:${statSync(path).gid}`;
 
-test("makes the folders, each of the given owner, and then has nothing to do", async () => {
+test("creates the folders for the given owner, and then has nothing to do", async () => {
   const inputs = { path: join(temporaryFolder(), "deep/vault"), owner };
   expect(await provider.create(inputs)).toEqual({ id: inputs.path, outs: inputs });
   for (const folder of folders) expect(ownerOf(join(inputs.path, folder)), folder).toBe(owner);
@@ -28,7 +28,7 @@ test.runIf(isRoot)("gives away only what it makes", async () => {
   expect([join(path, "thoth/papers"), join(path, "thoth/_thoth/logs")].map(ownerOf)).toEqual([owner, owner]);
 });
 
-test("leaves what is in a vault as it is", async () => {
+test("leaves a vault's content as it is", async () => {
   const path = temporaryFolder();
   mkdirSync(join(path, "thoth/papers"), { recursive: true });
   writeFileSync(join(path, "thoth/papers/one.pdf"), "text");
@@ -48,7 +48,7 @@ describe("diff shows a change", () => {
     expect(await diff(inputs)).toEqual({ changes: false });
   });
 
-  test("when the vault is another, even one that is complete", async () => {
+  test("when the vault changes, even to a complete one", async () => {
     const [olds, news] = [temporaryFolder(), temporaryFolder()].map((path) => ({ path, owner }));
     if (olds === undefined || news === undefined) throw new Error("there are two");
     await provider.create(olds);
@@ -57,7 +57,7 @@ describe("diff shows a change", () => {
   });
 });
 
-test("a place where nothing can be made is an error that says how to fix it", async () => {
+test("a place where nothing can be created is an error with a fix", async () => {
   // A file in the way stops root as well, whom no permission stops.
   const file = join(temporaryFolder(), "file");
   writeFileSync(file, "");
