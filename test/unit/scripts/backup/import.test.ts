@@ -27,6 +27,10 @@ const state = {
       resource("pulumi:pulumi:Stack", "thoth-letta-old", { custom: false }),
       resource("pulumi:providers:random", "default_4_21_2"),
       resource("pulumi:providers:docker", "default_5_2_0"),
+      resource("pulumi:providers:pulumi-nodejs", "default"),
+      resource("pulumi-nodejs:dynamic/thoth-letta:login-seeds", "login-seeds", {
+        provider: `${urn("pulumi:providers:pulumi-nodejs", "default")}::4567`,
+      }),
       resource("thoth-letta:letta:Postgres", "postgres", { parent: urn("pulumi:pulumi:Stack", "thoth-letta-old") }),
       resource("docker:index/volume:Volume", "postgres-volume", {
         parent: urn("thoth-letta:letta:Postgres", "postgres"),
@@ -47,6 +51,8 @@ test("the generated secrets of a state are taken with their parents and their pr
   expect(deployment.resources?.map((kept) => kept.urn)).toEqual([
     urn("pulumi:pulumi:Stack", "thoth-letta-new", "new"),
     urn("pulumi:providers:random", "default_4_21_2", "new"),
+    urn("pulumi:providers:pulumi-nodejs", "default", "new"),
+    urn("pulumi-nodejs:dynamic/thoth-letta:login-seeds", "login-seeds", "new"),
     urn("thoth-letta:letta:Postgres", "postgres", "new"),
     urn("random:index/randomPassword:RandomPassword", "postgres-secret", "new"),
   ]);
