@@ -55,12 +55,13 @@ export function completionLines(commands: readonly MakeCommand[]): string[] {
 const completion = (names: string) => `if [ -n "\${ZSH_VERSION:-}" ]; then
   _thoth_letta_zsh() {
     local -a found
-    if [ "$service" != make ]; then found=(\${=:-"$(_thoth_letta_words "$service")"})
+    if [ "$service" != make ]; then found=($(_thoth_letta_words "$service"))
     elif [ "$PWD" != "$THOTH_LETTA_ROOT" ]; then _make "$@"; return
-    elif [ "$CURRENT" = 2 ]; then found=(\${=:-"$(_thoth_letta_words make)"})
-    else found=(\${=:-"$(_thoth_letta_words "make \${words[2]}")"})
+    elif [ "$CURRENT" = 2 ]; then found=($(_thoth_letta_words make))
+    else found=($(_thoth_letta_words "make \${words[2]}"))
     fi
-    compadd -- $found
+    compadd -S "" -- \${(M)found:#*=}
+    compadd -- \${found:#*=}
   }
   setopt complete_aliases
   if command -v compdef >/dev/null; then compdef _thoth_letta_zsh make ${names}; fi
