@@ -12,7 +12,7 @@ import { pointTime, prepareHeartbeats, readHeartbeats } from "./heartbeat.ts";
 const fileOf = ({ paths }: Pick<World, "paths">) => join(paths.status, "points.json");
 
 /** The named restore points that operators and upgrades made, oldest first. */
-export async function readPoints(world: Pick<World, "paths">): Promise<RestorePoint[]> {
+async function readPoints(world: Pick<World, "paths">): Promise<RestorePoint[]> {
   return (await readJson<RestorePoint[]>(fileOf(world))) ?? [];
 }
 
