@@ -58,7 +58,7 @@ class Bench {
     await this.#inAgent("backup now --type full");
   }
 
-  /** A full backup, compressed and encrypted, beside a plain copy by pg_basebackup into the same volume. */
+  /** A full backup, compressed and encrypted, next to a plain copy by pg_basebackup into the same volume. */
   backups(): Promise<Pairs> {
     return inPairs(count, {
       ours: () => secondsOf(() => this.#inAgent("backup now --type full")),
@@ -70,7 +70,7 @@ class Bench {
     });
   }
 
-  /** Fetch and replay, beside a plain copy of a plain backup and the replay of its WAL. */
+  /** Fetch and replay, next to a plain copy of a plain backup and the replay of its WAL. */
   async restores(): Promise<Pairs> {
     await this.#baseBackup();
     const pairs = await inPairs(count, {

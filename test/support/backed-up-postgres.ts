@@ -44,7 +44,7 @@ export const agentSources = [
   ...["-v", `${join(sources, "backup/backup")}:/usr/local/bin/backup:ro`],
 ];
 
-/** A Postgres and the backup agent beside it, as a letta stack has them, without the rest of the stack. */
+/** A Postgres with its backup agent, as in a letta stack, without the rest of the stack. */
 export class BackedUpPostgres {
   readonly name: string;
   readonly #images: BackupImages;

@@ -1,16 +1,15 @@
-import { join } from "node:path";
 import type { BackupRecord, BackupStatus, BackupType, Check, Report, Repository, Settings } from "./contract.ts";
 import { BackupError } from "./errors.ts";
+import { Memory } from "./memory.ts";
 import { OffsitePushes } from "./offsite/pushes.ts";
 import { archiver } from "./pgbackrest/archiver.ts";
 import { Backups, type Pace } from "./pgbackrest/backups.ts";
-import { readJson, writeJson } from "./process/json-file.ts";
 import { Queue } from "./queue.ts";
 import { readDrill } from "./restore/drill.ts";
 import { Heartbeats } from "./restore/heartbeats.ts";
 import { listing } from "./restore/points.ts";
 import { Attempts, dueBackup, isDue } from "./schedule.ts";
-import { type Remembered, statusOf } from "./status.ts";
+import { statusOf } from "./status.ts";
 import { escrowKeys, savePoints, storeExtras } from "./store/extras.ts";
 import { EncryptedStore } from "./store/store.ts";
 import type { World } from "./world.ts";
@@ -26,8 +25,8 @@ export class Agent {
   readonly #offsite: OffsitePushes | undefined;
   readonly #heartbeats: Heartbeats;
   readonly #attempts: Attempts;
+  readonly #memory: Memory;
   readonly #queue = new Queue();
-  #remembered: Remembered;
   #lossSeconds: number | null = null;
   #backups: readonly BackupRecord[] = [];
   #isReady = false;
@@ -38,25 +37,20 @@ export class Agent {
     const { recoveryKey, offsite, archiveSeconds } = settings;
     this.#world = world;
     this.#attempts = new Attempts(world.now);
+    this.#memory = new Memory(world);
     this.#settings = settings;
     this.#repository = new Backups(world, settings);
     this.#store = new EncryptedStore(world, recoveryKey);
     if (offsite !== undefined)
       this.#offsite = new OffsitePushes(world, offsite, archiveSeconds, () => savePoints(world, this.#store));
     this.#heartbeats = new Heartbeats(world, archiveSeconds);
-    this.#remembered = { since: this.#now() };
-  }
-
-  get #rememberedFile(): string {
-    return join(this.#world.paths.status, "remembered.json");
   }
 
   /** Resumes where an earlier process ended. */
   async load(): Promise<void> {
-    this.#remembered = { ...this.#remembered, ...(await readJson<Remembered>(this.#rememberedFile)) };
+    await this.#memory.load();
     await this.#heartbeats.load();
     await this.#offsite?.load();
-    await this.#remember({});
   }
 
   /** Makes the repository ready; called until it is. */
@@ -125,7 +119,7 @@ export class Agent {
       const checks = await this.#repository.verify();
       const bad = checks.filter(({ ok }) => !ok).map(({ name, detail }) => `${name}: ${detail}`);
       const problem = bad.length === 0 ? null : bad.join("; ");
-      await this.#remember({ verify: { at: this.#now(), problem, checks } });
+      await this.#memory.remember({ verify: { at: this.#now(), problem, checks } });
       if (problem === null) return { ok: true, checks };
       throw new BackupError(`the repository is damaged: ${problem}`, "make backup TYPE=full");
     });
@@ -167,10 +161,10 @@ export class Agent {
       repositoryProblem: this.#repositoryProblem,
       lossSeconds: this.#lossSeconds,
       drill: await readDrill(this.#world),
-      offsite: this.#offsite?.status(this.#remembered.since),
+      offsite: this.#offsite?.status(this.#memory.content.since),
       running: this.#queue.running ?? null,
     };
-    return statusOf(this.#settings, this.#remembered, observed, new Date(this.#world.now()));
+    return statusOf(this.#settings, this.#memory.content, observed, new Date(this.#world.now()));
   }
 
   async #expire(): Promise<{ removed: string[] }> {
@@ -181,11 +175,10 @@ export class Agent {
 
   #isDue(name: "extras" | "verify", schedule: string): boolean {
     // A repository that was never verified is a new one; its backups check what they write.
-    const last = this.#remembered[name]?.at ?? (name === "verify" ? this.#remembered.since : undefined);
-    return (
-      this.#attempts.mayTry(name) &&
-      isDue(schedule, last === undefined ? undefined : new Date(last), new Date(this.#world.now()))
-    );
+    const { [name]: done, since } = this.#memory.content;
+    const last = done?.at ?? (name === "verify" ? since : undefined);
+    const now = new Date(this.#world.now());
+    return this.#attempts.mayTry(name) && isDue(schedule, last === undefined ? undefined : new Date(last), now);
   }
 
   /** Runs a job in its turn, and remembers how it ended. */
@@ -193,18 +186,13 @@ export class Agent {
     return this.#queue.add(title, report, async () => {
       try {
         const result = await job();
-        await this.#remember({ [name]: { at: this.#now(), problem: null } });
+        await this.#memory.remember({ [name]: { at: this.#now(), problem: null } });
         return result;
       } catch (error) {
-        await this.#remember({ [name]: { at: this.#now(), problem: (error as Error).message } });
+        await this.#memory.remember({ [name]: { at: this.#now(), problem: (error as Error).message } });
         throw error;
       }
     });
-  }
-
-  async #remember(change: Partial<Remembered>): Promise<void> {
-    this.#remembered = { ...this.#remembered, ...change };
-    await writeJson(this.#rememberedFile, this.#remembered);
   }
 
   #now(): string {

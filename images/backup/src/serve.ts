@@ -21,10 +21,9 @@ export async function serve(world: World, settings: Settings): Promise<void> {
   const signal = stopSignal();
   every(2, signal, () => agent.prepare());
   every(settings.heartbeatSeconds, signal, () => agent.beat());
-  every(Math.min(5, settings.archiveSeconds), signal, async () => {
-    await agent.copyTick();
-    await agent.tick();
-  });
+  every(5, signal, () => agent.tick());
+  // Separately: a backup may take hours, and WAL is copied meanwhile.
+  every(Math.min(5, settings.archiveSeconds), signal, () => agent.copyTick());
   // A backup in progress ends with the container; the next one resumes it.
   await ended(signal);
   process.exit(0);

@@ -61,7 +61,7 @@ export async function readBackupStack(deps: Deps, stack: string): Promise<Backup
 /**
  * A letta stack of which there is no more than its repository, or will be.
  *
- * @param known what the agent has to know besides the key
+ * @param known what the agent needs besides the key
  */
 export async function siteWithKey(
   deps: Deps,
@@ -143,7 +143,7 @@ function network(isWanted: boolean): string[] {
   return isWanted ? ["--add-host", "host.docker.internal:host-gateway"] : ["--network", "none"];
 }
 
-/** The command in the serving container where that runs, else in a container of its own: reading needs only the repository. */
+/** The command in the serving container where that runs, else in its own: reading needs only the repository. */
 export async function reading(deps: Deps, site: BackupStack, args: readonly string[]): Promise<AgentCall> {
   const container = await deps.engine.inspectContainer(site.containers.backup);
   return container?.State.Running ? inContainer(site.containers.backup, args) : oneOff(site, { name: "agent", args });

@@ -20,7 +20,7 @@ async function serving(handlers: Handlers): Promise<string> {
 const send = (socket: string, command: string, report: Report = silent) =>
   sendControl(socket, { command, options: { type: "full" } }, report);
 
-test("a command's events reach whoever asked, and its result or error ends them", async () => {
+test("a command's events reach the client, and its result or error ends them", async () => {
   const socket = await serving({
     now: async ({ type }, report) => {
       report({ event: "step", title: `${type} backup` });

@@ -62,7 +62,7 @@ describe("retention", () => {
     expect(fullsToKeep(weekly, { days: 14, fulls: 2, dumps: 7 }, now)).toBe(3);
   });
 
-  test("never keeps fewer than it is told", () => {
+  test("never keeps fewer than configured", () => {
     expect(fullsToKeep(weekly, { days: 1, fulls: 2, dumps: 7 }, now)).toBe(2);
     expect(fullsToKeep(weekly, { days: 14, fulls: 10, dumps: 7 }, now)).toBe(10);
   });

@@ -14,7 +14,7 @@ function resolved<Value>(output: pulumi.Output<Value> | undefined): Promise<Valu
   return new Promise((resolve, reject) => (output === undefined ? reject(new Error("none")) : output.apply(resolve)));
 }
 
-/** What a container of the backup is told. */
+/** The settings of one of the backup's containers. */
 function settingsOf({ resource }: Graph<LettaExports>, name = "backup"): Settings {
   const { uploads } = resource(`${name}-container`).inputs as { uploads: { file: string; content: string }[] };
   const text = uploads.find(({ file }) => file === "/run/thoth-letta/backup.json")?.content ?? "";
