@@ -5,7 +5,7 @@ import { parseLettaConfig } from "../../../infra/config/letta.ts";
 import type { RawConfig } from "../../../infra/config/read.ts";
 import { parseThothConfig } from "../../../infra/config/thoth.ts";
 import { root } from "../../../scripts/lib/checkout.ts";
-import { pages, readPage } from "./pages.ts";
+import { filesOf, pages, readPage } from "./pages.ts";
 
 /** Paths of the checkout that a text names in backticks. */
 const pathsIn = (text: string) =>
@@ -89,4 +89,19 @@ test.each(pages)("%s sets config keys that exist", (page) => {
   );
   const named = [...text.matchAll(/`thoth-letta:([\w.]+)`/g)].map(([, key = ""]) => key);
   expect([...set, ...named].filter((key) => !isKey("letta", key) && !isKey("thoth", key))).toEqual([]);
+});
+
+/** Of Pulumi and rclone. */
+const foreignMessages = ["Preview failed:", "is protected", "waiting: no model configured"];
+
+test("messages that docs explain are messages of the code", () => {
+  const sources = filesOf("infra/*", "scripts/*", "images/*")
+    .map((path) => readFileSync(join(root, path), "utf8"))
+    .join("\n");
+  const redRows = readPage("docs/operations.md").split("\n## What red means\n")[1] ?? "";
+  const cells = [...`${readPage("docs/troubleshooting.md")}\n${redRows}`.matchAll(/^\| (?:Thoth: )?`([^`]+)`/gm)];
+  const parts = cells.flatMap(([, message = ""]) => message.replace(/^REFUSED: /, "").split("…"));
+  const texts = parts.map((text) => text.trim()).filter((text) => text.length > 5 && !foreignMessages.includes(text));
+  expect(texts.length).toBeGreaterThan(15);
+  expect(texts.filter((text) => !sources.includes(text))).toEqual([]);
 });
