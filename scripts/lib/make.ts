@@ -98,8 +98,12 @@ function argumentsOf({ variables }: MakeCommand, given: ReadonlyMap<string, stri
 /** Names the target that was probably meant. */
 function alike(commands: readonly MakeCommand[], target: string): string {
   const sorted = (text: string) => [...text].sort().join("");
+  const withGaps = new RegExp(`^${[...target].map((letter) => letter.replace(/\W/, "\\$&")).join(".?")}$`);
   const found = commands.find(
-    (command) => sorted(command.target) === sorted(target) || command.target.endsWith(`-${target}`),
+    (command) =>
+      sorted(command.target) === sorted(target) ||
+      withGaps.test(command.target) ||
+      command.target.endsWith(`-${target}`),
   );
   return found === undefined ? "" : `; did you mean ${found.target}?`;
 }

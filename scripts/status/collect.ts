@@ -128,7 +128,7 @@ export async function collectThoth(
 }
 
 function missing(name: string, start: string): StackStatus {
-  return { name, isHealthy: false, services: [], notes: [`not there: ${start}`] };
+  return { name, isHealthy: false, services: [], notes: [`never brought up: ${start}`] };
 }
 
 async function databaseSizes(letta: LettaStack): Promise<Record<string, number>> {

@@ -29,7 +29,7 @@ export function render(stack: StackStatus): string[] {
   const head = ["service", "state", "health", "up", "version", "address"];
   return [
     `stack ${stack.name}: ${stack.isHealthy ? "healthy" : "NOT healthy"}`,
-    ...drawTable(head, stack.services.map(row)),
+    ...(stack.services.length === 0 ? [] : drawTable(head, stack.services.map(row))),
     ...stack.notes.map((note) => `  ${note}`),
     "",
   ];

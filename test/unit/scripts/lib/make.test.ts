@@ -24,6 +24,7 @@ describe("make's variables", () => {
 
   test.each([
     ["letta-stpo", [], "there is no target letta-stpo; did you mean letta-stop?"],
+    ["letta-stp", [], "there is no target letta-stp; did you mean letta-stop?"],
     ["environment", [], "there is no target environment"],
     ["letta-stop", ["TO=1"], "make letta-stop does not take TO\n  fix: make letta-stop [LETTA_STACK=name] [YES=1]"],
     ["letta-stop", ["YES=0"], "YES=0 is not a valid switch"],

@@ -212,8 +212,8 @@ describe("status", () => {
     const { exitCode, stacks } = await jsonStatus();
     expect(exitCode).toBe(1);
     expect(stacks).toEqual([
-      { name: "letta", isHealthy: false, services: [], notes: ["not there: make letta-start"] },
-      { name: "thoth", isHealthy: false, services: [], notes: ["not there: make thoth-start"] },
+      { name: "letta", isHealthy: false, services: [], notes: ["never brought up: make letta-start"] },
+      { name: "thoth", isHealthy: false, services: [], notes: ["never brought up: make thoth-start"] },
     ]);
   });
 
@@ -279,6 +279,11 @@ describe("the lines about backups", () => {
     expect(lines[1]).toBe("drill: FAILED, 7 h 13 min ago, in 6 s");
     expect(lines.slice(-2)).toEqual(["backup problem: one", "backup problem: two"]);
   });
+});
+
+test("a stack that was never brought up has no table", () => {
+  const stack = { name: "letta", isHealthy: false, services: [], notes: ["never brought up: make letta-start"] };
+  expect(render(stack)).toEqual(["stack letta: NOT healthy", "  never brought up: make letta-start", ""]);
 });
 
 test("a stack is a heading, a table and notes", () => {
