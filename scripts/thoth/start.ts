@@ -17,7 +17,7 @@ export interface StartThothOptions {
 export async function startThoth(options: StartThothOptions, deps: Deps): Promise<number> {
   await requireSetup(deps, options.stack);
   if (await isLettaDown(options, deps)) {
-    const question = `Thoth needs the letta stack "${options.lettaStack}", which is down. Start it?`;
+    const question = `the letta stack "${options.lettaStack}" is down, and Thoth needs it: start it?`;
     if (!(await confirm(deps, { yes: options.yes, question }))) return 1;
     await startLetta({ stack: options.lettaStack }, deps);
   }

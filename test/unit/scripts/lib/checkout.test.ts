@@ -32,7 +32,7 @@ describe("the environment", () => {
     expect(projectEnvironment(own)).toMatchObject({ ...own, PATH: expect.stringMatching(/:\/usr\/bin$/) });
   });
 
-  test.each(["a passphrase", ""])("names no passphrase file beside the operator's passphrase %j", (passphrase) => {
+  test.each(["a passphrase", ""])("names no passphrase file if the operator set a passphrase: %j", (passphrase) => {
     const env = projectEnvironment({ PULUMI_CONFIG_PASSPHRASE: passphrase });
     expect(env.PULUMI_CONFIG_PASSPHRASE).toBe(passphrase);
     expect(env).not.toHaveProperty("PULUMI_CONFIG_PASSPHRASE_FILE");

@@ -29,6 +29,6 @@ test.each([
   expect(formatBytes(bytes)).toBe(text);
 });
 
-test("a moment is told to the second, in UTC", () => {
+test("a moment is written to the second, in UTC", () => {
   expect(formatTime("2026-11-22T23:35:03.987+01:00")).toBe("2026-11-22 22:35:03 UTC");
 });

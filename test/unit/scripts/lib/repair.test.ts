@@ -79,7 +79,7 @@ describe("a lock", () => {
     expect(existsSync(file)).toBe(true);
   });
 
-  test("whose number another program has now, after a reboot, is removed", async () => {
+  test("whose process id another program has now, after a reboot, is removed", async () => {
     const file = lock(temporaryBackend(), { pid: process.pid });
     await repaired();
     expect(existsSync(file)).toBe(false);
@@ -97,7 +97,7 @@ describe("a lock", () => {
     expect(existsSync(file)).toBe(true);
   });
 
-  test("of a backend that is no folder is that backend's own affair", async () => {
+  test("of a backend that is not a folder is left to that backend", async () => {
     temporaryBackend();
     withEnvironment({ PULUMI_BACKEND_URL: "s3://bucket?region=eu-west-1" });
     await expect(repaired()).resolves.toMatchObject({ printed: [] });
@@ -138,14 +138,14 @@ describe("containers", () => {
     expect(calls.filter((call) => call.startsWith("docker rm"))).toEqual(["docker rm --force letta-nginx"]);
   });
 
-  test("are told by the stack's prefix, which need not be its name", async () => {
+  test("are found by the stack's prefix, which need not be its name", async () => {
     temporaryBackend();
     const projectDirectory = temporaryFiles({ "Pulumi.letta.yaml": "config:\n  thoth-letta:prefix: shared\n" });
     const { calls } = await repaired({}, { projectDirectory });
     expect(calls[1]).toContain("--filter label=thoth-letta.prefix=shared ");
   });
 
-  test("that the engine has lost make it refresh the state", async () => {
+  test("that the engine has lost cause a refresh of the state", async () => {
     temporaryBackend();
     const { calls, printed } = await repaired({
       docker: { "container inspect letta-redis": notThere },
@@ -156,7 +156,7 @@ describe("containers", () => {
   });
 });
 
-test("operations that were cut off make it refresh the state", async () => {
+test("interrupted operations cause a refresh of the state", async () => {
   temporaryBackend();
   const { calls } = await repaired({ pulumi: state({}, [{ type: "creating" }]) });
   expect(calls.at(-1)).toBe(refresh);
@@ -179,7 +179,7 @@ describe("an empty state, of a checkout that is new or has lost its own,", () =>
     "volume inspect": { exitCode: 1 },
   });
 
-  test("is one to begin with where there is nothing else", async () => {
+  test("is fine where there is nothing else", async () => {
     temporaryBackend();
     expect(await repaired({ pulumi: empty, docker: volumes() })).toMatchObject({ printed: [] });
   });

@@ -45,7 +45,7 @@ describe("changing keys", () => {
     expect(read(await change(text, { a: "17", b: 2 }))).toEqual({ a: "17", b: 2 });
   });
 
-  test("takes out what is undefined, also when it is not there", async () => {
+  test("removes what is undefined, even if it is not there", async () => {
     const text = "config:\n  thoth-letta:a: x\n  thoth-letta:b: y\n";
     expect(await change(text, { a: undefined, c: undefined })).toBe("config:\n  thoth-letta:b: y\n");
   });

@@ -40,13 +40,13 @@ function steps(...plans: { id: string; needs?: string[]; fails?: boolean; isDone
 }
 
 describe("steps", () => {
-  test("run when those they need are done, and beside those they do not need", async () => {
+  test("run once the steps they need are done, and at the same time as others", async () => {
     const { all, events } = steps({ id: "c", needs: ["a", "b"] }, { id: "a" }, { id: "b" });
     expect(await runSteps(all, fakeDeps())).toBe(3);
     expect(events).toEqual(["a begins", "b begins", "a ends", "b ends", "c begins", "c ends"]);
   });
 
-  test("that are done do not run, and nobody waits for them", async () => {
+  test("that are done do not run, and none waits for them", async () => {
     const { all, events } = steps({ id: "a", isDone: true }, { id: "b", needs: ["a"] });
     expect(await runSteps(all, fakeDeps())).toBe(1);
     expect(events).toEqual(["b begins", "b ends"]);
@@ -60,7 +60,7 @@ describe("steps", () => {
     expect(events).toEqual([]);
   });
 
-  test("that fail are told of once, after those that did not need them have ended", async () => {
+  test("that fail are reported once, after those that did not need them have ended", async () => {
     const { all, events } = steps({ id: "a", fails: true }, { id: "b", needs: ["a"] }, { id: "other" });
     await expect(runSteps(all, fakeDeps())).rejects.toThrow("a is broken");
     expect(events).toEqual(["a begins", "other begins", "other ends"]);

@@ -17,13 +17,13 @@ test("a pid file of a process that runs the daemon stays", () => {
   expect(existsSync(file)).toBe(true);
 });
 
-test("a pid file whose number another program has now is removed", () => {
+test("a pid file whose process id another program has now is removed", () => {
   const file = pidFile(String(process.pid));
   removeStalePidFile(file, "dockerd");
   expect(existsSync(file)).toBe(false);
 });
 
-test("a pid file of a process that is gone is removed", () => {
+test("a pid file of a dead process is removed", () => {
   const file = pidFile("4194305");
   removeStalePidFile(file, "dockerd");
   expect(existsSync(file)).toBe(false);

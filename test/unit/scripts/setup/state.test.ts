@@ -20,7 +20,7 @@ describe("the state folder", () => {
     expect(readdirSync(paths.state).sort()).toEqual(["backend", "passphrase"]);
   });
 
-  test("gets a passphrase of 256 bits, another one each time", async () => {
+  test("gets a passphrase of 256 bits, a different one each time", async () => {
     const [first, second] = [statePaths(), statePaths()];
     await makeStateFolder(first);
     await makeStateFolder(second);
@@ -29,7 +29,7 @@ describe("the state folder", () => {
     expect(readFileSync(second.passphrase, "utf8")).not.toBe(text);
   });
 
-  test("keeps a passphrase that is there, to the letter", async () => {
+  test("keeps an existing passphrase unchanged", async () => {
     const paths = statePaths();
     mkdirSync(paths.state);
     writeFileSync(paths.passphrase, "mine");
@@ -77,7 +77,7 @@ describe("the step of a stack", () => {
     expect(await stepOf(complete).isDone()).toBe(false);
   });
 
-  test("makes the stack without selecting it, and writes what was chosen", async () => {
+  test("creates the stack without selecting it, and writes what was chosen", async () => {
     const programs = fakePrograms({ pulumi: { ...known(), "stack init": {}, "config set": {} } });
     await stepOf("").run(() => {});
     expect(programs.calls()).toEqual([
@@ -87,7 +87,7 @@ describe("the step of a stack", () => {
     ]);
   });
 
-  test("tells a config file of another passphrase, and the way on", async () => {
+  test("reports a config file of another passphrase, and the fix", async () => {
     const stderr = "error: could not create secrets manager for new stack: incorrect passphrase\n";
     fakePrograms({ pulumi: { ...known(), "stack init": { exitCode: 1, stderr } } });
     await expect(stepOf(complete).run(() => {})).rejects.toThrow(
@@ -95,14 +95,14 @@ describe("the step of a stack", () => {
     );
   });
 
-  test("tells what else keeps a stack from being made", async () => {
+  test("reports any other reason why a stack cannot be created", async () => {
     fakePrograms({ pulumi: { ...known(), "stack init": { exitCode: 1, stderr: "error: no space left\n" } } });
     await expect(stepOf(complete).run(() => {})).rejects.toThrow(
       "stack letta could not be created: error: no space left",
     );
   });
 
-  test("takes a stack that is there as it is", async () => {
+  test("leaves an existing stack as it is", async () => {
     const programs = fakePrograms({ pulumi: { ...known("letta"), "config set": {} } });
     await stepOf("").run(() => {});
     expect(programs.calls()).not.toContain("pulumi stack init letta --no-select");

@@ -69,7 +69,7 @@ describe("the Pulumi CLI", () => {
     expect(isNewEnough(version)).toBe(expected);
   });
 
-  test("tells its version with a v before it", async () => {
+  test("prints its version with a v before it", async () => {
     fakePrograms({ pulumi: { version: { stdout: "v3.256.0\n" } } });
     expect(await installedVersion(fakeDeps())).toBe("3.256.0");
     expect(await pulumiCliStep(fakeDeps()).isDone()).toBe(true);

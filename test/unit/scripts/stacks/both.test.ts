@@ -23,7 +23,7 @@ function bothStacks(changes: { docker?: FakeAnswers; pulumi?: FakeAnswers } = {}
   return fakePrograms({ docker: dockerAnswers(changes.docker), pulumi: pulumiAnswers(changes.pulumi) });
 }
 
-test("down destroys thoth, then letta, without what is protected, and tells what is kept", async () => {
+test("down destroys thoth, then letta, without what is protected, and says what is kept", async () => {
   const programs = bothStacks();
   const deps = fakeDeps();
   expect(await down(stacks, deps)).toBe(0);

@@ -84,7 +84,7 @@ async function jsonStatus(scope: "all" | "letta" | "thoth" = "all") {
 }
 
 describe("status", () => {
-  test("of what is all healthy has exit code 0, and says it in one JSON object", async () => {
+  test("of healthy stacks has exit code 0, and is one JSON object", async () => {
     const { server } = await bothStacks();
     const { exitCode, healthy, stacks } = await jsonStatus();
     expect(exitCode).toBe(0);
@@ -171,7 +171,7 @@ describe("status", () => {
     expect(stacks[0]?.notes[1]).toBe("databases: unknown, Postgres does not answer");
   });
 
-  test("of backups that have a problem has exit code 1, and tells the problem", async () => {
+  test("of backups that have a problem has exit code 1, and names the problem", async () => {
     const problems = ["Postgres cannot archive its WAL: 000000010000000000000001"];
     await bothStacks({ docker: { "exec letta-backup backup status": agentAnswer({ problems }) } });
     const { exitCode, stacks } = await jsonStatus();
@@ -233,7 +233,7 @@ describe("status", () => {
     expect(stacks.map(({ name }) => name)).toEqual(names);
   });
 
-  test("has no secret in it", async () => {
+  test("contains no secret", async () => {
     await bothStacks();
     const deps = fakeDeps();
     await status(options, deps);
@@ -247,7 +247,7 @@ describe("the lines about backups", () => {
   const drill = { ok: true, at: "2026-11-24T04:47:00Z", seconds: 6.4 } as BackupStatus["drill"];
   const notes = (changes: Partial<BackupStatus>) => backupNotes(backupStatus(changes), now);
 
-  test("tell how old the last backup, drill and copy are, and what a loss would cost", () => {
+  test("show the age of the last backup, drill and copy, and the loss window", () => {
     const lastBackup = {
       label: "a",
       type: "incremental",
@@ -263,7 +263,7 @@ describe("the lines about backups", () => {
     ]);
   });
 
-  test("tell plainly what there is not", () => {
+  test("say plainly what does not exist", () => {
     expect(notes({ lastBackup: null, lossSeconds: null })).toEqual([
       "backups: none yet; loss window unknown",
       "drill: none yet",
@@ -273,7 +273,7 @@ describe("the lines about backups", () => {
     expect(notes({ offsite })).toContain("off-site copy: none yet");
   });
 
-  test("show a drill that failed, and of each problem", () => {
+  test("show a failed drill, and each problem", () => {
     const failed = drill === null ? null : { ...drill, ok: false };
     const lines = notes({ drill: failed, problems: ["one", "two"] });
     expect(lines[1]).toBe("drill: FAILED, 7 h 13 min ago, in 6 s");

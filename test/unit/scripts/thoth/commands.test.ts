@@ -53,17 +53,20 @@ describe("thoth start", () => {
     },
   ];
 
-  test.each(downs)("refuses when the letta stack $how and nobody says to start it", async ({ how: _, ...changes }) => {
-    const programs = bothStacks(changes);
-    const deps = fakeDeps();
-    expect(await startThoth(options, deps)).toBe(1);
-    expect(deps.questions).toEqual(['Thoth needs the letta stack "letta", which is down. Start it?']);
-    expect(deps.printed).toEqual([
-      ...deps.questions,
-      "nothing was changed; to go ahead without a question: make this YES=1",
-    ]);
-    expect(upsOf(programs.calls())).toEqual([]);
-  });
+  test.each(downs)(
+    "refuses when the letta stack $how and nobody agrees to start it",
+    async ({ how: _, ...changes }) => {
+      const programs = bothStacks(changes);
+      const deps = fakeDeps();
+      expect(await startThoth(options, deps)).toBe(1);
+      expect(deps.questions).toEqual(['the letta stack "letta" is down, and Thoth needs it: start it?']);
+      expect(deps.printed).toEqual([
+        ...deps.questions,
+        "nothing was changed; to go ahead without a question: make this YES=1",
+      ]);
+      expect(upsOf(programs.calls())).toEqual([]);
+    },
+  );
 
   test.each([
     { how: "told so", yes: true, answer: false, questions: 0 },

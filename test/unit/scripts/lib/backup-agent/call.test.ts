@@ -14,7 +14,7 @@ const name = "verify";
 const exec = ["exec", "letta-backup", "backup", name];
 
 describe("a command of the agent", () => {
-  test("tells its steps as they come, and returns its result", async () => {
+  test("reports its steps as they come, and returns its result", async () => {
     const steps = events(
       { event: "step", title: "reading" },
       { event: "log", line: "hello" },
@@ -43,7 +43,7 @@ describe("a command of the agent", () => {
     await expect(callAgent(fakeDeps(), { name, docker: exec })).rejects.toThrow("the Docker engine does not answer");
   });
 
-  test("that dies without a word of its own shows its last lines", async () => {
+  test("that dies without an error event shows its last lines", async () => {
     fakeDocker({ exec: { stdout: "Segmentation fault\n", exitCode: 139 } });
     await expect(callAgent(fakeDeps(), { name, docker: exec })).rejects.toThrow(
       "backup verify failed:\n    Segmentation fault\n    exit code 139",
@@ -63,14 +63,14 @@ describe("a command of the agent", () => {
     expect(docker.lastInput()).toBe("settings\nthe archive");
   });
 
-  test("that puts out data writes it to a file, and tells its events beside", async () => {
+  test("that produces data writes it to a file and still reports its events", async () => {
     const outputFile = join(temporaryFiles({}), "archive");
     fakeDocker({ exec: { stdout: "data", stderr: result } });
     expect(await callAgent(fakeDeps(), { name, docker: exec, outputFile })).toEqual({ ok: true });
     expect(readFileSync(outputFile, "utf8")).toBe("data");
   });
 
-  test("hands its data to another program, whose failure is its own", async () => {
+  test("pipes its data to another program, and fails when that fails", async () => {
     const consumer = { name: "pg_restore", docker: ["run", "pg_restore"] };
     const programs = fakeDocker({ exec: { stdout: "data", stderr: result }, run: [{}, { stderr: "no", exitCode: 1 }] });
     expect(await callAgent(fakeDeps(), { name, docker: exec, consumer })).toEqual({ ok: true });

@@ -18,7 +18,7 @@ const site = {
 };
 
 describe("a letta stack as its backups need it", () => {
-  test("tells volumes, containers and the image that made the backups", async () => {
+  test("has volumes, containers and the image that made the backups", async () => {
     fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers() });
     expect(await readBackupStack(fakeDeps(), "letta")).toMatchObject({
       prefix: "letta",
@@ -40,7 +40,7 @@ describe("a letta stack as its backups need it", () => {
     );
   });
 
-  test("of a version without backups is to be brought up again", async () => {
+  test("of a version without backups has to be brought up again", async () => {
     const { backup: _, ...outputs } = lettaOutputs;
     fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers(outputsOf(outputs)) });
     await expect(readBackupStack(fakeDeps(), "letta")).rejects.toThrow(
@@ -64,7 +64,7 @@ test("a container for one job has no network, no log, and nothing secret in its 
   expect(call.input).toBe('{"recoveryKey":"secret"}\nmore');
 });
 
-test("only who says so writes to the repository", () => {
+test("only a command that asks for it may write to the repository", () => {
   const { docker } = oneOff(site, { name: "import", args: ["import"], writesRepository: true });
   expect(docker).toContain("letta-backup:/var/lib/backup");
 });

@@ -20,7 +20,7 @@ const open = {
   "thoth-letta:token": { value: "t-1", secret: true },
 };
 
-test("a config is kept with its secrets apart, by the paths that pulumi takes", async () => {
+test("a config is kept with its secrets apart, by the paths that pulumi accepts", async () => {
   const projectDirectory = temporaryFiles({ "Pulumi.letta.yaml": file });
   fakePrograms({ pulumi: { "config --json --show-secrets --stack letta": { stdout: JSON.stringify(open) } } });
   expect(await readWholeConfig(fakeDeps({ projectDirectory }), "letta")).toEqual({
@@ -53,7 +53,7 @@ test.each([
   expect(programs.calls()).toHaveLength(1);
 });
 
-test("a failure is told, and ends nothing", async () => {
+test("a failure is a warning, and ends nothing", async () => {
   const failed = { stdout: '{"event":"error","problem":"no room"}\n', exitCode: 1 };
   fakePrograms({ docker: dockerAnswers({ "exec -i letta-backup backup put": failed }), pulumi: pulumiAnswers() });
   const deps = fakeDeps();
@@ -61,7 +61,7 @@ test("a failure is told, and ends nothing", async () => {
   expect(deps.printed).toEqual(["warning: the state of stack letta is not in its backups: no room"]);
 });
 
-test("a state that cannot be read is told without what was put out", async () => {
+test("a state that cannot be read is reported without its output, which is secret", async () => {
   const failed = { stdout: "a-secret", stderr: "error: incorrect passphrase\n", exitCode: 255 };
   fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers({ "stack export --show-secrets": failed }) });
   const deps = fakeDeps();
