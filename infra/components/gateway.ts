@@ -12,11 +12,11 @@ import { ProviderResource } from "./provider-resource.ts";
 import { Service } from "./service/service.ts";
 import { credentialsVolume } from "./volumes.ts";
 
-/** Certificate and key, where tls.conf has them. */
+/** Certificate and key; tls.conf names this path. */
 const certificatePath = "/run/credentials/tls.pem";
 const startPath = "/run/thoth-letta/nginx-start.sh";
 const reloadPath = "/run/thoth-letta/nginx-reload.sh";
-/** The ids in the published image, and in the one that is built here. */
+/** The user of nginx in the published image and in ours. */
 const user = "101:101";
 
 export interface GatewayArgs {
@@ -25,7 +25,7 @@ export interface GatewayArgs {
   readonly networkId: pulumi.Input<string>;
   /** Address of the Letta server on the network. */
   readonly serverAddress: string;
-  /** By which Letta knows the gateway; secret. */
+  /** Letta's server password, which the gateway sends; secret. */
   readonly serverPassword: pulumi.Output<string>;
   readonly credentials: StackCredentials;
   /** Project -> the Letta user that it acts as. */

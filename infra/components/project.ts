@@ -8,7 +8,7 @@ import { databaseUrl } from "./databases.ts";
 import type { PostgresEndpoint } from "./postgres.ts";
 import { ProviderResource } from "./provider-resource.ts";
 
-/** An application that shares Letta, with all that it needs to do so; the outputs are secret but for the user. */
+/** An application that shares Letta, and what it needs for that. All outputs but the user are secret. */
 export interface Project {
   /** Id of the Letta user that it acts as; each has its own organization. */
   readonly user: pulumi.Output<string>;

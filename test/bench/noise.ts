@@ -1,6 +1,6 @@
 /**
  * Asks for streams on 200 connections, again and again, until its standard input ends: the part of noisy-neighbour.ts that
- * is a process of its own, so that what is measured there does not wait for it.
+ * is a separate process, so that the measurement does not wait for it.
  */
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -25,7 +25,7 @@ async function client(index: number): Promise<void> {
       body,
     });
     await response.text();
-    // As it is told to, with Retry-After.
+    // As Retry-After asks.
     if (response.status === 429) await sleep(1000);
   }
 }

@@ -251,7 +251,7 @@ describe("connections", () => {
     );
   });
 
-  test("each process has a pool of its own, and the proposed number is enough", () => {
+  test("each process has its own pool, and the proposed number is enough", () => {
     const message = refusal(sizes({ workers: 8 }));
     const proposed = Number(/raise it to at least (\d+)/.exec(message)?.[1]);
     expect(proposed).toBe((8 + 1) * 35 + 50);

@@ -56,7 +56,7 @@ describe("the images of a repository", () => {
     expect(programOf("api", { repository }).image).toBe(`${repository}/api:latest`);
   });
 
-  test("run the API without the roles that have containers of their own", () => {
+  test("run the API without the roles that have their own containers", () => {
     expect(programOf("api", { repository }).command).toEqual(expect.arrayContaining(["--no-discovery", "--no-mcp"]));
   });
 
@@ -81,7 +81,7 @@ describe("the images of a repository", () => {
   );
 });
 
-describe("a role with an image of its own", () => {
+describe("a role with its own image", () => {
   const own = { roles: { mcp: { image: "example/own:1" } } };
 
   test("runs that image the published way, beside the stand-in", () => {

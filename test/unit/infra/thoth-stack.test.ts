@@ -74,7 +74,7 @@ test("the vault folder belongs to whom Thoth runs as", () => {
   expect(graph.resource("vault").inputs).toMatchObject({ path: "/home/reader/vault", owner: "1000:1000" });
 });
 
-test("Letta is told of the MCP server by the name under which it reaches it", () => {
+test("Letta gets the MCP server's name on the shared network", () => {
   expect(graph.resource("mcp-registration").inputs).toMatchObject({
     serverName: "thoth",
     mcpUrl: "http://thoth-mcp:8001/mcp",

@@ -16,7 +16,7 @@ describe("the command line", () => {
     },
   );
 
-  test("what the operator can fix is told without a stack", () => {
+  test("what the operator can fix is printed without a stack", () => {
     fakePrograms({ docker: { version: engineDown } });
     expect(runMain(["letta", "start"])).toEqual({
       exitCode: 1,
@@ -26,7 +26,7 @@ describe("the command line", () => {
     });
   });
 
-  test("anything else is told with one, and redacted", () => {
+  test("anything else is printed with one, redacted", () => {
     fakePrograms({ docker: { version: { exitCode: 1, stderr: "broken at tcp://user:s3cret@host\n" } } });
     const { exitCode, stderr } = runMain(["letta", "start"]);
     expect(exitCode).toBe(1);

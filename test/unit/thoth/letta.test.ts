@@ -11,7 +11,7 @@ afterEach(() => {
   server?.close();
 });
 
-/** A Letta that answers every request as it is told to. */
+/** A fake Letta with scripted answers. */
 async function lettaThat(answer: (url: URL) => { status: number; body: string }): Promise<LettaServer> {
   server = createServer((request, response) => {
     const { status, body } = answer(new URL(request.url ?? "/", "http://letta"));

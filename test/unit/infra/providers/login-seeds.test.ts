@@ -32,7 +32,7 @@ test("a seed that was dropped never comes back", async () => {
   expect(Object.values(again.seeds).every((seed) => seed.length >= 64)).toBe(true);
 });
 
-test("a project that is added has a seed of its own", async () => {
+test("an added project has its own seed", async () => {
   const { seeds } = await update(await create("letta/1"), "letta/1", "notes/1");
   expect(seeds["notes/1"]?.length).toBeGreaterThanOrEqual(64);
 });
