@@ -22,12 +22,16 @@ export function groupsOf(commands: readonly MakeCommand[]): [group: string, memb
 const common = ["LETTA_STACK", "THOTH_STACK"];
 
 const width = 27;
+const longestLine = 110;
 
 function linesOf({ target, description, variables }: MakeCommand): string[] {
   const required = variables.filter(({ isRequired }) => isRequired).map(({ name, value }) => ` ${name}=${value}`);
   const optional = variables.filter(({ name, isRequired }) => !isRequired && !common.includes(name));
   const names = optional.map(({ name, isSwitch }) => (isSwitch ? `${name}=1` : `${name}=`)).join(" ");
+  const choices = names === "" ? [] : [`[${names}]`];
+  const isShort = width + description.length + names.length < longestLine;
+  const texts = isShort ? [[description, ...choices].join(" ")] : [description, ...choices];
   const head = `  make ${target}${required.join("")}`;
-  const text = `${description}${names === "" ? "" : ` [${names}]`}`;
-  return head.length > width ? [head, `${" ".repeat(width)} ${text}`] : [`${head.padEnd(width)} ${text}`];
+  const [first = "", ...rest] = head.length > width ? ["", ...texts] : texts;
+  return [`${head.padEnd(width)} ${first}`.trimEnd(), ...rest.map((text) => `${" ".repeat(width)} ${text}`)];
 }
