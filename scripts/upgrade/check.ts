@@ -18,12 +18,12 @@ export interface Inventory {
   readonly agents: readonly {
     readonly id: string;
     readonly name: string | null;
-    /** Of its own texts, its messages, blocks, passages and tools: all that it knows, except embeddings. */
+    /** Of its texts, messages, blocks, passages and number of tools, without embeddings. */
     readonly checksum: string;
   }[];
 }
 
-/** Counts and sums up a database. Reads all of it except embeddings, at some 100 MB a second. */
+/** Counts and checksums a database. Reads everything but embeddings, at some 100 MB a second. */
 export async function takeInventory(deps: Deps, place: Place): Promise<Inventory> {
   const isLetta = await queryJson<boolean>(deps, place, "select to_json(to_regclass('archives_agents') is not null)");
   return {
@@ -33,7 +33,7 @@ export async function takeInventory(deps: Deps, place: Place): Promise<Inventory
   };
 }
 
-/** Runs a query that gives one JSON value; null where it gives no row. */
+/** Runs a query that returns one JSON value; null without a row. */
 export async function queryJson<Value>(deps: Deps, { container, database }: Place, query: string): Promise<Value> {
   const lines = await psql(deps, container, `set timezone = 'UTC';\n${query};\n`, database);
   return JSON.parse(lines.join("\n") || "null") as Value;
@@ -41,7 +41,7 @@ export async function queryJson<Value>(deps: Deps, { container, database }: Plac
 
 const checksumOf = (columns: string) => `md5(coalesce(string_agg(md5(row(${columns})::text), '' order by id), ''))`;
 
-/** By columns that every release since 0.16.0 has; not by flags that a migration sets for its own reasons. */
+/** Uses columns that every release since 0.16.0 has, and no flags that migrations set. */
 const agentsQuery = `
 select coalesce(json_agg(json_build_object('id', a.id, 'name', a.name, 'checksum',
   md5(row(a.name, a.description, a.system, a.agent_type, a.message_ids, m.sum, b.sum, p.sum, t.count)::text)
@@ -58,7 +58,7 @@ cross join lateral (
   from archival_passages where archive_id in (select archive_id from archives_agents where agent_id = a.id)) p
 cross join lateral (select count(*) from tools_agents where agent_id = a.id) t`;
 
-/** Tables that the server writes by itself when it starts or is probed; users' data is in all others. */
+/** Tables that the server writes when it starts or is probed; all others hold users' data. */
 const serverTables = new Set([
   ...["alembic_version", "block_history", "jobs", "mcp_tools", "organizations", "prompts", "provider_models"],
   ...["provider_trace_metadata", "provider_traces", "providers", "run_metrics", "runs", "sandbox_configs"],
@@ -66,9 +66,9 @@ const serverTables = new Set([
 ]);
 
 /**
- * What differs, one line each; empty when no agent, text or row of a user is gone or changed.
+ * The differences, one line each; empty if no agent, text or row of a user is gone or changed.
  *
- * @param exact also what a server writes by itself: only a migration or a copy happened in between
+ * @param exact compares {@link serverTables} too: only a migration or a copy happened in between
  */
 export function differences(before: Inventory, after: Inventory, { exact }: { exact: boolean }): string[] {
   // A migration may add tables, and remove empty ones.
@@ -94,16 +94,16 @@ export function requireNone(found: readonly string[], problem: string, fix?: str
   throw new UserError(`${problem}; differences ${found.length}:\n    ${found.slice(0, 20).join("\n    ")}`, fix);
 }
 
-/** An inventory in a line. */
+/** An inventory in one line. */
 export function summary({ agents, rows }: Inventory): string {
   const all = Object.values(rows).reduce((total, count) => total + count, 0);
   return `${agents.length} agents, ${all} rows in ${Object.keys(rows).length} tables`;
 }
 
 /**
- * The migrations that an image of Letta would do with a database, in their order, e.g. `9fa274fb0b83 -> a08c972e781b, add …`.
+ * The migrations that an image of Letta would apply to a database, in order, e.g. `9fa274fb0b83 -> a08c972e781b, add …`.
  *
- * @throws UserError when the image does not know the database's revision, which is newer then
+ * @throws UserError if the image does not know the database's revision, because that is newer
  */
 export async function pendingMigrations(deps: Deps, image: string, { container, database }: Place): Promise<string[]> {
   const [revision = ""] = await psql(deps, container, "select version_num from alembic_version", database);

@@ -47,7 +47,7 @@ select format('alter database %I owner to ${admin}', datname)
 `;
 }
 
-/** What only the superuser can add to a database, where it is missing. */
+/** Adds to a database what only the superuser can add and is missing. */
 export function contentScript(extensions: readonly string[]): string {
   return [
     `${lockTimeout};`,
