@@ -75,8 +75,6 @@ async function copyDatabases({ deps, site }: Run, operation: Adoption, image: st
     if (database === "letta") expected = copied;
   }
   if (expected === undefined) return {};
-  deps.print(
-    "what the old Letta encrypted needs its key: set thoth-letta:secretEnv.LETTA_ENCRYPTION_KEY if it had one",
-  );
+  deps.print("what the old Letta encrypted needs its key, as thoth-letta:secretEnv.LETTA_ENCRYPTION_KEY");
   return { expected };
 }

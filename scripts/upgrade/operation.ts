@@ -48,19 +48,6 @@ export function databaseNames({ id }: Pick<Operation, "id">, database: string) {
   return { incoming: name("incoming"), before: name("before"), failed: name("failed") };
 }
 
-/** Docker names of what a change makes for its preparation. */
-function copyNames(prefix: string, kind: Change["kind"]) {
-  const start = `${prefix}-${kind === "letta-upgrade" ? "rehearsal" : "adoption"}`;
-  const containers = {
-    restore: start,
-    postgres: `${start}-postgres`,
-    redis: `${start}-redis`,
-    server: `${start}-server`,
-    migration: `${start}-migration`,
-  };
-  return { volume: start, containers };
-}
-
 /** A letta stack, as a change needs it. */
 export interface Site {
   readonly stack: string;
@@ -70,8 +57,11 @@ export interface Site {
   readonly backups: BackupStack | undefined;
   /** Letta's own database. */
   readonly place: Place;
-  /** What the change makes for its preparation. */
-  readonly copy: ReturnType<typeof copyNames>;
+  /** Docker names of what the change makes for its preparation. */
+  readonly copy: {
+    readonly volume: string;
+    readonly containers: Readonly<Record<"restore" | "postgres" | "redis" | "server" | "migration", string>>;
+  };
 }
 
 export interface Run {
@@ -85,7 +75,11 @@ export async function readRun(deps: Deps, stack: string, kind: Change["kind"]): 
   const prefix = prefixOf(deps, stack);
   const names = lettaNames(prefix);
   const backups = letta.backup?.enabled === true ? await readBackupStack(deps, stack) : undefined;
-  const [place, copy] = [{ container: names.postgres, database: "letta" }, copyNames(prefix, kind)];
+  const place = { container: names.postgres, database: "letta" };
+  const start = `${prefix}-${kind === "letta-upgrade" ? "rehearsal" : "adoption"}`;
+  const [postgres, redis, server] = [`${start}-postgres`, `${start}-redis`, `${start}-server`];
+  const containers = { restore: start, postgres, redis, server, migration: `${start}-migration` };
+  const copy = { volume: start, containers };
   return { deps, site: { stack, letta, names, backups, place, copy } };
 }
 
