@@ -5,7 +5,7 @@ import type { BackupEvent, Report } from "./contract.ts";
 import { BackupError } from "./errors.ts";
 
 /** A command for the serving process. */
-export interface ControlRequest {
+interface ControlRequest {
   readonly command: string;
   readonly options: Readonly<Record<string, string | undefined>>;
 }

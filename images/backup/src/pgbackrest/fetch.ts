@@ -8,7 +8,7 @@ import { parseProgress } from "./output.ts";
 import { choose, type DatedTarget, parseTimelines } from "./timelines.ts";
 
 /** A backup whose files are in place. */
-export interface Fetched {
+interface Fetched {
   readonly label: string;
   readonly bytes: number;
   /** The newest WAL segment in the repository: a restore to the latest state that ends earlier has met a gap. */

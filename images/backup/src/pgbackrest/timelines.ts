@@ -5,7 +5,7 @@ import type { PgbackrestRecord } from "./output.ts";
 export type DatedTarget = Exclude<RestoreTarget, { type: "name" }> | (RestoreTarget & { type: "name"; at: Date });
 
 /** A branch of the cluster's history: each restore that became the live cluster began one. */
-export interface Timeline {
+interface Timeline {
   readonly id: number;
   readonly since: Date;
 }

@@ -28,7 +28,7 @@ export interface RunResult {
 export type Stage = readonly [file: string, args: readonly string[], options?: RunOptions];
 
 /** Where a pipe begins and ends. */
-export interface PipeEnds {
+interface PipeEnds {
   readonly input?: Readable;
   readonly sink?: NodeJS.WritableStream;
   /** Called with the bytes that the first program has put out so far. */

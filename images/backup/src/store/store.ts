@@ -5,7 +5,7 @@ import { output, type Stage } from "../process/run.ts";
 import type { World } from "../world.ts";
 
 /** A file in the store. */
-export interface StoredFile {
+interface StoredFile {
   /** Path in the store. */
   readonly name: string;
   /** Encrypted size. */
