@@ -100,16 +100,21 @@ export class OffsiteCopy {
       throw new BackupError(`there is no copy of a repository at ${this.name}`, "check thoth-letta:backup.offsite");
     await output(this.#world, "chown", ["999:999", this.#repository], { asRoot: true });
     await output(this.#world, "mkdir", ["-p", pulled]);
-    const [from, index] = [this.#remote.at(), "pgbackrest/backup/main/backup.info"];
+    const from = this.#remote.at();
     // Somebody is waiting for this.
     const patience = ["--retries", "10", "--retries-sleep", "10s"];
-    let named: string | undefined;
-    // When the index has changed meanwhile, a backup was made or removed: another round fetches what is new.
-    while (named === undefined || named !== (await this.#remote.text(index))?.trim()) {
+    const fetchIndex = async () => {
       await this.#remote.rclone(["sync", from, pulled, ...filter(indexes), ...patience]);
-      named = (await readFile(join(pulled, index), "utf8")).trim();
-      const args = ["copy", from, this.#repository, ...filter(files), ...patience];
-      await this.#remote.rclone(args, (line) => report({ event: "log", line }));
+      return readFile(join(pulled, "pgbackrest/backup/main/backup.info"), "base64");
+    };
+    const fetchFiles = () =>
+      this.#remote.rclone(["copy", from, this.#repository, ...filter(files), ...patience], (line) =>
+        report({ event: "log", line }),
+      );
+    // When the index has changed meanwhile, a backup was made or removed: another round fetches what is new.
+    for (let before = "", now = await fetchIndex(); now !== before; now = await fetchIndex()) {
+      before = now;
+      await fetchFiles();
     }
     await output(this.#world, "rclone", ["move", pulled, this.#repository], { asRoot: true });
     await rm(pulled, { recursive: true, force: true });
