@@ -117,7 +117,9 @@ describe("a restore", () => {
 
   test("with another key opens nothing", async () => {
     const settings = { recoveryKey: "another-key-of-44-letters-0000000000000000000" };
-    expect((await database.restore("latest", { settings, volume: again })).problem).toContain("the recovery key is another");
+    expect((await database.restore("latest", { settings, volume: again })).problem).toContain(
+      "the recovery key is another",
+    );
   });
 });
 
