@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type StartOverOptions, startOver } from "../../../../scripts/letta/start-over.ts";
 import { inspected, notThere } from "../../../support/container-state.ts";
@@ -27,7 +29,8 @@ async function run({ word = "", docker = {}, ...options }: Given) {
   const deps = fakeDeps({ word, projectDirectory });
   const exitCode = await startOver({ stack: "letta", withoutExport: true, dryRun: false, ...options }, deps);
   const changes = programs.calls().filter((call) => /^docker (volume rm|stop)|^pulumi (destroy|state)/.test(call));
-  return { exitCode, changes, printed: deps.printed.join("\n") };
+  const config = readFileSync(join(projectDirectory, "Pulumi.letta.yaml"), "utf8");
+  return { exitCode, changes, config, printed: deps.printed.join("\n") };
 }
 
 describe("start-over", () => {
@@ -44,11 +47,12 @@ describe("start-over", () => {
     ]);
   });
 
-  test("keeps a cluster that this project did not begin, and names what it keeps", async () => {
+  test("keeps a cluster that this project did not begin, names it, and gives the next start another volume", async () => {
     const foreign = { "run --rm --network none --volume letta-postgres:/volume:ro": { exitCode: 1 } };
-    const { changes, printed } = await run({ confirm: "letta", docker: { ...foreign, ...down } });
+    const { changes, config, printed } = await run({ confirm: "letta", docker: { ...foreign, ...down } });
     expect(changes).not.toContain("docker volume rm --force letta-postgres");
     expect(printed).toContain("kept       letta-data, letta-redis, letta-postgres");
+    expect(config).toMatch(/postgresVolume: letta-postgres-\d{14}\n/);
   });
 
   test.each([
