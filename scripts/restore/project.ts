@@ -10,7 +10,6 @@ import { isPostgresUp, literal, psql } from "../lib/psql.ts";
 import { databasesOf } from "../lib/stacks.ts";
 import { type NewProjectRestore, type ProjectRestore, type RestoreOptions, renderPlan, schemaOf } from "./operation.ts";
 import { runProjectRestore } from "./project-steps.ts";
-
 import { describeTarget, parseTarget, requireReachable, type TargetOptions } from "./target.ts";
 
 /** Options of the restore of one database of a running server. */

@@ -11,7 +11,6 @@ import { isPostgresUp } from "../lib/psql.ts";
 import { countRows } from "../lib/rows.ts";
 import { databasesOf } from "../lib/stacks.ts";
 import { type RestoreOptions, readSwitches, renderPlan, type ServerRestore } from "./operation.ts";
-
 import { runServerRestore } from "./server-steps.ts";
 import { describeTarget, parseTarget, requireReachable, type TargetOptions } from "./target.ts";
 

@@ -1,6 +1,5 @@
 import type { Repository, RestoreTarget } from "../../images/backup/src/contract.ts";
 import { UserError } from "../../infra/lib/errors.ts";
-
 import { formatTime } from "../lib/format.ts";
 
 /** How an operator names a moment; exactly one of them. */
