@@ -14,7 +14,7 @@ const name = "keeper@nas:letta";
 /** rclone's commands without its flags, each as its name and what it works on. */
 const brief = (calls: readonly string[]) =>
   calls.flatMap((call) => {
-    const [, command, of = ""] = /^rclone (?:--.* )?(cat|copyto|copy|sync|move) (.*)$/.exec(call) ?? [];
+    const [, command, of = ""] = /^rclone (?:--.* )?(cat|copyto|copy|sync) (.*)$/.exec(call) ?? [];
     if (command === undefined) return [];
     if (command === "copyto") return ["claim"];
     if (command === "cat") return ["look"];

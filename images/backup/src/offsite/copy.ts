@@ -116,7 +116,7 @@ export class OffsiteCopy {
       before = now;
       await fetchFiles();
     }
-    await output(this.#world, "rclone", ["move", pulled, this.#repository], { asRoot: true });
+    await output(this.#world, "cp", ["--archive", `${pulled}/.`, this.#repository], { asRoot: true });
     await rm(pulled, { recursive: true, force: true });
     return finishRepository(this.#world, settings);
   }
