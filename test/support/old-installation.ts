@@ -71,8 +71,12 @@ export async function oldInstallation(volume: string, images: OldImages, modelPo
   }
 }
 
+/** With the extension in a schema other than public, as upstream's compose file has it for Letta. */
 const thothTables = `
-create extension vector;
+create schema own authorization thoth;
+alter database thoth set search_path = own, public;
+set search_path = own, public;
+create extension vector schema own;
 create table papers (id bigserial primary key, title text not null, embedding vector(3));
 insert into papers (title, embedding) select 'paper ' || n, '[1,2,3]' from generate_series(1, 50) n;
 alter table papers owner to thoth`;
