@@ -10,7 +10,7 @@ import { root } from "../../scripts/lib/checkout.ts";
 import { removeProject } from "../support/engine-objects.ts";
 import { firstBackup, repositoryOf } from "../support/restores.ts";
 import { ownProject } from "../support/shared-stacks.ts";
-import { type StackConfig, succeeded, type TestProject } from "../support/stacks.ts";
+import { presentImage, type StackConfig, succeeded, type TestProject } from "../support/stacks.ts";
 
 /**
  * A stack made by the version before, with agents, rows and backups, is taken over by this version with the same state,
@@ -36,13 +36,13 @@ interface StateResource {
 
 const old = mkdtempSync(join(tmpdir(), "thoth-letta-old-"));
 const point = "before_the_move";
+const dataVolumes = ["backup", "data", "home", "postgres", "redis"];
 let project: TestProject;
 let before: {
   outputs: OldOutputs;
   agents: string[];
   labels: string[];
   protectedIds: Record<string, string>;
-  volumes: Record<string, string>;
 };
 
 beforeAll(async () => {
@@ -68,8 +68,8 @@ beforeAll(async () => {
     agents: await agents(oldGateway(outputs, "notes")),
     labels: (await repositoryOf(project)).backups.map(({ label }) => label),
     protectedIds: await protectedIds(),
-    volumes: await volumes(),
   };
+  await inVolumes('touch "$volume/of-the-old-version"');
   expect(before.agents).toHaveLength(2);
 });
 afterAll(() => {
@@ -94,7 +94,7 @@ test("with the keys renamed it takes the stacks over, and replaces nothing that 
   succeeded(await project.command(["letta", "start"]));
   succeeded(await project.command(["thoth", "start"]));
   expect(await protectedIds()).toMatchObject(before.protectedIds);
-  expect(await volumes()).toMatchObject(before.volumes);
+  expect((await inVolumes('ls "$volume/of-the-old-version"')).split("\n")).toHaveLength(dataVolumes.length);
   for (const stack of [project.letta, project.thoth]) {
     succeeded(await project.pulumi(["preview", "--expect-no-changes", "--stack", stack]));
   }
@@ -168,9 +168,10 @@ async function protectedIds(): Promise<Record<string, string>> {
   return Object.fromEntries(kept.map(({ urn, id = "" }) => [urn, id]));
 }
 
-/** Name -> time of making of the data volumes. */
-async function volumes(): Promise<Record<string, string>> {
-  const names = ["backup", "data", "home", "postgres", "redis"].map((role) => `${project.letta}-${role}`);
-  const rows = (await dockerOutput(["volume", "inspect", "--format", "{{.Name}} {{.CreatedAt}}", ...names])).trim();
-  return Object.fromEntries(rows.split("\n").map((row) => row.split(" ") as [string, string]));
+/** Runs a command of the shell for each data volume, which is `$volume` there. @throws when it fails for one */
+async function inVolumes(command: string): Promise<string> {
+  const mounts = dataVolumes.flatMap((role) => ["--volume", `${project.letta}-${role}:/volumes/${role}`]);
+  const run = ["run", "--rm", "--network", "none", "--user", "0:0", ...mounts, "--entrypoint", "sh"];
+  const script = `set -e; for volume in /volumes/*; do ${command}; done`;
+  return (await dockerOutput([...run, presentImage("redis"), "-c", script])).trim();
 }
