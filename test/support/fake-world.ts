@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { paths } from "../../images/backup/src/contract.ts";
+import { type BackupRecord, paths, settingsSchema } from "../../images/backup/src/contract.ts";
 import type { Client } from "../../images/backup/src/postgres.ts";
 import type { RunResult, Stage } from "../../images/backup/src/process/run.ts";
 import type { World } from "../../images/backup/src/world.ts";
@@ -8,6 +8,22 @@ import { temporaryFolder } from "./temporary.ts";
 
 /** What a fake program does: its output, a failure, or work that it does first. */
 export type Answer = string | Partial<RunResult> | ((command: string) => string | Promise<string>);
+
+export const silent = () => {};
+
+export const agentSettings = settingsSchema.parse({
+  recoveryKey: "k".repeat(44),
+  stack: "letta",
+  schedule: {},
+  retention: {},
+  configHash: "a",
+  keys: { seed: "s" },
+});
+
+export const backupRecord = (stoppedAt: string, changes: Partial<BackupRecord> = {}): BackupRecord => {
+  const sizes = { bytes: 1, repositoryBytes: 1, databaseBytes: 1 };
+  return { label: stoppedAt, type: "full", startedAt: stoppedAt, stoppedAt, ...sizes, error: false, ...changes };
+};
 
 /** The agent's surroundings, in a folder of their own. */
 export class FakeWorld implements World {
@@ -21,9 +37,8 @@ export class FakeWorld implements World {
 
   constructor() {
     const folder = temporaryFolder();
-    this.paths = Object.fromEntries(
-      Object.entries(paths).map(([name, path]) => [name, join(folder, path)]),
-    ) as World["paths"];
+    const inFolder = Object.entries(paths).map(([name, path]) => [name, join(folder, path)]);
+    this.paths = Object.fromEntries(inFolder) as World["paths"];
     for (const name of ["files", "pgbackrest", "status", "scratch"] as const)
       mkdirSync(this.paths[name], { recursive: true });
   }
@@ -33,17 +48,13 @@ export class FakeWorld implements World {
   readonly run: World["run"] = async (file, args, options) => {
     const command = [file, ...args].join(" ");
     this.calls.push(command);
-    const answer = this.#answer(command, (key) => command.startsWith(key)) as Answer | undefined;
+    const answer = this.#answer((key) => command.startsWith(key)) as Answer | undefined;
     const given = typeof answer === "function" ? await answer(command) : answer;
     const [, stored] = /^rclone cat store:(.+)$/.exec(command) ?? [];
-    const text =
+    const stdout =
       typeof given === "string" ? given : stored === undefined ? "" : readFileSync(this.#stored(stored), "utf8");
-    const result = {
-      exitCode: 0,
-      stdout: text,
-      lastLines: text.split("\n"),
-      ...(typeof given === "object" ? given : {}),
-    };
+    const failure = typeof given === "object" ? given : {};
+    const result = { exitCode: 0, stdout, lastLines: stdout.split("\n"), ...failure };
     for (const line of result.lastLines) options?.onLine?.(line);
     return result;
   };
@@ -61,7 +72,7 @@ export class FakeWorld implements World {
   readonly postgres: World["postgres"] = async (work) => {
     const query = async (sql: string) => {
       this.calls.push(sql.trim());
-      const rows = this.#answer(sql, (key) => sql.includes(key)) ?? [];
+      const rows = this.#answer((key) => sql.includes(key)) ?? [];
       if (typeof rows === "function") return { rows: JSON.parse(await rows(sql)) };
       return { rows };
     };
@@ -73,11 +84,7 @@ export class FakeWorld implements World {
     return this.calls.splice(0).filter((call) => call.startsWith(start));
   }
 
-  has(name: string): boolean {
-    return existsSync(this.#stored(name));
-  }
-
-  #answer(_: string, fits: (key: string) => boolean) {
+  #answer(fits: (key: string) => boolean) {
     return Object.entries(this.answers).find(([key]) => fits(key))?.[1];
   }
 

@@ -2,61 +2,36 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Agent } from "../../../images/backup/src/agent.ts";
-import { type BackupEvent, type Report, type Settings, settingsSchema } from "../../../images/backup/src/contract.ts";
-import { FakeWorld } from "../../support/fake-world.ts";
-
-const silent: Report = () => {};
-const settings: Settings = settingsSchema.parse({
-  recoveryKey: "k".repeat(44),
-  stack: "letta",
-  schedule: {},
-  retention: {},
-  configHash: "a",
-  keys: { seed: "s" },
-});
+import type { BackupEvent } from "../../../images/backup/src/contract.ts";
+import { agentSettings, FakeWorld, silent } from "../../support/fake-world.ts";
 
 /** A repository in which each `pgbackrest backup` adds one. */
 async function agentIn(world = new FakeWorld(), backups: object[] = []) {
   const types: Record<string, string> = { full: "F", diff: "D", incr: "I" };
+  const archive = [{ id: "17-1", max: "000000010000000000000004" }];
   world.answers["pgbackrest info"] = () =>
-    JSON.stringify([
-      {
-        archive: [{ id: "17-1", max: "000000010000000000000004" }],
-        backup: backups,
-        status: { code: 0, message: "ok" },
-      },
-    ]);
+    JSON.stringify([{ archive, backup: backups, status: { code: 0, message: "ok" } }]);
   const make = (command: string) => {
     const type = /--type=(\w+)/.exec(command)?.[1] ?? "";
     const time = world.time / 1000;
-    const info = { size: 100, delta: 10, repository: { delta: 1 } };
-    backups.push({
-      label: `${backups.length}${types[type]}`,
-      type,
-      timestamp: { start: time - 1, stop: time },
-      info,
-      archive: { stop: null },
-    });
+    const facts = { info: { size: 100, delta: 10, repository: { delta: 1 } }, archive: { stop: null } };
+    const timestamp = { start: time - 1, stop: time };
+    backups.push({ label: `${backups.length}${types[type]}`, type, timestamp, ...facts });
     return "";
   };
   world.answers["pgbackrest backup"] = make;
   world.answers["nice -n 19 pgbackrest backup"] = make;
   world.answers["rclone obscure"] = "obscured";
   world.answers["pgbackrest verify"] = "status: ok";
-  const agent = new Agent(world, settings);
+  const agent = new Agent(world, agentSettings);
   await agent.load();
   await agent.prepare();
   const tick = async (hours = 0) => {
     world.time += hours * 3_600_000;
     world.calls.length = 0;
     await agent.tick();
-    return world.calls.flatMap(
-      (call) =>
-        /pgbackrest backup --type=(\w+)|rcat store:(letta-home|points)|pgbackrest (verify)/
-          .exec(call)
-          ?.slice(1)
-          .filter(Boolean) ?? [],
-    );
+    const done = /pgbackrest backup --type=(\w+)|rcat store:(letta-home|points)|pgbackrest (verify)/;
+    return world.calls.flatMap((call) => done.exec(call)?.slice(1).filter(Boolean) ?? []);
   };
   return { world, agent, tick };
 }
@@ -146,10 +121,8 @@ describe("on demand", () => {
 
 test("a repository that is not ready is a problem, and no backup is made", async () => {
   const world = new FakeWorld();
-  world.answers["pgbackrest stanza-create"] = {
-    exitCode: 28,
-    lastLines: ["ERROR: [028]: backup and archive info mismatch"],
-  };
+  const lastLines = ["ERROR: [028]: backup and archive info mismatch"];
+  world.answers["pgbackrest stanza-create"] = { exitCode: 28, lastLines };
   const { agent, tick } = await agentIn(world);
   await expect(agent.health()).rejects.toThrow("the repository is not ready: pgbackrest ended with exit code 28");
   expect(await tick()).toEqual([]);
@@ -159,7 +132,7 @@ test("the stack's secrets are in the repository, and earlier ones stay", async (
   const { world } = await agentIn();
   const stored = (name: string) => readFileSync(join(world.paths.files, `${name}.bin`), "utf8");
   expect(JSON.parse(stored("keys.json"))).toEqual({ seed: "s" });
-  const other = new Agent(world, { ...settings, keys: { seed: "t" } });
+  const other = new Agent(world, { ...agentSettings, keys: { seed: "t" } });
   await other.prepare();
   expect(JSON.parse(stored("keys.json"))).toEqual({ seed: "t" });
   expect(JSON.parse(stored("keys/20261124T120000Z.json"))).toEqual({ seed: "s" });

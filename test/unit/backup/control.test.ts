@@ -3,9 +3,8 @@ import { expect, onTestFinished, test } from "vitest";
 import type { BackupEvent, Report } from "../../../images/backup/src/contract.ts";
 import { type Handlers, sendControl, serveControl, whileHeld } from "../../../images/backup/src/control.ts";
 import { BackupError } from "../../../images/backup/src/errors.ts";
+import { silent } from "../../support/fake-world.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
-
-const silent: Report = () => {};
 
 async function serving(handlers: Handlers): Promise<string> {
   const socket = join(temporaryFolder(), "control.sock");
@@ -26,9 +25,7 @@ test("a command's events reach the client, and its result or error ends them", a
       report({ event: "step", title: `${type} backup` });
       return { label: "1F" };
     },
-    verify: async () => {
-      throw new BackupError("it is damaged", "make backup TYPE=full");
-    },
+    verify: () => Promise.reject(new BackupError("it is damaged", "make backup TYPE=full")),
   });
   const events: BackupEvent[] = [];
   const result = { event: "result", value: { label: "1F" } };
@@ -62,24 +59,18 @@ test("a hold lasts as long as its work, which does not begin on any other event"
     },
   });
   const lines: BackupEvent[] = [];
-  const held = whileHeld(
-    socket,
-    (event) => {
-      lines.push(event);
-      mayHold.resolve();
-    },
-    async () => isHeld,
-  );
-  expect(await held).toBe(true);
+  const report = (event: BackupEvent) => {
+    lines.push(event);
+    mayHold.resolve();
+  };
+  expect(await whileHeld(socket, report, async () => isHeld)).toBe(true);
   expect(lines).toEqual([{ event: "log", line: "not yet" }]);
   await released.promise;
 });
 
 test("a refused hold, or one that is lost, fails the work", async () => {
   const refusing = await serving({
-    hold: async () => {
-      throw new BackupError("the disk is full");
-    },
+    hold: () => Promise.reject(new BackupError("the disk is full")),
   });
   await expect(whileHeld(refusing, silent, async () => "exported")).rejects.toThrow("the disk is full");
   const losing = await serving({

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseInfo, parseProgress, parseVerify } from "../../../images/backup/src/pgbackrest/output.ts";
 import { choose, parseTimelines } from "../../../images/backup/src/pgbackrest/timelines.ts";
+import { backupRecord } from "../../support/fake-world.ts";
 
 /** As pgBackRest 2.55.1 prints them. */
 const backup = {
@@ -52,11 +53,8 @@ describe("info", () => {
   test("without a stanza or without backups is empty", () => {
     expect(parseInfo("[]")).toEqual({ backups: [], newestSegment: null, archiveId: null });
     const status = { code: 2, message: "no valid backups" };
-    expect(parseInfo(info({ backup: [], archive: [], status }))).toEqual({
-      backups: [],
-      newestSegment: null,
-      archiveId: null,
-    });
+    const empty = info({ backup: [], archive: [], status });
+    expect(parseInfo(empty)).toEqual({ backups: [], newestSegment: null, archiveId: null });
   });
 
   test("that cannot be decrypted is an error that names the key", () => {
@@ -79,11 +77,8 @@ test("progress is what a file's line says, also of one in a bundle", () => {
 });
 
 describe("verify", () => {
-  test("is good when all of it is", () => {
+  test("is good when all of it is, also while a backup is being made", () => {
     expect(parseVerify(sound)).toMatchObject({ ok: true });
-  });
-
-  test("does not mind a backup that is being made", () => {
     const running =
       "  backup: 20261124-013744F_20261124-013746I, status: in-progress, total files checked: 0, total valid files: 0\n";
     expect(parseVerify(sound + running)).toMatchObject({ ok: true });
@@ -104,13 +99,9 @@ describe("a restore", () => {
   // At 10:05 the state of 09:00 was made the live one.
   const files = { "00000002.history": { time: Date.parse("2026-11-24T10:05:00Z") / 1000 }, "0000000100000000": {} };
   const timelines = parseTimelines(JSON.stringify(files));
-  const [info1] = parseInfo(info()).backups;
-  const record = (label: string, stoppedAt: string, timeline: number) => ({
-    ...(info1 as NonNullable<typeof info1>),
-    label,
-    stoppedAt: `2026-11-24T${stoppedAt}:00Z`,
-    timeline,
-  });
+  const record = (label: string, stoppedAt: string, timeline: number) => {
+    return { ...backupRecord(`2026-11-24T${stoppedAt}:00Z`, { label }), timeline };
+  };
   const backups = [record("early", "08:00", 1), record("left", "09:30", 1), record("new", "10:06", 2)];
   const at = (time: string) => ({ type: "time", time: `2026-11-24T${time}:00Z` }) as const;
   const chosen = (time: string) => {
@@ -124,8 +115,10 @@ describe("a restore", () => {
     expect(chosen("11:00")).toEqual(["new", 2]);
   });
 
-  test("to the latest state is on the newest timeline", () => {
+  test("to the latest state is on the newest timeline, and to a name on that of its time", () => {
     expect(choose({ type: "latest" }, backups, timelines)).toMatchObject({ backup: { label: "new" }, timeline: 2 });
+    const point = { type: "name", name: "p", at: new Date("2026-11-24T09:30:01Z") } as const;
+    expect(choose(point, backups, timelines)).toMatchObject({ backup: { label: "left" }, timeline: 1 });
   });
 
   test("knows a timeline without a history from its first backup", () => {

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { BackupRecord } from "../../../images/backup/src/contract.ts";
 import { fullsToKeep } from "../../../images/backup/src/pgbackrest/backups.ts";
-import { backupFor } from "../../../images/backup/src/pgbackrest/timelines.ts";
 import { Attempts, isDue, nextRun, overdueSeconds } from "../../../images/backup/src/schedule.ts";
+import { backupRecord } from "../../support/fake-world.ts";
 
 const daily = "17 2 * * *";
 const at = (text: string) => new Date(`${text}Z`);
@@ -12,9 +11,6 @@ describe("a schedule", () => {
     expect(isDue(daily, at("2026-11-24T02:17:01"), at("2026-11-25T02:16:59"))).toBe(false);
     expect(isDue(daily, at("2026-11-24T02:17:01"), at("2026-11-25T02:17:00"))).toBe(true);
     expect(isDue(daily, at("2026-11-20T02:17:01"), at("2026-11-24T14:00:00"))).toBe(true);
-  });
-
-  test("is due at once for what was never done", () => {
     expect(isDue(daily, undefined, at("2026-11-24T00:00:00"))).toBe(true);
   });
 
@@ -42,19 +38,10 @@ test("what failed is left alone for ten minutes, and what then succeeded is not"
   expect(attempts.mayTry("backup")).toBe(true);
 });
 
-const record = (stoppedAt: string, type: BackupRecord["type"] = "full"): BackupRecord => ({
-  label: stoppedAt,
-  type,
-  startedAt: at(stoppedAt).toISOString(),
-  stoppedAt: at(stoppedAt).toISOString(),
-  bytes: 1,
-  repositoryBytes: 1,
-  databaseBytes: 1,
-  error: false,
-});
-
 describe("retention", () => {
-  const weekly = ["2026-11-01", "2026-11-08", "2026-11-15", "2026-11-22"].map((day) => record(`${day}T03:17:00`));
+  const weekly = ["2026-11-01", "2026-11-08", "2026-11-15", "2026-11-22"].map((day) =>
+    backupRecord(`${day}T03:17:00Z`),
+  );
   const now = at("2026-11-24T12:00:00").getTime();
 
   test("keeps the fulls of the window, and the one before, on which its first days stand", () => {
@@ -68,25 +55,7 @@ describe("retention", () => {
   });
 
   test("counts full backups alone", () => {
-    const others = [...weekly, record("2026-11-23T00:00:00", "incremental")];
+    const others = [...weekly, backupRecord("2026-11-23T00:00:00Z", { type: "incremental" })];
     expect(fullsToKeep(others, { days: 14, fulls: 1, dumps: 7 }, now)).toBe(3);
-  });
-});
-
-describe("the backup of a restore", () => {
-  const backups = ["2026-11-22T03:17:00", "2026-11-23T02:17:00"].map((time) => record(time));
-
-  test("is the newest one for the latest state", () => {
-    expect(backupFor({ type: "latest" }, backups)?.label).toBe("2026-11-23T02:17:00");
-  });
-
-  test("is the newest one that ended before the target", () => {
-    expect(backupFor({ type: "time", time: "2026-11-23T02:16:00Z" }, backups)?.label).toBe("2026-11-22T03:17:00");
-    const point = { type: "name", name: "p", at: at("2026-11-23T02:17:01") } as const;
-    expect(backupFor(point, backups)?.label).toBe("2026-11-23T02:17:00");
-  });
-
-  test("is none for a target before all of them", () => {
-    expect(backupFor({ type: "time", time: "2026-11-01T00:00:00Z" }, backups)).toBeUndefined();
   });
 });

@@ -1,16 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { type DrillResult, type Settings, settingsSchema } from "../../../images/backup/src/contract.ts";
+import type { DrillResult } from "../../../images/backup/src/contract.ts";
 import { type Observed, type Remembered, statusOf } from "../../../images/backup/src/status.ts";
+import { agentSettings, backupRecord } from "../../support/fake-world.ts";
 
 const now = new Date("2026-11-24T12:00:00Z");
-const settings: Settings = settingsSchema.parse({
-  recoveryKey: "k".repeat(44),
-  stack: "letta",
-  schedule: {},
-  retention: {},
-  configHash: "a",
-  keys: {},
-});
 const drill: DrillResult = {
   ok: true,
   at: "2026-11-24T04:47:00Z",
@@ -27,18 +20,7 @@ const drill: DrillResult = {
 };
 const remembered: Remembered = { since: "2026-11-01T00:00:00Z" };
 const observed: Observed = {
-  backups: [
-    {
-      label: "20261124-021700F",
-      type: "full",
-      startedAt: "2026-11-24T02:17:00Z",
-      stoppedAt: "2026-11-24T02:17:30Z",
-      bytes: 100,
-      repositoryBytes: 10,
-      databaseBytes: 100,
-      error: false,
-    },
-  ],
+  backups: [backupRecord("2026-11-24T02:17:30Z", { startedAt: "2026-11-24T02:17:00Z" })],
   archiver: { lastArchivedAt: "2026-11-24T11:59:30Z", failing: null, queue: 0 },
   postgresProblem: null,
   lossSeconds: 12,
@@ -48,10 +30,10 @@ const observed: Observed = {
   running: null,
 };
 const problems = (change: Partial<Observed>, more: Partial<Remembered> = {}) =>
-  statusOf(settings, { ...remembered, ...more }, { ...observed, ...change }, now).problems;
+  statusOf(agentSettings, { ...remembered, ...more }, { ...observed, ...change }, now).problems;
 
 test("is green when all is well", () => {
-  const status = statusOf(settings, remembered, observed, now);
+  const status = statusOf(agentSettings, remembered, observed, now);
   expect(status.problems).toEqual([]);
   expect(status.lastBackup).toMatchObject({ at: "2026-11-24T02:17:30Z", seconds: 30 });
   expect(status.offsite).toEqual({ configured: false });
@@ -72,7 +54,7 @@ describe("is red", () => {
     ["when the repository is not ready", { repositoryProblem: "locked" }, "the repository is not ready: locked"],
     [
       "with wrong page checksums",
-      { backups: observed.backups.map((backup) => ({ ...backup, error: true })) },
+      { backups: [backupRecord("2026-11-24T02:17:30Z", { error: true })] },
       "wrong checksums",
     ],
   ])("%s", (_, change, message) => {
@@ -81,12 +63,12 @@ describe("is red", () => {
 
   test("when the repository is damaged, the last backup failed, or the copy elsewhere is behind", () => {
     const at = "2026-11-24T04:37:00Z";
-    expect(problems({}, { verify: { at, problem: "missing: 1", checks: [] } })).toEqual([
-      "the repository is damaged: missing: 1",
-    ]);
-    expect(problems({}, { backup: { at, problem: "disk full" } })).toEqual(["the last backup failed: disk full"]);
-    expect(problems({ offsite: { lastPushAt: null, problem: "no route" } })).toEqual([
+    const offsite = { lastPushAt: null, problem: "no route" };
+    const failed = { verify: { at, problem: "missing: 1", checks: [] }, backup: { at, problem: "disk full" } };
+    expect(problems({ offsite }, failed).toSorted()).toEqual([
+      "the last backup failed: disk full",
       "the off-site copy is behind: no route",
+      "the repository is damaged: missing: 1",
     ]);
   });
 });

@@ -18,7 +18,7 @@ test.each<[string, RestoreTarget]>([
   expect(parseTarget(text)).toEqual(target);
 });
 
-test.each(["time:yesterday", "hb", "", "name:", "time:"])("%j is not a target", (text) => {
+test.each(["time:yesterday", "hb", "name:", "time:"])("%j is not a target", (text) => {
   expect(parseTarget(text)).toBeUndefined();
 });
 
