@@ -16,12 +16,8 @@ function foldersOfMap(page: string, heading: string): string[] {
 
 /** Every folder with sources or a Dockerfile in it, or in its folders. */
 function foldersOfTree(): string[] {
-  const sources = ["infra", "scripts", "images"].flatMap((top) => [
-    `${top}/*.ts`,
-    `${top}/*.py`,
-    `${top}/*.sh`,
-    `${top}/*/Dockerfile`,
-  ]);
+  const kinds = ["*.ts", "*.py", "*.sh", "*/Dockerfile"];
+  const sources = ["infra", "scripts", "images"].flatMap((top) => kinds.map((kind) => `${top}/${kind}`));
   const folders = new Set<string>();
   for (const file of filesOf(...sources)) {
     for (let folder = dirname(file); folder !== "."; folder = dirname(folder)) folders.add(folder);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseLettaConfig } from "../../../infra/config/letta.ts";
@@ -44,7 +44,7 @@ function isKey(kind: Kind, key: string): boolean {
 
 /** Keys in the first column of the tables below a heading; `.b` after `a.c` is `a.b`, and `a.<x, y>` is `a.x` and `a.y`. */
 function keysOfTable(heading: string): string[] {
-  const page = readFileSync(join(root, "docs/configuration.md"), "utf8");
+  const page = readPage("docs/configuration.md");
   const section = page.split(`\n## ${heading}\n`)[1]?.split("\n## ")[0] ?? "";
   const cells = [...section.matchAll(/^\| (`[^|]*) \|/gm)].map(([, cell = ""]) => cell);
   return cells.flatMap((cell) => {
@@ -84,20 +84,16 @@ describe("docs/configuration.md", () => {
 
 test.each(pages)("%s sets config keys that exist", (page) => {
   const text = readPage(page);
-  const set = [...text.matchAll(/pulumi config set (?:--\w+ )*'?(?:thoth-letta:)?([\w.]+)'?/g)].map(
-    ([, key = ""]) => key,
-  );
-  const named = [...text.matchAll(/`thoth-letta:([\w.]+)`/g)].map(([, key = ""]) => key);
-  expect([...set, ...named].filter((key) => !isKey("letta", key) && !isKey("thoth", key))).toEqual([]);
+  const found = text.matchAll(/pulumi config set (?:--\w+ )*'?(?:thoth-letta:)?([\w.]+)|`thoth-letta:([\w.]+)`/g);
+  const keys = [...found].map(([, set, named]) => String(set ?? named));
+  expect(keys.filter((key) => !isKey("letta", key) && !isKey("thoth", key))).toEqual([]);
 });
 
 /** Of Pulumi and rclone. */
 const foreignMessages = ["Preview failed:", "is protected", "waiting: no model configured"];
 
 test("messages that docs explain are messages of the code", () => {
-  const sources = filesOf("infra/*", "scripts/*", "images/*")
-    .map((path) => readFileSync(join(root, path), "utf8"))
-    .join("\n");
+  const sources = filesOf("infra/*", "scripts/*", "images/*").map(readPage).join("\n");
   const redRows = readPage("docs/operations.md").split("\n## What red means\n")[1] ?? "";
   const cells = [...`${readPage("docs/troubleshooting.md")}\n${redRows}`.matchAll(/^\| (?:Thoth: )?`([^`]+)`/gm)];
   const parts = cells.flatMap(([, message = ""]) => message.replace(/^REFUSED: /, "").split("…"));

@@ -1,7 +1,7 @@
-import { globSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { globSync } from "node:fs";
 import { expect, test } from "vitest";
 import { root } from "../../../scripts/lib/checkout.ts";
+import { readPage } from "./pages.ts";
 
 const [unit = [], engine = [], chaos = []] = [2, 3, 4].map(namesInColumn);
 const filesIn = (folder: string) =>
@@ -11,7 +11,7 @@ const filesIn = (folder: string) =>
 
 /** The names in one column of docs/testing.md's table of properties. */
 function namesInColumn(column: number): string[] {
-  const text = readFileSync(join(root, "docs/testing.md"), "utf8");
+  const text = readPage("docs/testing.md");
   const rows = text.slice(text.indexOf("| property |")).split("\n").slice(2);
   const cells = rows.filter((row) => row.startsWith("|")).map((row) => row.split("|")[column] ?? "");
   return cells.flatMap((cell) => cell.replace(/\(.*?\)/g, "").split(",")).flatMap((name) => name.trim() || []);

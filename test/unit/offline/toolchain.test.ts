@@ -1,23 +1,24 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { hashOfInputs, install, isCurrent, isForeign } from "../../../offline/toolchain/binaries.ts";
 import { toolchainSteps } from "../../../offline/toolchain/build.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
 
 let folder: string;
-beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), "toolchain-"));
+beforeEach(() => {
+  folder = temporaryFolder();
 });
-afterEach(() => rm(folder, { recursive: true }));
 
 describe("a built program", () => {
   const binary = () => ({ goPackage: "./cmd/tool", path: path.join(folder, "bin/tool") });
-  const build = () => writeFile(path.join(folder, "tool"), "built");
+  const installOne = async () => {
+    await writeFile(path.join(folder, "tool"), "built");
+    await install(binary(), folder, "one");
+  };
 
   it("is current for the inputs it was installed from, and outdated for others", async () => {
-    await build();
-    await install(binary(), folder, "one");
+    await installOne();
     expect(await readFile(binary().path, "utf8")).toBe("built");
     expect(await isCurrent(binary(), "one")).toBe(true);
     expect(await isCurrent(binary(), "two")).toBe(false);
@@ -32,8 +33,7 @@ describe("a built program", () => {
   });
 
   it("is neither current nor foreign after an installation that was interrupted", async () => {
-    await build();
-    await install(binary(), folder, "one");
+    await installOne();
     await rm(path.join(folder, "tool"));
     await expect(install(binary(), folder, "two")).rejects.toThrow("ENOENT");
     expect(await isCurrent(binary(), "one")).toBe(false);
@@ -55,15 +55,14 @@ describe("the hash of a build's inputs", () => {
 
 describe("Go", () => {
   const fakeGo = async (script: string) => {
-    await writeFile(path.join(folder, "go"), `#!/bin/sh\n${script}\n`);
-    await chmod(path.join(folder, "go"), 0o755);
-    return { cwd: folder, env: { PATH: `${folder}:/usr/bin:/bin` } };
+    await writeFile(path.join(folder, "go"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return { PATH: `${folder}:/usr/bin:/bin` };
   };
 
   it("fails with the last 20 messages, without its progress", async () => {
-    const version = '[ "$1" = version ] && exec echo go version go1.99.0 linux/amd64';
-    const { env } = await fakeGo(
-      `${version}; for i in $(seq 30); do echo package/$i; echo "message $i" >&2; done; exit 2`,
+    const env = await fakeGo(
+      `[ "$1" = version ] && exec echo go version go1.99.0 linux/amd64
+      for i in $(seq 30); do echo package/$i; echo "message $i" >&2; done; exit 2`,
     );
     const lines: string[] = [];
     const [build] = toolchainSteps({ root: folder, pulumiHome: folder, env });
@@ -75,7 +74,7 @@ describe("Go", () => {
   it("that is missing or too old is reported with the command that installs a newer one", async () => {
     const [build] = toolchainSteps({ root: folder, pulumiHome: folder, env: { PATH: folder } });
     await expect(build?.run(() => {})).rejects.toThrow(/there is no go\n.*apt-get install golang-go/s);
-    const { env } = await fakeGo("echo go version go1.19.8 linux/amd64");
+    const env = await fakeGo("echo go version go1.19.8 linux/amd64");
     const [again] = toolchainSteps({ root: folder, pulumiHome: folder, env });
     await expect(again?.run(() => {})).rejects.toThrow(/go is 1\.19\.8\n.*apt-get install golang-go/s);
   });

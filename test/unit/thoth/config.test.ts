@@ -36,45 +36,32 @@ describe("parseConfig", () => {
     for (const name of names) expect(parseConfig("api", { ...rest, [name]: `${url}/` }).lettaUrl).toBe(url);
   });
 
-  test("keeps the trailing slash of a token", () => {
-    expect(parseConfig("api", { ...COMPLETE, LETTA_SERVER_PASSWORD: "c2VjcmV0/" }).lettaToken).toBe("c2VjcmV0/");
-  });
-
   test("refuses names that disagree, without printing their values", () => {
-    const message = mistakesOf("api", {
-      ...COMPLETE,
-      LETTA_URL: "http://elsewhere:8283",
-      LETTA_API_KEY: "one",
-      LETTA_TOKEN: "two",
-    });
+    const others = { LETTA_URL: "http://elsewhere:8283", LETTA_API_KEY: "one", LETTA_TOKEN: "two" };
+    const message = mistakesOf("api", { ...COMPLETE, ...others });
     expect(message).toContain("THOTH_LETTA_URL: LETTA_URL says otherwise");
     expect(message).toContain("LETTA_API_KEY: LETTA_TOKEN says otherwise");
     expect(message).not.toMatch(/elsewhere|one\b.*two/);
   });
 
   test("reports all mistakes at once and no secret", () => {
-    const message = mistakesOf("api", {
+    const mistakes = {
       DATABASE_URL: "mysql://thoth:hunter2@db/thoth",
       THOTH_LOG_LEVEL: "loud",
       MCP_HTTP_PORT: "http",
       OBSIDIAN_VAULT_PATH: "vault",
       THOTH_DISCOVERY_INTERVAL: "0",
-    });
-    for (const name of ["DATABASE_URL", "THOTH_LOG_LEVEL", "MCP_HTTP_PORT", "OBSIDIAN_VAULT_PATH"]) {
-      expect(message).toContain(`${name}: `);
-    }
-    expect(message).toContain("THOTH_DISCOVERY_INTERVAL: ");
+    };
+    const message = mistakesOf("api", mistakes);
+    for (const name of Object.keys(mistakes)) expect(message).toContain(`${name}: `);
     expect(message).toContain("THOTH_LETTA_URL: is missing");
     expect(message).not.toContain("hunter2");
   });
 
-  test("treats an empty value as unset", () => {
+  test("treats an empty value as unset, and requires Letta for the API only", () => {
+    expect(parseConfig("mcp", { DATABASE_URL: COMPLETE.DATABASE_URL }).lettaUrl).toBeUndefined();
     expect(mistakesOf("mcp", { DATABASE_URL: " " })).toContain("DATABASE_URL: is missing");
     expect(parseConfig("mcp", { ...COMPLETE, THOTH_MCP_SERVICE_TOKEN: "" }).mcpServiceToken).toBeUndefined();
-  });
-
-  test("requires Letta for the API only", () => {
-    expect(parseConfig("mcp", { DATABASE_URL: COMPLETE.DATABASE_URL }).lettaUrl).toBeUndefined();
   });
 
   test("listens on a given address, and on all addresses if given a host name", () => {

@@ -6,23 +6,15 @@ import { untilSuccess } from "../../../images/thoth/src/retry.ts";
 describe("CachedProbe", () => {
   test("asks once for many callers, and caches success for longer than failure", async () => {
     let now = 0;
-    let asked = 0;
-    let isThere = true;
-    const probe = new CachedProbe(
-      async () => {
-        asked += 1;
-        if (!isThere) throw new Error("away");
-      },
-      () => now,
-    );
+    const ask = vi.fn(async () => {});
+    const probe = new CachedProbe(ask, () => now);
     expect(await Promise.all([probe.problem(), probe.problem()])).toEqual([undefined, undefined]);
-    expect(asked).toBe(1);
-    isThere = false;
+    expect(ask).toHaveBeenCalledOnce();
+    ask.mockRejectedValueOnce(new Error("away"));
     now = 2999;
     expect(await probe.problem()).toBeUndefined();
     now = 3000;
     expect(await probe.problem()).toBe("away");
-    isThere = true;
     now = 3999;
     expect(await probe.problem()).toBe("away");
     now = 4000;
@@ -59,15 +51,14 @@ describe("Health", () => {
 
 describe("untilSuccess", () => {
   test("retries until it works, and reports each failure", async () => {
-    const failures: unknown[] = [];
-    const action = async () => {
-      if (failures.length < 2) throw new Error("not yet");
-      return "done";
-    };
+    const action = vi
+      .fn(async () => "done")
+      .mockRejectedValueOnce("not yet")
+      .mockRejectedValueOnce("not yet");
+    const onFailure = vi.fn();
     const { signal } = new AbortController();
-    const onFailure = (error: unknown) => failures.push(error);
     expect(await untilSuccess(action, { signal, firstPause: 1, onFailure })).toBe("done");
-    expect(failures).toHaveLength(2);
+    expect(onFailure).toHaveBeenCalledTimes(2);
   });
 
   test("ends when the signal does", async () => {
@@ -79,11 +70,9 @@ describe("untilSuccess", () => {
 });
 
 test("describeError includes nested causes", () => {
-  expect(describeError(new AggregateError([new Error("refused ::1"), new Error("refused 127.0.0.1")], ""))).toBe(
-    "refused ::1; refused 127.0.0.1",
-  );
-  expect(describeError(new Error("fetch failed", { cause: new Error("ECONNREFUSED") }))).toBe(
-    "fetch failed (ECONNREFUSED)",
-  );
+  const both = new AggregateError([new Error("refused ::1"), new Error("refused 127.0.0.1")], "");
+  expect(describeError(both)).toBe("refused ::1; refused 127.0.0.1");
+  const failed = new Error("fetch failed", { cause: new Error("ECONNREFUSED") });
+  expect(describeError(failed)).toBe("fetch failed (ECONNREFUSED)");
   expect(describeError("text")).toBe("text");
 });

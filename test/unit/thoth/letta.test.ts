@@ -1,23 +1,18 @@
-import { createServer, type Server } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { LettaServer } from "../../../images/thoth/src/letta.ts";
 
 const ID = "agent-00000000-0000-4000-8000-000000000001";
-let server: Server | undefined;
-
-afterEach(() => {
-  server?.closeAllConnections();
-  server?.close();
-});
 
 /** A fake Letta with scripted answers. */
 async function lettaThat(answer: (url: URL) => { status: number; body: string }): Promise<LettaServer> {
-  server = createServer((request, response) => {
+  const server = createServer((request, response) => {
     const { status, body } = answer(new URL(request.url ?? "/", "http://letta"));
     response.writeHead(status, { "content-type": body.startsWith("<") ? "text/html" : "application/json" }).end(body);
   });
-  await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close().closeAllConnections());
   const { port } = server.address() as AddressInfo;
   return new LettaServer(`http://127.0.0.1:${port}`, "token", {});
 }
@@ -32,7 +27,6 @@ describe("exists", () => {
     ["another server's 404", 404, '{"detail":"Not Found"}'],
     ["a proxy's 404", 404, "<html>404</html>"],
     ["a refused token", 401, '{"detail":"Unauthorized"}'],
-    ["a server that fails", 500, '{"detail":"Internal Server Error"}'],
     ["a proxy without a server", 502, "<html>Bad Gateway</html>"],
   ])("is no answer at all with %s", async (_name, status, body) => {
     const letta = await lettaThat(() => ({ status, body }));
