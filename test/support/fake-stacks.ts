@@ -3,7 +3,7 @@ import { agentCapabilities, runOnce } from "../../infra/lib/docker/engine.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
 import { inspected, notThere } from "./container-state.ts";
-import type { FakeAnswer, FakeAnswers } from "./fake-programs.ts";
+import { type FakeAnswer, type FakeAnswers, type FakePrograms, fakePrograms } from "./fake-programs.ts";
 import { temporaryFolder, withEnvironment } from "./temporary.ts";
 
 /** Outputs of a letta stack; nothing listens on its ports. */
@@ -100,6 +100,12 @@ export function dockerAnswers(changes: FakeAnswers = {}): FakeAnswers {
     stop: {},
     ...changes,
   };
+}
+
+/** Both stacks, whole and at rest, on a state backend of the test; the answers of `changes` come first. */
+export function fakeStacks(changes: { docker?: FakeAnswers; pulumi?: FakeAnswers } = {}): FakePrograms {
+  temporaryBackend();
+  return fakePrograms({ docker: dockerAnswers(changes.docker), pulumi: pulumiAnswers(changes.pulumi) });
 }
 
 /** How a call of docker begins that runs the agent's image for one thing. */

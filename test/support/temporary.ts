@@ -13,11 +13,16 @@ export function temporaryFolder(): string {
 /** A folder with these files in it, path -> text, that goes when the running test ends. */
 export function temporaryFiles(files: Readonly<Record<string, string>>): string {
   const folder = temporaryFolder();
+  addFiles(folder, files);
+  return folder;
+}
+
+/** Writes these files, path -> text, into a folder. */
+export function addFiles(folder: string, files: Readonly<Record<string, string>>): void {
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);
   }
-  return folder;
 }
 
 /** Sets environment variables, or unsets those given as undefined, until the running test ends. */

@@ -1,54 +1,44 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { imageSteps, lettaImageSteps } from "../../../../scripts/images/build.ts";
 import { contentHash } from "../../../../scripts/images/content-hash.ts";
 import { hostSettings, settingsFor } from "../../../../scripts/images/host-settings.ts";
 import { planImages } from "../../../../scripts/images/plan.ts";
-import type { Step } from "../../../../scripts/lib/steps.ts";
 import { fakeDocker } from "../../../support/fake-docker.ts";
-import { temporaryFolder } from "../../../support/temporary.ts";
+import { addFiles, temporaryFiles, temporaryFolder } from "../../../support/temporary.ts";
 
 describe("the hash of an image's inputs", () => {
   it("changes with a file's text, name and executable bit, and with a value", () => {
-    const folder = files({ Dockerfile: "FROM base", "bin/start": "exec true" });
+    const folder = temporaryFiles({ Dockerfile: "FROM base", "bin/start": "exec true" });
     const hashes = [contentHash(folder, ["1"]), contentHash(folder, ["2"])];
-    writeFileSync(join(folder, "Dockerfile"), "FROM other");
+    addFiles(folder, { Dockerfile: "FROM other" });
     hashes.push(contentHash(folder, ["1"]));
     chmodSync(join(folder, "bin/start"), 0o755);
     hashes.push(contentHash(folder, ["1"]));
-    writeFileSync(join(folder, "bin/stop"), "exec true");
+    addFiles(folder, { "bin/stop": "exec true" });
     hashes.push(contentHash(folder, ["1"]));
     expect(new Set(hashes).size).toBe(5);
     expect(hashes[0]).toMatch(/^[0-9a-f]{12}$/);
   });
 
-  it("leaves out what .dockerignore names", () => {
-    const folder = files({ Dockerfile: "FROM base", ".dockerignore": "node_modules\n" });
+  it.each([
+    ["node_modules\n", "node_modules/a/index.js", false],
+    ["*\n!src\n", "test/main.test.ts", false],
+    ["*\n!src\n", "src/other.ts", true],
+    ["*\n!src\n", "Dockerfile", true],
+  ])("with %j in .dockerignore changes with %s: %s", (ignored, file, changes) => {
+    const folder = temporaryFiles({ Dockerfile: "FROM base", ".dockerignore": ignored, "src/main.ts": "1" });
     const before = contentHash(folder, []);
-    add(folder, { "node_modules/a/index.js": "1" });
-    expect(contentHash(folder, [])).toBe(before);
-  });
-
-  it("includes only the exceptions and the Dockerfile where .dockerignore has a *", () => {
-    const folder = files({ Dockerfile: "FROM base", ".dockerignore": "*\n!src\n", "src/main.ts": "1" });
-    const before = contentHash(folder, []);
-    add(folder, { "test/main.test.ts": "1" });
-    expect(contentHash(folder, [])).toBe(before);
-    add(folder, { "src/other.ts": "1" });
-    const withSource = contentHash(folder, []);
-    expect(withSource).not.toBe(before);
-    add(folder, { Dockerfile: "FROM other" });
-    expect(contentHash(folder, [])).not.toBe(withSource);
+    addFiles(folder, { [file]: "changed" });
+    expect(contentHash(folder, []) !== before).toBe(changes);
   });
 });
 
 describe("the plan", () => {
-  const references = (root: string, version = "1.0.0") => planImages(root, version).map(({ reference }) => reference);
-
   it("gives every image that has a Dockerfile a new reference when the base changes", () => {
     const root = checkout(postgresImages);
-    const before = references(root);
+    const before = referencesOf(root);
     expect(before.map((reference) => reference.replace(/[0-9a-f]{12}$/, ""))).toEqual([
       "thoth-letta/base:trixie-",
       "thoth-letta/letta:1.0.0-",
@@ -56,8 +46,8 @@ describe("the plan", () => {
       "thoth-letta/redis:8-",
       "thoth-letta/backup:17-",
     ]);
-    add(root, { "offline/base/build.sh": "changed" });
-    expect(references(root).filter((reference) => before.includes(reference))).toEqual([]);
+    addFiles(root, { "offline/base/build.sh": "changed" });
+    expect(referencesOf(root).filter((reference) => before.includes(reference))).toEqual([]);
   });
 
   it("builds the backup on the Postgres that is built here: another one makes another backup image", () => {
@@ -65,11 +55,13 @@ describe("the plan", () => {
     const find = (name: string) => planImages(root, "1.0.0").find((plan) => plan.name === name);
     const [base, postgres, before] = [planImages(root, "1.0.0")[0], find("postgres"), find("backup")];
     expect(before?.buildArguments).toEqual({ BASE_IMAGE: postgres?.reference, PACKAGES_IMAGE: base.reference });
-    add(root, { "images/backup/src/main.ts": "changed" });
+    // After the stand-in too, with which it shares a layer.
+    expect(step(root, "image-backup").needs).toEqual(["image-postgres", "image-base", "image-thoth"]);
+    addFiles(root, { "images/backup/src/main.ts": "changed" });
     const withSource = find("backup")?.reference;
     expect(withSource).not.toBe(before?.reference);
     expect(find("postgres")?.reference).toBe(postgres?.reference);
-    add(root, { "images/postgres/Dockerfile": "changed" });
+    addFiles(root, { "images/postgres/Dockerfile": "changed" });
     expect([before?.reference, withSource]).not.toContain(find("backup")?.reference);
   });
 
@@ -89,32 +81,19 @@ describe("the plan", () => {
 
 describe("the host's settings", () => {
   it("reach every build if they are proxies, and others only where the Dockerfile declares them", () => {
-    const settings = {
-      https_proxy: "http://proxy:3128",
-      PIP_INDEX_URL: "http://index/simple",
-      NPM_CONFIG_REGISTRY: "x",
-    };
-    expect(settingsFor("ARG BASE_IMAGE\nFROM base\nARG PIP_INDEX_URL\n", settings)).toEqual({
-      https_proxy: "http://proxy:3128",
-      PIP_INDEX_URL: "http://index/simple",
-    });
+    const [https_proxy, PIP_INDEX_URL] = ["http://proxy:3128", "http://index/simple"];
+    expect(
+      settingsFor("ARG BASE_IMAGE\nFROM base\nARG PIP_INDEX_URL\n", {
+        ...{ https_proxy, PIP_INDEX_URL },
+        NPM_CONFIG_REGISTRY: "x",
+      }),
+    ).toEqual({ https_proxy, PIP_INDEX_URL });
   });
 
-  it("come from the environment before any tool is asked", async () => {
-    const env = {
-      PATH: temporaryFolder(),
-      http_proxy: "http://p",
-      UV_DEFAULT_INDEX: "http://i",
-      npm_config_registry: "n",
-    };
-    expect(await hostSettings(env)).toEqual({
-      http_proxy: "http://p",
-      PIP_INDEX_URL: "http://i",
-      NPM_CONFIG_REGISTRY: "n",
-    });
-  });
-
-  it("are left out where nothing is configured and no tool answers", async () => {
+  it("come from the environment before any tool is asked, and are left out where there are none", async () => {
+    const env = { http_proxy: "http://p", UV_DEFAULT_INDEX: "http://i", npm_config_registry: "n" };
+    const found = { http_proxy: "http://p", PIP_INDEX_URL: "http://i", NPM_CONFIG_REGISTRY: "n" };
+    expect(await hostSettings({ PATH: temporaryFolder(), ...env })).toEqual(found);
     expect(await hostSettings({ PATH: temporaryFolder() })).toEqual({});
   });
 });
@@ -134,12 +113,10 @@ describe("the steps", () => {
     expect(await areDone()).toEqual([true, true, false, true]);
   });
 
-  it("build an image on the base with the classic builder, and report its steps", async () => {
+  it("build an image on the base, and report the builder's steps", async () => {
     const root = checkout();
     const [base, , redis] = referencesOf(root);
-    const docker = fakeDocker({
-      build: { stdout: "Step 1/2 : FROM base\n ---> 0123\nStep 2/2 : RUN true\n" },
-    });
+    const docker = fakeDocker({ build: { stdout: "Step 1/2 : FROM base\n ---> 0123\nStep 2/2 : RUN true\n" } });
     const redisStep = step(root, "image-redis");
     expect(redisStep.needs).toEqual(["image-base"]);
     const lines: string[] = [];
@@ -150,26 +127,16 @@ describe("the steps", () => {
     );
   });
 
-  it("build the backup after Postgres, which it is built on, and after the stand-in, with which it shares a layer", () => {
-    expect(step(checkout(postgresImages), "image-backup").needs).toEqual([
-      "image-postgres",
-      "image-base",
-      "image-thoth",
-    ]);
-  });
-
   it("fail with the last lines of the build and what to do", async () => {
-    const root = checkout();
     const lines = Array.from({ length: 30 }, (_, index) => `line ${index}`).join("\n");
     fakeDocker({ build: { stdout: `${lines}\n`, stderr: "no space left\n", exitCode: 1 } });
-    const failure = await step(root, "image-redis")
+    const failure = await step(checkout(), "image-redis")
       .run(() => {})
       .catch((error: Error) => error.message);
-    expect(failure).toMatch(/^docker build failed \(1\)/);
-    expect(failure).toContain("no space left");
-    expect(failure).toContain("line 29");
+    for (const part of [/^docker build failed \(1\)/, /no space left/, /line 29/, /run make setup again\.$/]) {
+      expect(failure).toMatch(part);
+    }
     expect(failure).not.toContain("line 9\n");
-    expect(failure).toMatch(/run make setup again\.$/);
   });
 
   it("write the references readable for everyone, in a private folder", async () => {
@@ -192,13 +159,10 @@ describe("the steps", () => {
       ["image-letta@0.9.0", "image-base"],
       ["image-lock", "image-letta@0.9.0"],
     ]);
-    add(root, { ".state/images.local.json": '{"redis": "a", "letta@0.8.0": "b"}' });
-    expect(await steps[2]?.isDone()).toBe(false);
+    addFiles(root, { ".state/images.local.json": '{"redis": "a", "letta@0.8.0": "b"}' });
     await steps[2]?.run(() => {});
-    expect(await steps[2]?.isDone()).toBe(true);
     expect(JSON.parse(readFileSync(join(root, ".state/images.local.json"), "utf8"))).toEqual({
-      redis: "a",
-      "letta@0.8.0": "b",
+      ...{ redis: "a", "letta@0.8.0": "b" },
       "letta@0.9.0": expect.stringMatching(/^thoth-letta\/letta:0\.9\.0-[0-9a-f]{12}$/),
     });
     const all = imageSteps({ root, lettaVersion: "1.0.0", alsoLetta: "0.9.0" }).map(({ id }) => id);
@@ -206,7 +170,7 @@ describe("the steps", () => {
   });
 });
 
-function step(root: string, id: string): Step {
+function step(root: string, id: string) {
   const found = imageSteps({ root, lettaVersion: "1.0.0" }).find((candidate) => candidate.id === id);
   if (!found) throw new Error(`no step ${id}`);
   return found;
@@ -218,7 +182,7 @@ function referencesOf(root: string): string[] {
 
 /** A checkout that has a base, the images of Letta and Redis, and these files. */
 function checkout(further: Readonly<Record<string, string>> = {}): string {
-  return files({
+  return temporaryFiles({
     "offline/base/build.sh": "build",
     "images/rootfs/usr/local/sbin/install-packages": "install",
     "images/letta/Dockerfile": "FROM base",
@@ -228,19 +192,4 @@ function checkout(further: Readonly<Record<string, string>> = {}): string {
   });
 }
 
-const postgresImages = {
-  "images/postgres/Dockerfile": "FROM base",
-  "images/backup/Dockerfile": "FROM postgres",
-};
-
-function files(texts: Readonly<Record<string, string>>): string {
-  return add(temporaryFolder(), texts);
-}
-
-function add(folder: string, texts: Readonly<Record<string, string>>): string {
-  for (const [name, text] of Object.entries(texts)) {
-    mkdirSync(dirname(join(folder, name)), { recursive: true });
-    writeFileSync(join(folder, name), text);
-  }
-  return folder;
-}
+const postgresImages = { "images/postgres/Dockerfile": "FROM base", "images/backup/Dockerfile": "FROM postgres" };

@@ -18,13 +18,15 @@ const folder = (content: object = lock) => temporaryFiles({ "images.lock.json": 
 const readBack = (directory: string) => JSON.parse(readFileSync(join(directory, "images.lock.json"), "utf8"));
 
 describe("images-lock", () => {
+  const changed = { ...lock, redis: { ...lock.redis, digest: digest("a") } };
+
   test("writes the digest of each tag in the registry, and reports which changed", async () => {
     const programs = fakePrograms({
       docker: { "pull library/redis:8": pulled("a"), "pull library/nginx:1": pulled("b") },
     });
     const deps = fakeDeps({ projectDirectory: folder() });
     expect(await lockImages({}, deps)).toBe(0);
-    expect(readBack(deps.projectDirectory)).toEqual({ ...lock, redis: { ...lock.redis, digest: digest("a") } });
+    expect(readBack(deps.projectDirectory)).toEqual(changed);
     expect(programs.calls()).toEqual(["docker pull library/redis:8", "docker pull library/nginx:1"]);
     expect(deps.printed).toEqual([
       `redis: library/redis:8 is ${digest("a")} (changed)`,
@@ -37,7 +39,7 @@ describe("images-lock", () => {
     const deps = fakeDeps({ projectDirectory: folder() });
     await lockImages({ mirror: "mirror.example.org/hub/" }, deps);
     expect(programs.calls()[0]).toBe("docker pull mirror.example.org/hub/library/redis:8");
-    expect(readBack(deps.projectDirectory).redis).toEqual({ ...lock.redis, digest: digest("a") });
+    expect(readBack(deps.projectDirectory).redis).toEqual(changed.redis);
   });
 
   test("changes nothing if one image cannot be pulled, and says which", async () => {
@@ -50,63 +52,47 @@ describe("images-lock", () => {
     );
     expect(readBack(deps.projectDirectory)).toEqual(lock);
   });
-});
 
-describe("the step of the digests", () => {
-  test("is done when every image has one", async () => {
-    const { redis: _, ...complete } = lock;
-    expect(await lockStep(fakeDeps({ projectDirectory: folder() }), undefined).isDone()).toBe(false);
-    expect(await lockStep(fakeDeps({ projectDirectory: folder(complete) }), undefined).isDone()).toBe(true);
+  test("is a step that is done when every image has a digest", async () => {
+    const isDone = (content: object) => lockStep(fakeDeps({ projectDirectory: folder(content) }), undefined).isDone();
+    expect(await isDone(lock)).toBe(false);
+    expect(await isDone(changed)).toBe(true);
   });
 });
 
-describe("the step that pulls", () => {
-  const pinned = { ...lock, redis: { ...lock.redis, digest: digest("a") } };
-  const reference = (key: "redis" | "nginx") => `${pinned[key].name}:${pinned[key].tag}@${pinned[key].digest}`;
-
-  test("pulls what is missing, by its digest, and only that", async () => {
-    const programs = fakePrograms({
-      docker: { "image inspect library/redis": {}, "image inspect": { exitCode: 1 }, pull: pulled("b") },
-    });
-    const step = pullStep(fakeDeps(), [reference("redis"), reference("nginx")]);
-    expect(await step.isDone()).toBe(false);
-    const lines: string[] = [];
-    await step.run((line) => lines.push(line));
-    expect(lines).toEqual([`pulling ${reference("nginx")}`]);
-    expect(programs.calls().filter((call) => call.startsWith("docker pull"))).toEqual([
-      `docker pull ${reference("nginx")}`,
-    ]);
+test("the step that pulls takes what is missing, by its digest, and is done when all are there", async () => {
+  const [redis, nginx] = [`library/redis:8@${digest("a")}`, `library/nginx:1@${digest("b")}`];
+  const programs = fakePrograms({
+    docker: {
+      "image inspect library/redis": {},
+      "image inspect": [{ exitCode: 1 }, { exitCode: 1 }, {}],
+      pull: pulled("b"),
+    },
   });
-
-  test("is done when all are there", async () => {
-    fakePrograms({ docker: { "image inspect": {} } });
-    const step = pullStep(fakeDeps(), [reference("redis"), reference("nginx")]);
-    expect(await step.isDone()).toBe(true);
-  });
+  const step = pullStep(fakeDeps(), [redis, nginx]);
+  expect(await step.isDone()).toBe(false);
+  const lines: string[] = [];
+  await step.run((line) => lines.push(line));
+  expect(lines).toEqual([`pulling ${nginx}`]);
+  expect(programs.calls().filter((call) => call.startsWith("docker pull"))).toEqual([`docker pull ${nginx}`]);
+  expect(await step.isDone()).toBe(true);
 });
 
 test("a stack's images have the versions in its config, and come from its mirror", () => {
-  const image = (name: string, tag = "1") => ({ name, tag, digest: digest("a") });
-  const lock = Object.fromEntries(
-    [...lettaImages, "base"]
-      .map((key) => [key, image(key)])
-      .concat([
-        ["letta@0.9", image("letta", "0.9")],
-        ["postgres@17", image("postgres", "17")],
-      ]),
-  );
+  const keys = [...lettaImages, "base", "letta@0.9", "postgres@17"];
+  const lock = keys.map((key) => {
+    const [name, tag = "1"] = key.split("@");
+    return [key, { name, tag, digest: digest("a") }];
+  });
   const config = ["imageMirror: m", "lettaVersion: 0.9", "postgresVersion: 17"];
   const projectDirectory = temporaryFiles({
-    "images.lock.json": JSON.stringify(lock),
+    "images.lock.json": JSON.stringify(Object.fromEntries(lock)),
     "Pulumi.letta.yaml": `config:\n${config.map((line) => `  thoth-letta:${line}\n`).join("")}`,
   });
-  expect(pinnedReferences({ projectDirectory }, "letta")).toEqual({
-    postgres: `m/postgres:17@${digest("a")}`,
-    redis: `m/redis:1@${digest("a")}`,
-    nginx: `m/nginx:1@${digest("a")}`,
-    letta: `m/letta:0.9@${digest("a")}`,
-    base: `m/base:1@${digest("a")}`,
-  });
+  const expected = ["postgres:17", "redis:1", "nginx:1", "letta:0.9", "base:1"];
+  expect(pinnedReferences({ projectDirectory }, "letta")).toEqual(
+    Object.fromEntries(expected.map((image) => [image.replace(/:.*/, ""), `m/${image}@${digest("a")}`])),
+  );
 });
 
 test("a stack's mirror is the one in its config, else in the environment", () => {

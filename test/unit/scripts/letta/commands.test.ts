@@ -4,23 +4,16 @@ import { restartLetta, startLetta } from "../../../../scripts/letta/start.ts";
 import { stopLetta } from "../../../../scripts/letta/stop.ts";
 import { engineDown, inspected, notThere } from "../../../support/container-state.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
-import { fakePrograms } from "../../../support/fake-programs.ts";
-import {
-  dockerAnswers,
-  keepsState,
-  networkOf,
-  pulumiAnswers,
-  temporaryBackend,
-  without,
-} from "../../../support/fake-stacks.ts";
+import { fakeStacks, keepsState, networkOf, without } from "../../../support/fake-stacks.ts";
 
-const checks = ["docker version --format {{.Server.Version}}", "pulumi stack ls --json"];
-const repairs = [
+const startCalls = [
+  "docker version --format {{.Server.Version}}",
+  "pulumi stack ls --json",
   "pulumi stack export --stack letta",
   "docker ps --all --no-trunc --filter label=thoth-letta.prefix=letta --format {{.ID}}\t{{.Names}}",
+  "pulumi up --stack letta --yes --skip-preview --suppress-outputs --non-interactive --color never --suppress-progress",
+  ...keepsState,
 ];
-const plain = "--non-interactive --color never --suppress-progress";
-const up = `pulumi up --stack letta --yes --skip-preview --suppress-outputs ${plain}`;
 /** Clients first, and Postgres after its backups, which see everything that is written. */
 const stopsInOrder = [
   "docker stop letta-nginx",
@@ -31,59 +24,51 @@ const stopsInOrder = [
 const stopsOf = (calls: readonly string[]) => calls.filter((call) => call.startsWith("docker stop"));
 
 describe("letta start", () => {
+  const start = (options = {}) => startLetta({ stack: "letta" }, fakeDeps(options));
+
   test("checks the setup, repairs, and brings the stack up, in this order", async () => {
-    temporaryBackend();
-    const programs = fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers() });
-    expect(await startLetta({ stack: "letta" }, fakeDeps())).toBe(0);
-    expect(programs.calls()).toEqual([...checks, ...repairs, up, ...keepsState]);
+    const programs = fakeStacks();
+    expect(await start()).toBe(0);
+    expect(programs.calls()).toEqual(startCalls);
   });
 
   test("lets Pulumi draw on a terminal", async () => {
-    temporaryBackend();
-    const programs = fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers() });
-    await startLetta({ stack: "letta" }, fakeDeps({ isTerminal: true }));
+    const programs = fakeStacks();
+    await start({ isTerminal: true });
     expect(programs.calls()).toContain("pulumi up --stack letta --yes --skip-preview --suppress-outputs");
   });
 
   test("of a stack that is not set up names the command that does it", async () => {
-    temporaryBackend();
-    fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers({ "stack ls": { stdout: "[]" } }) });
-    await expect(startLetta({ stack: "letta" }, fakeDeps())).rejects.toThrow(
-      new UserError("stack letta is not set up", "make setup"),
-    );
+    fakeStacks({ pulumi: { "stack ls": { stdout: "[]" } } });
+    await expect(start()).rejects.toThrow(new UserError("stack letta is not set up", "make setup"));
   });
 
   test("without an engine changes nothing", async () => {
-    temporaryBackend();
-    const programs = fakePrograms({ docker: { version: engineDown }, pulumi: pulumiAnswers() });
-    await expect(startLetta({ stack: "letta" }, fakeDeps())).rejects.toThrow("the Docker engine does not answer");
-    expect(programs.calls()).toEqual(checks.slice(0, 1));
+    const programs = fakeStacks({ docker: { version: engineDown } });
+    await expect(start()).rejects.toThrow("the Docker engine does not answer");
+    expect(programs.calls()).toEqual(startCalls.slice(0, 1));
   });
 
   test("that fails repeats Pulumi's diagnostics, or points at them on a terminal", async () => {
-    temporaryBackend();
     const stdout = "Updating (letta):\nDiagnostics:\n  error: no space\nResources:\n    1 unchanged\n";
-    fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers({ "up ": { exitCode: 255, stdout } }) });
-    await expect(startLetta({ stack: "letta" }, fakeDeps())).rejects.toThrow(
-      new UserError("stack letta did not come up\n  error: no space"),
-    );
-    await expect(startLetta({ stack: "letta" }, fakeDeps({ isTerminal: true }))).rejects.toThrow(
+    fakeStacks({ pulumi: { "up ": { exitCode: 255, stdout } } });
+    await expect(start()).rejects.toThrow(new UserError("stack letta did not come up\n  error: no space"));
+    await expect(start({ isTerminal: true })).rejects.toThrow(
       new UserError("stack letta did not come up (pulumi ended with exit code 255, see above)"),
     );
   });
 });
 
 describe("letta stop", () => {
-  const busy = dockerAnswers({
+  const busy = {
     "network inspect": networkOf("letta-server", "thoth-api", "a-script", "web"),
     "container inspect thoth-api": inspected({}, { labels: { "thoth-letta.prefix": "thoth" } }),
     "container inspect web": inspected({}, { labels: { "com.docker.compose.project": "shop" } }),
-  });
-
+  };
   const sessionsOf = (...roles: string[]) => ({ "exec -i letta-postgres psql": { stdout: `${roles.join("\n")}\n` } });
 
   test("stops clients first, and together what may stop together", async () => {
-    const programs = fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers() });
+    const programs = fakeStacks();
     const deps = fakeDeps();
     expect(await stopLetta({ stack: "letta", yes: false }, deps)).toBe(0);
     expect(stopsOf(programs.calls())).toEqual(stopsInOrder);
@@ -92,28 +77,21 @@ describe("letta stop", () => {
   });
 
   test("skips what is stopped or gone", async () => {
-    const programs = fakePrograms({
-      docker: dockerAnswers({
+    const programs = fakeStacks({
+      docker: {
         "container inspect letta-nginx": inspected({ Status: "exited" }),
         "container inspect letta-redis": notThere,
         "container inspect letta-backup": notThere,
-      }),
-      pulumi: pulumiAnswers(),
+      },
     });
     expect(await stopLetta({ stack: "letta", yes: false }, fakeDeps())).toBe(0);
-    expect(stopsOf(programs.calls())).toEqual([
-      "docker stop letta-server",
-      "docker stop letta-drill",
-      "docker stop letta-postgres",
-    ]);
+    const stopped = ["letta-server", "letta-drill", "letta-postgres"];
+    expect(stopsOf(programs.calls())).toEqual(stopped.map((name) => `docker stop ${name}`));
   });
 
   test("refuses while others are connected, and names each of them", async () => {
     // Either of the project's roles counts; Letta's own and others' do not.
-    const programs = fakePrograms({
-      docker: { ...busy, ...sessionsOf("thoth", "letta", "thoth-b", "postgres") },
-      pulumi: pulumiAnswers(),
-    });
+    const programs = fakeStacks({ docker: { ...busy, ...sessionsOf("thoth", "letta", "thoth-b", "postgres") } });
     const deps = fakeDeps();
     expect(await stopLetta({ stack: "letta", yes: false }, deps)).toBe(1);
     expect(deps.printed).toEqual([
@@ -129,7 +107,7 @@ describe("letta stop", () => {
   });
 
   test("refuses for one session without a container on the network", async () => {
-    fakePrograms({ docker: dockerAnswers(sessionsOf("thoth")), pulumi: pulumiAnswers() });
+    fakeStacks({ docker: sessionsOf("thoth") });
     const deps = fakeDeps();
     expect(await stopLetta({ stack: "letta", yes: false }, deps)).toBe(1);
     expect(deps.printed[1]).toBe("  project thoth: 1 Postgres session");
@@ -139,7 +117,7 @@ describe("letta stop", () => {
     { how: "told so", yes: true, answer: false, questions: [] },
     { how: "answered so", yes: false, answer: true, questions: ["stop it anyway?"] },
   ])("stops all the same when $how", async ({ yes, answer, questions }) => {
-    const programs = fakePrograms({ docker: busy, pulumi: pulumiAnswers() });
+    const programs = fakeStacks({ docker: busy });
     const deps = fakeDeps({ answer });
     expect(await stopLetta({ stack: "letta", yes }, deps)).toBe(0);
     expect(deps.questions).toEqual(questions);
@@ -147,7 +125,7 @@ describe("letta stop", () => {
   });
 
   test("of a stack that never came up says so", async () => {
-    fakePrograms({ docker: {}, pulumi: pulumiAnswers(without("letta")) });
+    fakeStacks({ pulumi: without("letta") });
     await expect(stopLetta({ stack: "letta", yes: true }, fakeDeps())).rejects.toThrow(
       new UserError("stack letta was never brought up", "make letta-start"),
     );
@@ -156,24 +134,15 @@ describe("letta stop", () => {
 
 describe("letta restart", () => {
   test("stops, then starts", async () => {
-    temporaryBackend();
-    const programs = fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers() });
+    const programs = fakeStacks();
     expect(await restartLetta({ stack: "letta", yes: false }, fakeDeps())).toBe(0);
     const calls = programs.calls();
-    expect(calls.slice(calls.indexOf("docker stop letta-redis letta-postgres") + 1)).toEqual([
-      ...checks,
-      ...repairs,
-      up,
-      ...keepsState,
-    ]);
+    expect(calls.slice(calls.indexOf("docker stop letta-redis letta-postgres") + 1)).toEqual(startCalls);
   });
 
   test("leaves it running when it may not stop it", async () => {
-    const programs = fakePrograms({
-      docker: dockerAnswers({ "network inspect": networkOf("a-script") }),
-      pulumi: pulumiAnswers(),
-    });
+    const programs = fakeStacks({ docker: { "network inspect": networkOf("a-script") } });
     expect(await restartLetta({ stack: "letta", yes: false }, fakeDeps())).toBe(1);
-    expect(programs.calls()).not.toContain(up);
+    expect(programs.calls().filter((call) => call.startsWith("pulumi up"))).toEqual([]);
   });
 });

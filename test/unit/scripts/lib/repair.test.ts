@@ -2,13 +2,14 @@ import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { UserError } from "../../../../infra/lib/errors.ts";
 import { repair } from "../../../../scripts/lib/repair.ts";
 import { notThere } from "../../../support/container-state.ts";
 import { type FakeDepsOptions, fakeDeps } from "../../../support/fake-deps.ts";
-import { fakePrograms } from "../../../support/fake-programs.ts";
-import { dockerAnswers, pulumiAnswers, temporaryBackend, without } from "../../../support/fake-stacks.ts";
+import type { FakeAnswers } from "../../../support/fake-programs.ts";
+import { fakeStacks, without } from "../../../support/fake-stacks.ts";
 import { temporaryFiles, temporaryFolder, withEnvironment } from "../../../support/temporary.ts";
 
 /** The number of a process that has ended. */
@@ -48,167 +49,149 @@ function livingPulumi(): number {
 
 const engineHas = (...rows: string[]) => ({ "ps --all": { stdout: rows.map((row) => `${row}\n`).join("") } });
 
-async function repaired(
-  answers: { docker?: object; pulumi?: object } = {},
-  options: FakeDepsOptions = {},
-): Promise<{ calls: string[]; printed: string[] }> {
-  const programs = fakePrograms({
-    docker: dockerAnswers({ rm: {}, ...answers.docker }),
-    pulumi: pulumiAnswers({ ...answers.pulumi }),
-  });
-  const deps = fakeDeps(options);
-  await repair(deps, "letta");
-  return { calls: programs.calls(), printed: deps.printed };
+type Answers = { docker?: FakeAnswers; pulumi?: FakeAnswers };
+
+/** Fake programs, the lock that a run left if one did, and the repair of the stack. */
+function prepared(answers: Answers = {}, held?: Parameters<typeof lock>[1], stack?: string) {
+  const programs = fakeStacks({ ...answers, docker: { rm: {}, ...answers.docker } });
+  const backend = fileURLToPath(process.env.PULUMI_BACKEND_URL ?? "");
+  const file = held === undefined ? "" : lock(backend, held, stack);
+  const run = async (options: FakeDepsOptions = {}, of = "letta") => {
+    const deps = fakeDeps(options);
+    await repair(deps, of);
+    return { calls: programs.calls(), printed: deps.printed };
+  };
+  return { run, isHeld: () => existsSync(file), calls: programs.calls };
 }
+
+const repaired = (answers: Answers = {}, options: FakeDepsOptions = {}) => prepared(answers).run(options);
 
 describe("a lock", () => {
   test("of a process of this host that is gone is removed", async () => {
     const pid = deadProcess();
-    const file = lock(temporaryBackend(), { pid });
-    const { printed } = await repaired();
-    expect(existsSync(file)).toBe(false);
-    expect(printed).toEqual([`removing the lock of process ${pid}, which no longer runs`]);
-  });
-
-  test("of a Pulumi that lives is respected", async () => {
-    const pid = livingPulumi();
-    const file = lock(temporaryBackend(), { pid });
-    await expect(repaired()).rejects.toThrow(
-      new UserError(`another run is at work on stack letta (process ${pid} on ${hostname()})`, "wait for it"),
-    );
-    expect(existsSync(file)).toBe(true);
+    const { run, isHeld } = prepared({}, { pid });
+    expect((await run()).printed).toEqual([`removing the lock of process ${pid}, which no longer runs`]);
+    expect(isHeld()).toBe(false);
   });
 
   test("whose process id another program has now, after a reboot, is removed", async () => {
-    const file = lock(temporaryBackend(), { pid: process.pid });
-    await repaired();
-    expect(existsSync(file)).toBe(false);
+    const { run, isHeld } = prepared({}, { pid: process.pid });
+    await run();
+    expect(isHeld()).toBe(false);
   });
 
-  test("of another host is respected, as nobody here knows its processes", async () => {
-    const file = lock(temporaryBackend(), { pid: deadProcess(), hostname: "elsewhere" });
-    await expect(repaired()).rejects.toThrow(/another run is at work on stack letta \(process \d+ on elsewhere\)/);
-    expect(existsSync(file)).toBe(true);
+  test.each([
+    ["of a Pulumi that lives", () => ({ pid: livingPulumi() })],
+    ["of another host, whose processes nobody here knows,", () => ({ pid: deadProcess(), hostname: "elsewhere" })],
+  ])("%s is respected", async (_, holder) => {
+    const held = { hostname: hostname(), ...holder() };
+    const { run, isHeld } = prepared({}, held);
+    await expect(run()).rejects.toThrow(
+      new UserError(`another run is at work on stack letta (process ${held.pid} on ${held.hostname})`, "wait for it"),
+    );
+    expect(isHeld()).toBe(true);
   });
 
   test("of another stack does not count", async () => {
-    const file = lock(temporaryBackend(), { pid: process.pid }, "letta-staging");
-    await repaired();
-    expect(existsSync(file)).toBe(true);
+    const { run, isHeld } = prepared({}, { pid: process.pid }, "letta-staging");
+    await run();
+    expect(isHeld()).toBe(true);
   });
 
   test("of a backend that is not a folder is left to that backend", async () => {
-    temporaryBackend();
+    const { run } = prepared();
     withEnvironment({ PULUMI_BACKEND_URL: "s3://bucket?region=eu-west-1" });
-    await expect(repaired()).resolves.toMatchObject({ printed: [] });
+    expect((await run()).printed).toEqual([]);
   });
 
-  test.each(["file://~/state", "file://./state", "file://~/state?no_tmp_dir=true"])("is found in %s", async (url) => {
-    temporaryBackend();
+  test.each(["file://~/state?no_tmp_dir=true", "file://./state"])("is found in %s", async (url) => {
+    const { run } = prepared();
     const projectDirectory = temporaryFolder();
     withEnvironment({ PULUMI_BACKEND_URL: url, HOME: projectDirectory });
     const file = lock(join(projectDirectory, "state"), { pid: deadProcess() });
-    await repaired({}, { projectDirectory });
+    await run({ projectDirectory });
     expect(existsSync(file)).toBe(false);
   });
 });
 
+const engineHasContainers =
+  "docker ps --all --no-trunc --filter label=thoth-letta.prefix=letta --format {{.ID}}\t{{.Names}}";
+
 describe("containers", () => {
   test("that the state knows stay", async () => {
-    temporaryBackend();
-    const { calls, printed } = await repaired({
-      docker: engineHas("id-1\tletta-redis"),
-      pulumi: state({ "letta-redis": "id-1" }),
-    });
+    const docker = engineHas("id-1\tletta-redis");
+    const { calls, printed } = await repaired({ docker, pulumi: state({ "letta-redis": "id-1" }) });
     expect(printed).toEqual([]);
     expect(calls).toEqual([
       "pulumi stack export --stack letta",
-      "docker ps --all --no-trunc --filter label=thoth-letta.prefix=letta --format {{.ID}}\t{{.Names}}",
+      engineHasContainers,
       "docker container inspect letta-redis",
     ]);
   });
 
   test("that the state does not know are removed, but never a volume of theirs", async () => {
-    temporaryBackend();
-    const { calls, printed } = await repaired({
-      docker: engineHas("id-1\tletta-redis", "id-2\tletta-nginx"),
-      pulumi: state({ "letta-redis": "id-1" }),
-    });
+    const docker = engineHas("id-1\tletta-redis", "id-2\tletta-nginx");
+    const { calls, printed } = await repaired({ docker, pulumi: state({ "letta-redis": "id-1" }) });
     expect(printed).toEqual(["removing letta-nginx: an interrupted run left it"]);
     expect(calls.filter((call) => call.startsWith("docker rm"))).toEqual(["docker rm --force letta-nginx"]);
   });
 
   test("are found by the stack's prefix, which need not be its name", async () => {
-    temporaryBackend();
     const projectDirectory = temporaryFiles({ "Pulumi.letta.yaml": "config:\n  thoth-letta:prefix: shared\n" });
     const { calls } = await repaired({}, { projectDirectory });
     expect(calls[1]).toContain("--filter label=thoth-letta.prefix=shared ");
   });
+});
 
-  test("that the engine has lost cause a refresh of the state", async () => {
-    temporaryBackend();
-    const { calls, printed } = await repaired({
-      docker: { "container inspect letta-redis": notThere },
-      pulumi: state({ "letta-redis": "id-1", "letta-nginx": "id-2" }),
-    });
+describe("the state is refreshed", () => {
+  test("when the engine has lost a container", async () => {
+    const docker = { "container inspect letta-redis": notThere };
+    const pulumi = state({ "letta-redis": "id-1", "letta-nginx": "id-2" });
+    const { calls, printed } = await repaired({ docker, pulumi });
     expect(printed).toEqual(["the engine and the state differ: refreshing the state"]);
+    expect(calls.at(-1)).toBe(refresh);
+  });
+
+  test("after interrupted operations", async () => {
+    const { calls } = await repaired({ pulumi: state({}, [{ type: "creating" }]) });
     expect(calls.at(-1)).toBe(refresh);
   });
 });
 
-test("interrupted operations cause a refresh of the state", async () => {
-  temporaryBackend();
-  const { calls } = await repaired({ pulumi: state({}, [{ type: "creating" }]) });
-  expect(calls.at(-1)).toBe(refresh);
-});
-
 test("a stack without a state has nothing to repair", async () => {
-  temporaryBackend();
   const { calls } = await repaired({ pulumi: without("letta") });
-  expect(calls).toEqual([
-    "pulumi stack export --stack letta",
-    "pulumi stack ls --json",
-    "docker ps --all --no-trunc --filter label=thoth-letta.prefix=letta --format {{.ID}}\t{{.Names}}",
-  ]);
+  expect(calls).toEqual(["pulumi stack export --stack letta", "pulumi stack ls --json", engineHasContainers]);
 });
 
 describe("an empty state, of a checkout that is new or has lost its own,", () => {
-  const empty = { "stack export --stack letta": { stdout: '{"deployment": {}}' } };
+  const pulumi = { "stack export": { stdout: '{"deployment": {}}' } };
   const volumes = (...names: string[]) => ({
     ...Object.fromEntries(names.map((name) => [`volume inspect ${name}`, {}])),
     "volume inspect": { exitCode: 1 },
   });
 
   test("is fine where there is nothing else", async () => {
-    temporaryBackend();
-    expect(await repaired({ pulumi: empty, docker: volumes() })).toMatchObject({ printed: [] });
+    expect((await repaired({ pulumi, docker: volumes() })).printed).toEqual([]);
   });
 
   test.each([
     ["containers", engineHas("1\tletta-redis", "2\tletta-nginx"), "containers letta-redis, letta-nginx"],
     ["volumes", volumes("letta-home", "letta-backup"), "volumes letta-backup, letta-home"],
   ])("leaves the stack's %s alone, and names them", async (_what, found, named) => {
-    temporaryBackend();
-    const programs = fakePrograms({
-      docker: dockerAnswers({ ...found, ...volumes() }),
-      pulumi: pulumiAnswers(empty),
-    });
-    await expect(repair(fakeDeps(), "letta")).rejects.toThrow(
+    const { run, calls } = prepared({ docker: { ...found, ...volumes() }, pulumi });
+    await expect(run()).rejects.toThrow(
       new UserError(
         `stack letta has no state here, but the engine has ${named}`,
         "if another checkout of this project made them, use that one; if its state is lost: make letta-recover",
       ),
     );
-    expect(programs.calls().filter((call) => call.startsWith("docker rm"))).toEqual([]);
+    expect(calls().filter((call) => call.startsWith("docker rm"))).toEqual([]);
   });
 
   test("of Thoth, which has no data, is fixed by removing what is there", async () => {
-    temporaryBackend();
-    fakePrograms({
-      docker: dockerAnswers(engineHas("1\tthoth-api", "2\tthoth-mcp")),
-      pulumi: pulumiAnswers({ "stack export --stack thoth": { stdout: '{"deployment": {}}' } }),
-    });
-    await expect(repair(fakeDeps(), "thoth")).rejects.toThrow(
+    await expect(
+      prepared({ docker: engineHas("1\tthoth-api", "2\tthoth-mcp"), pulumi }).run({}, "thoth"),
+    ).rejects.toThrow(
       "docker rm --force thoth-api thoth-mcp; docker network rm thoth-network (Thoth keeps nothing in them)",
     );
   });

@@ -3,112 +3,81 @@ import { UserError } from "../../../../infra/lib/errors.ts";
 import { restartThoth, startThoth, stopThoth } from "../../../../scripts/thoth/start.ts";
 import { inspected, notThere } from "../../../support/container-state.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
-import { type FakeAnswers, fakePrograms } from "../../../support/fake-programs.ts";
-import { dockerAnswers, pulumiAnswers, temporaryBackend, without } from "../../../support/fake-stacks.ts";
+import { fakeStacks, without } from "../../../support/fake-stacks.ts";
 
 const options = { stack: "thoth", lettaStack: "letta", yes: false };
-const flags = "--yes --skip-preview --suppress-outputs --non-interactive --color never --suppress-progress";
-const upsOf = (calls: readonly string[]) => calls.filter((call) => call.startsWith("pulumi up"));
-const stopsOf = (calls: readonly string[]) => calls.filter((call) => call.startsWith("docker stop"));
-const upLetta = `pulumi up --stack letta ${flags}`;
-const upThoth = `pulumi up --stack thoth ${flags}`;
-
-function bothStacks(changes: { docker?: FakeAnswers; pulumi?: FakeAnswers } = {}) {
-  temporaryBackend();
-  return fakePrograms({ docker: dockerAnswers(changes.docker), pulumi: pulumiAnswers(changes.pulumi) });
-}
+const upsOf = (calls: readonly string[]) => calls.flatMap((call) => call.match(/^pulumi up --stack (\w+)/)?.[1] ?? []);
 
 describe("thoth start", () => {
-  test("on a letta stack that runs brings up thoth alone, after repairing it", async () => {
-    const programs = bothStacks();
+  test("on a letta stack that runs brings up thoth alone, after repairing it, and asks nothing of its backups", async () => {
+    const docker = { "container inspect letta-backup": notThere, "container inspect letta-drill": notThere };
+    const programs = fakeStacks({ docker });
     const deps = fakeDeps();
     expect(await startThoth(options, deps)).toBe(0);
     expect(deps.questions).toEqual([]);
     expect(programs.calls().slice(-4)).toEqual([
       "pulumi stack export --stack thoth",
       "docker ps --all --no-trunc --filter label=thoth-letta.prefix=thoth --format {{.ID}}\t{{.Names}}",
-      upThoth,
+      expect.stringMatching(/^pulumi up --stack thoth --yes /),
       "docker container inspect thoth-backup",
     ]);
-    expect(upsOf(programs.calls())).toEqual([upThoth]);
+    expect(upsOf(programs.calls())).toEqual(["thoth"]);
   });
 
-  test("asks nothing of the letta stack's backups, which Thoth does not need", async () => {
-    const docker = { "container inspect letta-backup": notThere, "container inspect letta-drill": notThere };
-    const programs = bothStacks({ docker });
+  test.each<[string, Parameters<typeof fakeStacks>[0]]>([
+    ["never came up", { pulumi: without("letta") }],
+    ["came up empty", { pulumi: { "stack output --json --show-secrets --stack letta": { stdout: "{}" } } }],
+    ["has a stopped container", { docker: { "container inspect letta-redis": inspected({ Status: "exited" }) } }],
+    ["has lost a container", { docker: { "container inspect letta-nginx": notThere } }],
+    [
+      "has an unhealthy container",
+      { docker: { "container inspect letta-server": inspected({ Health: { Status: "unhealthy" } }) } },
+    ],
+  ])("refuses when the letta stack %s and nobody agrees to start it", async (_, changes) => {
+    const programs = fakeStacks(changes);
     const deps = fakeDeps();
-    expect(await startThoth(options, deps)).toBe(0);
-    expect(deps.questions).toEqual([]);
-    expect(upsOf(programs.calls())).toEqual([upThoth]);
+    expect(await startThoth(options, deps)).toBe(1);
+    expect(deps.printed).toEqual([
+      'the letta stack "letta" is down, and Thoth needs it: start it?',
+      "nothing was changed; to go ahead without a question: make this YES=1",
+    ]);
+    expect(upsOf(programs.calls())).toEqual([]);
   });
-
-  const downs: { how: string; docker?: FakeAnswers; pulumi?: FakeAnswers }[] = [
-    { how: "never came up", pulumi: without("letta") },
-    { how: "came up empty", pulumi: { "stack output --json --show-secrets --stack letta": { stdout: "{}" } } },
-    { how: "has a stopped container", docker: { "container inspect letta-redis": inspected({ Status: "exited" }) } },
-    { how: "has lost a container", docker: { "container inspect letta-nginx": notThere } },
-    {
-      how: "has an unhealthy container",
-      docker: { "container inspect letta-server": inspected({ Health: { Status: "unhealthy" } }) },
-    },
-  ];
-
-  test.each(downs)(
-    "refuses when the letta stack $how and nobody agrees to start it",
-    async ({ how: _, ...changes }) => {
-      const programs = bothStacks(changes);
-      const deps = fakeDeps();
-      expect(await startThoth(options, deps)).toBe(1);
-      expect(deps.questions).toEqual(['the letta stack "letta" is down, and Thoth needs it: start it?']);
-      expect(deps.printed).toEqual([
-        ...deps.questions,
-        "nothing was changed; to go ahead without a question: make this YES=1",
-      ]);
-      expect(upsOf(programs.calls())).toEqual([]);
-    },
-  );
 
   test.each([
     { how: "told so", yes: true, answer: false, questions: 0 },
     { how: "answered so", yes: false, answer: true, questions: 1 },
   ])("starts letta first when $how", async ({ yes, answer, questions }) => {
-    const programs = bothStacks({ docker: { "container inspect letta-server": notThere } });
+    const programs = fakeStacks({ docker: { "container inspect letta-server": notThere } });
     const deps = fakeDeps({ answer });
     expect(await startThoth({ ...options, yes }, deps)).toBe(0);
     expect(deps.questions).toHaveLength(questions);
-    expect(upsOf(programs.calls())).toEqual([upLetta, upThoth]);
+    expect(upsOf(programs.calls())).toEqual(["letta", "thoth"]);
   });
 
   test("does not start on a letta stack that did not come up", async () => {
-    const programs = bothStacks({
+    const programs = fakeStacks({
       docker: { "container inspect letta-server": notThere },
       pulumi: { "up --stack letta": { exitCode: 255 } },
     });
     await expect(startThoth({ ...options, yes: true }, fakeDeps())).rejects.toThrow("stack letta did not come up");
-    expect(upsOf(programs.calls())).toEqual([upLetta]);
+    expect(upsOf(programs.calls())).toEqual(["letta"]);
   });
 });
 
-describe("thoth stop", () => {
-  test("stops Thoth's containers, all together", async () => {
-    const programs = bothStacks();
-    expect(await stopThoth({ stack: "thoth" }, fakeDeps())).toBe(0);
-    expect(stopsOf(programs.calls())).toEqual(["docker stop thoth-api thoth-mcp thoth-discovery thoth-monitor"]);
-  });
-
-  test("of a stack that never came up says so", async () => {
-    bothStacks({ pulumi: without("thoth") });
-    await expect(stopThoth({ stack: "thoth" }, fakeDeps())).rejects.toThrow(
-      new UserError("stack thoth was never brought up", "make thoth-start"),
-    );
-  });
+test("thoth stop of a stack that never came up says so", async () => {
+  fakeStacks({ pulumi: without("thoth") });
+  await expect(stopThoth({ stack: "thoth" }, fakeDeps())).rejects.toThrow(
+    new UserError("stack thoth was never brought up", "make thoth-start"),
+  );
 });
 
-test("thoth restart stops, then starts, and never touches letta", async () => {
-  const programs = bothStacks();
+test("thoth restart stops all its containers together, then starts, and never touches letta", async () => {
+  const programs = fakeStacks();
   expect(await restartThoth(options, fakeDeps())).toBe(0);
-  const calls = programs.calls();
-  expect(calls.indexOf(upThoth)).toBeGreaterThan(calls.indexOf("docker stop thoth-api"));
-  expect(upsOf(calls)).toEqual([upThoth]);
-  expect(stopsOf(calls).filter((call) => call.includes("letta"))).toEqual([]);
+  const changes = programs.calls().filter((call) => /^docker stop|^pulumi up/.test(call));
+  expect(changes).toEqual([
+    "docker stop thoth-api thoth-mcp thoth-discovery thoth-monitor",
+    expect.stringMatching(/^pulumi up --stack thoth /),
+  ]);
 });
