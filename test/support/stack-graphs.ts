@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
 import { parseLettaConfig } from "../../infra/config/letta.ts";
 import type { RawConfig } from "../../infra/config/read.ts";
 import { parseThothConfig } from "../../infra/config/thoth.ts";
@@ -92,4 +93,29 @@ async function inCheckout<Result>(work: (root: string) => Promise<Result>): Prom
   } finally {
     rmSync(root, { recursive: true });
   }
+}
+
+/** What is registered: type -> the names of its resources, sorted. */
+export function inventory({ resources }: Graph<unknown>): Record<string, string> {
+  const ofEach = Object.groupBy(resources, ({ type }) => type);
+  return Object.fromEntries(
+    Object.entries(ofEach).map(([type, ones = []]) => [
+      type,
+      ones
+        .map(({ name }) => name)
+        .sort()
+        .join(" "),
+    ]),
+  );
+}
+
+/** The value of an output, which Pulumi offers to tests only by way of `apply`. */
+export function resolved<Value>(output: pulumi.Input<Value>): Promise<pulumi.Unwrap<Value>> {
+  return new Promise((resolve) => pulumi.output(output).apply(resolve));
+}
+
+/** The text of a container's uploaded file, whose path ends like this; undefined when it has none. */
+export function uploaded({ resource }: Graph<unknown>, container: string, ending: string): string | undefined {
+  const { uploads } = resource(`${container}-container`).inputs as { uploads: { file: string; content: string }[] };
+  return uploads.find(({ file }) => file.endsWith(ending))?.content;
 }

@@ -1,24 +1,17 @@
 import { readFileSync } from "node:fs";
-import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, test } from "vitest";
 import { paths, type Settings, settingsSchema } from "../../../images/backup/src/contract.ts";
 import type { RawConfig } from "../../../infra/config/read.ts";
 import type { LettaExports } from "../../../infra/stacks/outputs.ts";
 import type { Graph } from "../../support/graph.ts";
-import { lettaGraph } from "../../support/stack-graphs.ts";
+import { lettaGraph, resolved, uploaded } from "../../support/stack-graphs.ts";
 
 const graph = await lettaGraph({ projects: ["thoth", "notes"], backup: { archiveSeconds: 20, drillOnStart: false } });
-
-/** The value of an output, which Pulumi offers to tests only by way of `apply`. */
-function resolved<Value>(output: pulumi.Output<Value> | undefined): Promise<Value> {
-  return new Promise((resolve, reject) => (output === undefined ? reject(new Error("none")) : output.apply(resolve)));
-}
+const usual = await lettaGraph();
 
 /** The settings of one of the backup's containers. */
-function settingsOf({ resource }: Graph<LettaExports>, name = "backup"): Settings {
-  const { uploads } = resource(`${name}-container`).inputs as { uploads: { file: string; content: string }[] };
-  const text = uploads.find(({ file }) => file === "/run/thoth-letta/backup.json")?.content ?? "";
-  return settingsSchema.parse(JSON.parse(text));
+function settingsOf(recorded: Graph<LettaExports>, name = "backup"): Settings {
+  return settingsSchema.parse(JSON.parse(uploaded(recorded, name, "/run/thoth-letta/backup.json") ?? ""));
 }
 
 const volume = (source: string, target: string, rest = {}) => ({ type: "volume", source, target, ...rest });
@@ -28,6 +21,11 @@ describe("the agent", () => {
   test("gets valid settings, from the config and the stack's secrets", () => {
     expect(settingsOf(graph)).toMatchObject({
       recoveryKey: "plain-backup-recovery-key",
+      // The keys that a restored database needs.
+      keys: {
+        "credentials-seed": "plain-credentials-seed",
+        "server-encryption-key": "plain-server-encryption-key",
+      },
       stack: "letta",
       archiveSeconds: 20,
       heartbeatSeconds: 10,
@@ -35,13 +33,6 @@ describe("the agent", () => {
       retention: { days: 14, fulls: 2, dumps: 7 },
     });
     expect(settingsOf(graph, "backup-drill")).toEqual(settingsOf(graph));
-  });
-
-  test("keeps the keys that a restored database needs", () => {
-    expect(settingsOf(graph).keys).toEqual({
-      "credentials-seed": "plain-credentials-seed",
-      "server-encryption-key": "plain-server-encryption-key",
-    });
   });
 
   test("sees the cluster and Letta's files, and can change neither", () => {
@@ -95,52 +86,30 @@ test("the drill's scratch space may be lost, and is not recreated for a label", 
   expect(options.ignoreChanges).toEqual(["labels", "driver", "driverOpts"]);
 });
 
-describe("Postgres", () => {
-  const secretsOf = ({ resource }: Graph<LettaExports>) => {
-    const { uploads } = resource("postgres-container").inputs as { uploads: { file: string; content: string }[] };
-    return uploads.find(({ file }) => file.endsWith("secrets.env"))?.content;
-  };
-
-  test("archives to the repository, with its key", () => {
-    const { mounts, envs } = graph.resource("postgres-container").inputs;
-    expect(mounts).toContainEqual(volume("letta-backup", "/var/lib/backup"));
-    expect(envs).toContain("PGBACKREST_REPO1_PATH=/var/lib/backup/pgbackrest");
-    expect(secretsOf(graph)).toContain("PGBACKREST_REPO1_CIPHER_PASS='plain-backup-recovery-key'");
-  });
-
-  test("has no repository without backups", async () => {
-    const other = await lettaGraph({ backup: { enabled: false } });
-    const { mounts, envs } = other.resource("postgres-container").inputs;
-    expect(JSON.stringify([mounts, envs])).not.toMatch(/backup|PGBACKREST/);
-    expect(secretsOf(other)).toBeUndefined();
-  });
+test("Postgres archives to the repository, with its key", () => {
+  const { mounts, envs } = graph.resource("postgres-container").inputs;
+  expect(mounts).toContainEqual(volume("letta-backup", "/var/lib/backup"));
+  expect(envs).toContain("PGBACKREST_REPO1_PATH=/var/lib/backup/pgbackrest");
+  const secrets = uploaded(graph, "postgres", "secrets.env");
+  expect(secrets).toContain("PGBACKREST_REPO1_CIPHER_PASS='plain-backup-recovery-key'");
 });
 
 describe("the images", () => {
-  const imagesOf = async (raw: RawConfig) => {
-    const { resource } = await lettaGraph(raw);
-    return ["postgres", "backup", "backup-drill"].map((name) => resource(`${name}-container`).inputs.image);
-  };
   const built = (name: string) => `thoth-letta/${name}:1-0123456789ab`;
 
-  test("of a registry are its Postgres with pgBackRest, and the agent that is built on that", async () => {
-    expect(await imagesOf({})).toEqual([built("postgres-archiving"), built("backup"), built("backup")]);
-    expect(await imagesOf({ postgresVersion: "17.1" })).toEqual([
-      ...[built("postgres-archiving-17.1"), built("backup-17.1"), built("backup-17.1")],
-    ]);
-  });
-
-  test("of a registry are its own Postgres without backups", async () => {
-    const { resource } = await lettaGraph({ backup: { enabled: false } });
-    expect(resource("postgres-container").inputs.image).toMatch(/^registry\/postgres:1\.0@sha256:/);
-  });
-
-  test("that are built here are one Postgres, which has pgBackRest, and the agent", async () => {
-    expect(await imagesOf({ images: "local" })).toEqual([built("postgres"), built("backup"), built("backup")]);
+  test.each<[string, RawConfig, string[]]>([
+    ["of a registry: its Postgres with pgBackRest", {}, ["postgres-archiving", "backup"]],
+    ["of a version", { postgresVersion: "17.1" }, ["postgres-archiving-17.1", "backup-17.1"]],
+    ["built here: one Postgres, which has pgBackRest", { images: "local" }, ["postgres", "backup"]],
+  ])("%s, and the agent that is built on it", async (_, raw, [postgres = "", agent = ""]) => {
+    const { resource } = await lettaGraph(raw);
+    const images = ["postgres", "backup", "backup-drill"].map((name) => resource(`${name}-container`).inputs.image);
+    expect(images).toEqual([built(postgres), built(agent), built(agent)]);
   });
 });
 
 describe("another drill is due", () => {
+  const usualHash = settingsOf(usual).configHash;
   const hashOf = async (raw: RawConfig) => settingsOf(await lettaGraph(raw)).configHash;
 
   test.each([
@@ -150,44 +119,47 @@ describe("another drill is due", () => {
     ["other sizes", { sizes: { drill: { memoryMiB: 1024 } } }],
     ["another way of backing up", { backup: { retention: { days: 30 } } }],
   ])("after %s", async (_, raw) => {
-    expect(await hashOf(raw)).not.toBe(await hashOf({}));
+    expect(await hashOf(raw)).not.toBe(usualHash);
   });
 
   test("not after changes that backups have no part in", async () => {
-    expect(await hashOf({ contextWindowLimit: 5000, projects: ["thoth", "notes"] })).toBe(await hashOf({}));
+    expect(await hashOf({ contextWindowLimit: 5000, projects: ["thoth", "notes"] })).toBe(usualHash);
   });
 });
 
-describe("turned off", () => {
-  test("creates no container, and keeps the backups and their key", async () => {
-    const { resources, exports } = await lettaGraph({ backup: { enabled: false } });
-    const names = resources.filter(({ name }) => name.startsWith("backup")).map(({ name }) => name);
-    expect(names.sort()).toEqual(["backup-recovery-key", "backup-volume"]);
-    expect(exports.containers).toEqual(["letta-postgres", "letta-redis", "letta-server", "letta-nginx"]);
-    expect(exports).not.toHaveProperty("backupSettings");
-    expect(exports.backup).toMatchObject({ enabled: false });
-    expect(await resolved(exports.recoveryKey)).toBe("plain-backup-recovery-key");
-  });
+test("turned off, creates no container, and keeps the backups and their key", async () => {
+  const off = await lettaGraph({ backup: { enabled: false } });
+  const { resources, exports, resource } = off;
+  const names = resources.filter(({ name }) => name.startsWith("backup")).map(({ name }) => name);
+  expect(names.sort()).toEqual(["backup-recovery-key", "backup-volume"]);
+  expect(exports.containers).toEqual(["letta-postgres", "letta-redis", "letta-server", "letta-nginx"]);
+  expect(exports).not.toHaveProperty("backupSettings");
+  expect(exports.backup).toMatchObject({ enabled: false });
+  expect(await resolved(exports.recoveryKey)).toBe("plain-backup-recovery-key");
+  const { image, mounts, envs } = resource("postgres-container").inputs;
+  expect(image).toMatch(/^registry\/postgres:1\.0@sha256:/);
+  expect(JSON.stringify([mounts, envs])).not.toMatch(/backup|PGBACKREST/);
+  expect(uploaded(off, "postgres", "secrets.env")).toBeUndefined();
 });
 
 describe("outputs", () => {
   test("have the backups' place and the settings for one-off containers", async () => {
-    expect(graph.exports.backup).toEqual({
-      enabled: true,
-      container: "letta-backup",
-      drillContainer: "letta-drill",
+    expect(graph.exports.backup).toEqual({ enabled: true, container: "letta-backup", drillContainer: "letta-drill" });
+    expect(settingsSchema.parse(JSON.parse((await resolved(graph.exports.backupSettings)) ?? ""))).toEqual(
+      settingsOf(graph),
+    );
+    expect(await resolved(graph.exports.volumes)).toMatchObject({
+      postgres: "letta-postgres",
+      redis: "letta-redis",
+      backup: "letta-backup",
     });
-    expect(settingsSchema.parse(JSON.parse(await resolved(graph.exports.backupSettings)))).toEqual(settingsOf(graph));
-    const volumes = await resolved(pulumi.output(graph.exports.volumes));
-    expect(volumes).toMatchObject({ postgres: "letta-postgres", redis: "letta-redis", backup: "letta-backup" });
   });
 
   test("name the volume that Postgres runs on", async () => {
     const { resource, exports } = await lettaGraph({ postgresVolume: "restored" });
     expect(resource("postgres-volume").inputs).toEqual({ name: "restored" });
     expect(resource("postgres-volume").options).toMatchObject({ protect: true, retainOnDelete: true });
-    const volumes = await resolved(pulumi.output(exports.volumes));
-    expect(volumes).toMatchObject({ postgres: "restored" });
+    expect(await resolved(exports.volumes)).toMatchObject({ postgres: "restored" });
     for (const name of ["postgres", "backup"]) {
       expect(resource(`${name}-container`).inputs.mounts).toContainEqual(
         expect.objectContaining({ source: "restored", target: "/var/lib/postgresql/data" }),

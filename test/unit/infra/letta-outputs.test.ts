@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../../infra/lib/errors.ts";
 import { interpretLettaOutputs, readLettaStack } from "../../../infra/stacks/outputs.ts";
-import { lettaOutputs } from "../../support/stack-graphs.ts";
+import { lettaOutputs, resolved } from "../../support/stack-graphs.ts";
 
 const interpret = (changes: Record<string, unknown> = {}, project = "thoth") =>
   interpretLettaOutputs({ ...lettaOutputs, ...changes }, "letta", project);
@@ -12,8 +12,11 @@ const { thoth } = lettaOutputs.projects;
 test("gives a project its own secrets and nobody else's", async () => {
   const notes = { ...thoth, databaseUrl: "postgresql://notes", encryptionKey: "key of notes", token: "token of notes" };
   const { databaseUrl, encryptionKey, token } = interpret({ projects: { thoth, notes } }, "notes");
-  const values = await new Promise((resolve) => pulumi.all([databaseUrl, encryptionKey, token]).apply(resolve));
-  expect(values).toEqual(["postgresql://notes", "key of notes", "token of notes"]);
+  expect(await resolved([databaseUrl, encryptionKey, token])).toEqual([
+    "postgresql://notes",
+    "key of notes",
+    "token of notes",
+  ]);
 });
 
 test("secrets stay secret", async () => {
@@ -26,30 +29,20 @@ test("further outputs of a newer letta stack do no harm", () => {
   expect(interpret({ later: 1 }).outputs).not.toHaveProperty("later");
 });
 
-describe("says what is wrong with", () => {
+describe("says what is wrong and how to fix it:", () => {
+  const start = "pulumi up -s letta (or make letta-start)";
+  const nothing = Object.fromEntries(Object.keys(lettaOutputs).map((name) => [name, undefined]));
   test.each<[string, Record<string, unknown>, string, string]>([
-    [
-      "a stack that is not there",
-      Object.fromEntries(Object.keys(lettaOutputs).map((name) => [name, undefined])),
-      'the letta stack "letta" is not there or was never brought up',
-      "pulumi up -s letta (or make letta-start)",
-    ],
+    ["no stack", nothing, 'the letta stack "letta" is not there or was never brought up', start],
     ["an older contract", { contractVersion: 2 }, "stack letta was brought up by an older version", "make letta-start"],
     ["a newer contract", { contractVersion: 4 }, "stack letta was brought up by a newer version", "git pull"],
+    ["an output that is missing", { schemaVersion: undefined }, "schemaVersion", start],
     [
-      "an output that is missing",
-      { schemaVersion: undefined },
-      "schemaVersion",
-      "pulumi up -s letta (or make letta-start)",
+      "a secret of another passphrase",
+      { projects: { thoth: { ...thoth, encryptionKey: {} } } },
+      'projects.thoth.encryptionKey of stack "letta" cannot be decrypted: the stacks have different passphrases',
+      "set PULUMI_CONFIG_PASSPHRASE_FILE to the passphrase file of the letta stack for both",
     ],
-    ...(["token", "databaseUrl", "encryptionKey"] as const).map(
-      (key): [string, Record<string, unknown>, string, string] => [
-        `a ${key} of another passphrase`,
-        { projects: { thoth: { ...thoth, [key]: {} } } },
-        `output projects.thoth.${key} of stack "letta" cannot be decrypted: the stacks have different passphrases`,
-        "set PULUMI_CONFIG_PASSPHRASE_FILE to the passphrase file of the letta stack for both",
-      ],
-    ),
   ])("%s", (_, changes, problem, fix) => {
     expect(() => interpret(changes)).toThrow(UserError);
     expect(() => interpret(changes)).toThrow(problem);
@@ -73,12 +66,9 @@ describe("read from the other stack", () => {
     const newResource = ({ type, inputs }: pulumi.runtime.MockResourceArgs) => {
       expect(type).toBe("pulumi:pulumi:StackReference");
       name = inputs.name;
-      const secretOutputNames = ["projects"];
-      return { id: name, state: { name, outputs, secretOutputNames } };
+      return { id: name, state: { name, outputs, secretOutputNames: ["projects"] } };
     };
-    const call = ({ token }: pulumi.runtime.MockCallArgs) => {
-      throw new Error(`unexpected call of ${token}`);
-    };
+    const call = ({ token }: pulumi.runtime.MockCallArgs) => expect.unreachable(token);
     await pulumi.runtime.setMocks({ newResource, call }, "thoth-letta", "thoth", false, "acme");
     const reference = await readLettaStack("letta", "thoth");
     return { ...reference, name };
@@ -88,7 +78,7 @@ describe("read from the other stack", () => {
     const { outputs, databaseUrl, name } = await read(lettaOutputs);
     expect(name).toBe("acme/thoth-letta/letta");
     expect(outputs.network).toEqual(lettaOutputs.network);
-    expect(await new Promise((resolve) => databaseUrl.apply(resolve))).toBe(thoth.databaseUrl);
+    expect(await resolved(databaseUrl)).toBe(thoth.databaseUrl);
     expect(await pulumi.isSecret(databaseUrl)).toBe(true);
   });
 

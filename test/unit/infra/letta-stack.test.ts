@@ -4,120 +4,75 @@ import { deriveCredentials, deriveSecret } from "../../../infra/lib/credentials.
 import type { DatabaseInputs } from "../../../infra/providers/database.ts";
 import type { LettaExports } from "../../../infra/stacks/outputs.ts";
 import type { Graph } from "../../support/graph.ts";
-import { lettaGraph } from "../../support/stack-graphs.ts";
+import { inventory, lettaGraph, resolved } from "../../support/stack-graphs.ts";
 
 let graph: Graph<LettaExports>;
 beforeAll(async () => {
   graph = await lettaGraph({ projects: ["thoth", "notes"] });
 });
 
-/** The value of an output, which Pulumi offers to tests only by way of `apply`. */
-function resolved<Value>(output: pulumi.Input<Value>): Promise<pulumi.Unwrap<Value>> {
-  return new Promise((resolve) => pulumi.output(output).apply(resolve));
-}
-
-/** The database password of an owner's generation in the recorded graphs, where every seed is the first one. */
-const passwordOf = (owner: string, generation = 1) =>
-  deriveCredentials("plain-credentials-seed", owner, generation).databasePassword;
+/** Every seed in the recorded graphs is the first one. */
+const seed = "plain-credentials-seed";
+const passwordOf = (owner: string, generation = 1) => deriveCredentials(seed, owner, generation).databasePassword;
 
 test("is exactly these resources", () => {
   // A changed type or name is, to the engine, another resource: what was there is deleted, a database with its data.
-  expect(graph.resources.map(({ type, name }) => `${type} ${name}`).sort()).toEqual([
-    "docker:index/container:Container backup-container",
-    "docker:index/container:Container backup-drill-container",
-    "docker:index/container:Container gateway-container",
-    "docker:index/container:Container postgres-container",
-    "docker:index/container:Container redis-container",
-    "docker:index/container:Container server-container",
-    "docker:index/network:Network internal-network",
-    "docker:index/network:Network network",
-    "docker:index/volume:Volume backup-scratch",
-    "docker:index/volume:Volume backup-volume",
-    "docker:index/volume:Volume gateway-credentials",
-    "docker:index/volume:Volume postgres-volume",
-    "docker:index/volume:Volume redis-credentials",
-    "docker:index/volume:Volume redis-volume",
-    "docker:index/volume:Volume server-credentials",
-    "docker:index/volume:Volume server-data",
-    "docker:index/volume:Volume server-home",
-    "pulumi-nodejs:dynamic/thoth-letta:database database-letta",
-    "pulumi-nodejs:dynamic/thoth-letta:database databases-projects",
-    "pulumi-nodejs:dynamic/thoth-letta:letta-identities identities",
-    "pulumi-nodejs:dynamic/thoth-letta:letta-probe probe",
-    "pulumi-nodejs:dynamic/thoth-letta:login-seeds login-seeds",
-    "pulumi-nodejs:dynamic/thoth-letta:migration server-migration",
-    "pulumi-nodejs:dynamic/thoth-letta:network-clients internal-network-clients",
-    "pulumi-nodejs:dynamic/thoth-letta:network-clients network-clients",
-    "pulumi-nodejs:dynamic/thoth-letta:readiness backup-drill-ready",
-    "pulumi-nodejs:dynamic/thoth-letta:readiness backup-ready",
-    "pulumi-nodejs:dynamic/thoth-letta:readiness gateway-ready",
-    "pulumi-nodejs:dynamic/thoth-letta:readiness postgres-ready",
-    "pulumi-nodejs:dynamic/thoth-letta:readiness redis-ready",
-    "pulumi-nodejs:dynamic/thoth-letta:readiness server-ready",
-    "pulumi-nodejs:dynamic/thoth-letta:volume-file gateway-projects",
-    "pulumi-nodejs:dynamic/thoth-letta:volume-file redis-users",
-    "pulumi-nodejs:dynamic/thoth-letta:volume-file server-credentials-file",
-    "random:index/randomPassword:RandomPassword backup-recovery-key",
-    "random:index/randomPassword:RandomPassword credentials-seed",
-    "random:index/randomPassword:RandomPassword server-encryption-key",
-    "thoth-letta:letta:Backup backup",
-    "thoth-letta:letta:Gateway gateway",
-    "thoth-letta:letta:Postgres postgres",
-    "thoth-letta:letta:Redis redis",
-    "thoth-letta:letta:Server server",
-    "thoth-letta:service:Service backup",
-    "thoth-letta:service:Service backup-drill",
-    "thoth-letta:service:Service gateway",
-    "thoth-letta:service:Service postgres",
-    "thoth-letta:service:Service redis",
-    "thoth-letta:service:Service server",
-  ]);
+  expect(inventory(graph)).toEqual({
+    "docker:index/container:Container":
+      "backup-container backup-drill-container gateway-container postgres-container redis-container server-container",
+    "docker:index/network:Network": "internal-network network",
+    "docker:index/volume:Volume":
+      "backup-scratch backup-volume gateway-credentials postgres-volume redis-credentials redis-volume " +
+      "server-credentials server-data server-home",
+    "pulumi-nodejs:dynamic/thoth-letta:database": "database-letta databases-projects",
+    "pulumi-nodejs:dynamic/thoth-letta:letta-identities": "identities",
+    "pulumi-nodejs:dynamic/thoth-letta:letta-probe": "probe",
+    "pulumi-nodejs:dynamic/thoth-letta:login-seeds": "login-seeds",
+    "pulumi-nodejs:dynamic/thoth-letta:migration": "server-migration",
+    "pulumi-nodejs:dynamic/thoth-letta:network-clients": "internal-network-clients network-clients",
+    "pulumi-nodejs:dynamic/thoth-letta:readiness":
+      "backup-drill-ready backup-ready gateway-ready postgres-ready redis-ready server-ready",
+    "pulumi-nodejs:dynamic/thoth-letta:volume-file": "gateway-projects redis-users server-credentials-file",
+    "random:index/randomPassword:RandomPassword": "backup-recovery-key credentials-seed server-encryption-key",
+    "thoth-letta:letta:Backup": "backup",
+    "thoth-letta:letta:Gateway": "gateway",
+    "thoth-letta:letta:Postgres": "postgres",
+    "thoth-letta:letta:Redis": "redis",
+    "thoth-letta:letta:Server": "server",
+    "thoth-letta:service:Service": "backup backup-drill gateway postgres redis server",
+  });
 });
 
 test("another project changes the resource of the projects' databases, the users and the gateway's projects, but no container", async () => {
   const withOne = await lettaGraph({ projects: ["thoth"] });
-  const isOfAll = (name: string) =>
-    ["databases-projects", "identities", "login-seeds", "gateway-projects"].includes(name);
+  const ofAll = ["databases-projects", "identities", "login-seeds", "gateway-projects"];
   const described = ({ resources }: Graph<LettaExports>) =>
     resources
-      .filter(({ name }) => !isOfAll(name))
+      .filter(({ name }) => !ofAll.includes(name))
       .map(({ urn, inputs }) => ({ urn, inputs }))
       .sort((a, b) => a.urn.localeCompare(b.urn));
   expect(described(graph)).toEqual(described(withOne));
 });
 
 test("each data volume survives destroy, rename and a change of labels", () => {
-  const volumes = graph
-    .ofType("docker:index/volume:Volume")
-    .filter(({ name }) => !/-(scratch|credentials)$/.test(name));
-  expect(volumes.map(({ inputs }) => inputs)).toEqual([
-    { name: "letta-backup" },
-    { name: "letta-postgres" },
-    { name: "letta-redis" },
-    { name: "letta-home" },
-    { name: "letta-data" },
-  ]);
+  const isData = ({ name }: { name: string }) => !/-(scratch|credentials)$/.test(name);
+  const volumes = graph.ofType("docker:index/volume:Volume").filter(isData);
+  expect(volumes.map(({ inputs }) => inputs)).toEqual(
+    ["backup", "postgres", "redis", "home", "data"].map((name) => ({ name: `letta-${name}` })),
+  );
+  const ignoreChanges = ["labels", "driver", "driverOpts"];
   for (const { name, options } of volumes) {
-    expect(options, name).toMatchObject({
-      protect: true,
-      retainOnDelete: true,
-      ignoreChanges: ["labels", "driver", "driverOpts"],
-    });
+    expect(options, name).toMatchObject({ protect: true, retainOnDelete: true, ignoreChanges });
   }
 });
 
 test("each generated secret is protected and needs no quoting anywhere", () => {
   const passwords = graph.ofType("random:index/randomPassword:RandomPassword");
-  expect(passwords).toHaveLength(3);
   for (const { name, inputs, options } of passwords) {
     expect(inputs, name).toEqual({ length: expect.toSatisfy((length) => length >= 32), special: false });
     expect(options.protect, name).toBe(true);
   }
-});
-
-test("the seeds of logins survive a destroy, and are secret in the state", () => {
-  const { options } = graph.resource("login-seeds");
-  expect(options).toMatchObject({ protect: true, additionalSecretOutputs: ["seeds"] });
+  expect(graph.resource("login-seeds").options).toMatchObject({ protect: true, additionalSecretOutputs: ["seeds"] });
 });
 
 test("only data is protected: everything else can be destroyed and recreated", () => {
@@ -147,56 +102,34 @@ test("the server has a fixed address, which the gateway's hosts file has", () =>
 });
 
 test("Redis is not published; Postgres, Letta and the gateway are, each on its port", () => {
-  const portsOf = (name: string) => graph.resource(`${name}-container`).inputs.ports;
-  expect({ redis: portsOf("redis"), postgres: portsOf("postgres") }).toEqual({
-    redis: [],
-    postgres: [{ internal: 5432, external: 5432, ip: "127.0.0.1" }],
-  });
-  expect(portsOf("server")).toEqual([{ internal: 8283, external: 8283, ip: "127.0.0.1" }]);
-  expect(portsOf("gateway")).toEqual([{ internal: 8284, external: 8284, ip: "127.0.0.1" }]);
+  const services = ["redis", "postgres", "server", "gateway"];
+  const port = (number: number) => [{ internal: number, external: number, ip: "127.0.0.1" }];
+  expect(services.map((name) => graph.resource(`${name}-container`).inputs.ports)).toEqual([
+    ...[[], port(5432), port(8283), port(8284)],
+  ]);
 });
 
 test("Postgres keeps its cluster on the volume and shuts down fast", () => {
-  const { inputs } = graph.resource("postgres-container");
-  expect(inputs.envs).toContain("PGDATA=/var/lib/postgresql/data/pgdata");
-  expect(inputs.mounts).toContainEqual({
-    type: "volume",
-    source: "letta-postgres",
-    target: "/var/lib/postgresql/data",
-  });
+  const { envs, mounts, ...inputs } = graph.resource("postgres-container").inputs;
+  expect(envs).toContain("PGDATA=/var/lib/postgresql/data/pgdata");
+  expect(mounts).toContainEqual({ type: "volume", source: "letta-postgres", target: "/var/lib/postgresql/data" });
   expect(inputs).toMatchObject({ stopSignal: "SIGINT", destroyGraceSeconds: 120 });
-});
-
-test("the guard starts Postgres, with the files that it and a first start need", () => {
-  const { entrypoints, command, uploads } = graph.resource("postgres-container").inputs as {
-    entrypoints: string[];
-    command: string[];
-    uploads: { file: string; permissions: string }[];
-  };
-  expect([...entrypoints, ...command].slice(2, 5)).toEqual(["bash", "/usr/local/bin/postgres-guard", "postgres"]);
-  const paths = ["guard", "certificate"].map((name) => `/usr/local/bin/postgres-${name}`);
-  expect(uploads.map(({ file }) => file)).toEqual(
-    expect.arrayContaining([...paths, "/docker-entrypoint-initdb.d/zz-initialised.sh", "/etc/thoth-letta/pg_hba.conf"]),
-  );
 });
 
 describe("the databases", () => {
   const inputsOf = ({ resource }: Graph<LettaExports>, name: string) =>
     resource(name).inputs as unknown as DatabaseInputs;
 
-  test("have logins that derive from the seed", () => {
+  test("have logins that derive from the seed, stored without a password", () => {
     const { databases, ...rest } = inputsOf(graph, "databases-projects");
     expect(databases).toEqual(
       ["thoth", "notes"].map((name) => ({ name, logins: [{ role: name, password: passwordOf(name) }] })),
     );
     expect(rest).toMatchObject({
       ...{ host: "127.0.0.1", port: 5432, container: "letta-postgres", extensions: ["vector", "uuid-ossp"] },
-      adminPassword: deriveCredentials("plain-credentials-seed", "letta", 1).adminPassword,
+      adminPassword: deriveCredentials(seed, "letta", 1).adminPassword,
     });
     expect(inputsOf(graph, "database-letta").databases.map(({ name }) => name)).toEqual(["letta"]);
-  });
-
-  test("are stored without a password", () => {
     for (const name of ["databases-projects", "database-letta"]) {
       const { storedInputs } = graph.resource(name);
       expect(storedInputs).toMatchObject({ adminPassword: "[secret]", databases: "[secret]" });
@@ -207,17 +140,12 @@ describe("the databases", () => {
     const credentials = { thoth: { generation: 2, overlap: true }, notes: { generation: 2 }, letta: { generation: 2 } };
     const rotated = await lettaGraph({ projects: ["thoth", "notes"], credentials });
     const { databases, adminPassword } = inputsOf(rotated, "databases-projects");
+    const login = (role: string, owner: string, generation = 1) => ({ role, password: passwordOf(owner, generation) });
     expect(databases).toEqual([
-      {
-        name: "thoth",
-        logins: [
-          { role: "thoth-b", password: passwordOf("thoth", 2) },
-          { role: "thoth", password: passwordOf("thoth") },
-        ],
-      },
-      { name: "notes", logins: [{ role: "notes-b", password: passwordOf("notes", 2) }] },
+      { name: "thoth", logins: [login("thoth-b", "thoth", 2), login("thoth", "thoth")] },
+      { name: "notes", logins: [login("notes-b", "notes", 2)] },
     ]);
-    expect(adminPassword).toBe(deriveCredentials("plain-credentials-seed", "letta", 2).adminPassword);
+    expect(adminPassword).toBe(deriveCredentials(seed, "letta", 2).adminPassword);
     const { projects, hostDatabaseUrl } = rotated.exports;
     expect(await resolved(projects.notes?.databaseUrl ?? "")).toBe(
       `postgresql://notes-b:${passwordOf("notes", 2)}@letta-postgres:5432/notes`,
@@ -287,12 +215,9 @@ describe("order", () => {
     }
   });
 
-  test("nothing waits for network-clients, so a destroy asks it first", () => {
-    const others = graph.resources.filter(({ isCustom, name }) => isCustom && name !== "network-clients");
-    expect(others.filter(({ name }) => graph.waitsFor(name).includes("network-clients"))).toEqual([]);
-  });
-
   test("network-clients is asked before any container stops, and knows the stack's own", () => {
+    const waiting = graph.resources.filter(({ isCustom, name }) => isCustom && name !== "network-clients");
+    expect(waiting.filter(({ name }) => graph.waitsFor(name).includes("network-clients"))).toEqual([]);
     const containers = graph.ofType("docker:index/container:Container");
     expect(graph.waitsFor("network-clients")).toEqual(expect.arrayContaining(containers.map(({ name }) => name)));
     expect(graph.resource("network-clients").inputs.ownContainers).toEqual(
@@ -304,26 +229,22 @@ describe("order", () => {
 describe("outputs", () => {
   test("exactly the secrets are secret", async () => {
     const secretsAmong = async (values: object) => {
-      const secrecy = await Promise.all(
-        Object.entries(values).map(async ([name, value]) => [name, await pulumi.isSecret(pulumi.output(value))]),
-      );
-      return secrecy.filter(([, isSecret]) => isSecret).map(([name]) => name);
+      const isSecret = await Promise.all(Object.values(values).map((value) => pulumi.isSecret(pulumi.output(value))));
+      return Object.keys(values).filter((_, index) => isSecret[index]);
     };
     const { projects, ...others } = graph.exports;
-    expect((await secretsAmong(others)).sort()).toEqual([
-      ...["backupSettings", "hostDatabaseUrl", "recoveryKey", "serverPassword"],
-    ]);
+    const ofStack = ["backupSettings", "hostDatabaseUrl", "recoveryKey", "serverPassword"];
+    expect((await secretsAmong(others)).sort()).toEqual(ofStack);
     for (const project of Object.values(projects)) {
-      expect((await secretsAmong(project)).sort()).toEqual([
-        ...["databaseUrl", "encryptionKey", "hostDatabaseUrl", "token"],
-      ]);
+      const ofProject = ["databaseUrl", "encryptionKey", "hostDatabaseUrl", "token"];
+      expect((await secretsAmong(project)).sort()).toEqual(ofProject);
     }
   });
 
   test("a reader of this version understands them", async () => {
     const { interpretLettaOutputs } = await import("../../../infra/stacks/outputs.ts");
     const values = (await resolved(graph.exports)) as Record<string, unknown>;
-    const { outputs, databaseUrl } = interpretLettaOutputs(values, "letta", "notes");
+    const { outputs } = interpretLettaOutputs(values, "letta", "notes");
     expect(outputs).toEqual({
       healthUrls: { server: "http://127.0.0.1:8283/v1/health/", gateway: "http://127.0.0.1:8284/nginx-health" },
       urls: { server: "http://127.0.0.1:8283", gateway: "http://127.0.0.1:8284" },
@@ -334,24 +255,21 @@ describe("outputs", () => {
       images: "registry",
       schemaVersion: "revision-1",
     });
-    expect(await resolved(databaseUrl)).toBe(`postgresql://notes:${passwordOf("notes")}@letta-postgres:5432/notes`);
   });
 
   test("each project gets its own user, token, URLs and key, and Letta's own database a URL on this host", async () => {
     const { projects, hostDatabaseUrl } = graph.exports;
-    const hostUrlOf = (name: string) => `postgresql://${name}:${passwordOf(name)}@127.0.0.1:5432/${name}`;
+    const url = (name: string, host: string) => `postgresql://${name}:${passwordOf(name)}@${host}:5432/${name}`;
     const expected = (name: string) => ({
       user: `user-of-${name}`,
       generation: 1,
-      token: deriveCredentials("plain-credentials-seed", name, 1).token,
-      databaseUrl: `postgresql://${name}:${passwordOf(name)}@letta-postgres:5432/${name}`,
-      hostDatabaseUrl: hostUrlOf(name),
-      encryptionKey: Buffer.from(deriveSecret("plain-credentials-seed", `${name}/encryption-key`, 32)).toString(
-        "base64url",
-      ),
+      token: deriveCredentials(seed, name, 1).token,
+      databaseUrl: url(name, "letta-postgres"),
+      hostDatabaseUrl: url(name, "127.0.0.1"),
+      encryptionKey: Buffer.from(deriveSecret(seed, `${name}/encryption-key`, 32)).toString("base64url"),
     });
     expect(await resolved(projects)).toEqual({ thoth: expected("thoth"), notes: expected("notes") });
-    expect(await resolved(hostDatabaseUrl)).toBe(hostUrlOf("letta"));
+    expect(await resolved(hostDatabaseUrl)).toBe(url("letta", "127.0.0.1"));
   });
 
   test("an IPv6 bind address gives URLs that a client can parse", async () => {
@@ -390,10 +308,7 @@ describe("TLS", () => {
 });
 
 test("a first preview, without known ids, completes", async () => {
-  const preview = await lettaGraph({}, { isPreview: true });
-  expect(preview.resources.map(({ urn }) => urn).sort()).toEqual(
-    (await lettaGraph({})).resources.map(({ urn }) => urn).sort(),
-  );
+  expect(inventory(await lettaGraph({}, { isPreview: true }))).toEqual(inventory(await lettaGraph({})));
 });
 
 test("a prefix names every Docker object, so that two stacks can run side by side", async () => {
@@ -405,12 +320,8 @@ test("a prefix names every Docker object, so that two stacks can run side by sid
 
 test("Letta, its migration and Postgres have the config's versions", async () => {
   const { resource } = await lettaGraph({ lettaVersion: "0.9", postgresVersion: "17.1" });
-  const images = ["server-container", "server-migration", "postgres-container", "redis-container"];
-  const digest = `sha256:${"0".repeat(64)}`;
-  expect(images.map((name) => resource(name).inputs.image)).toEqual([
-    `registry/letta:0.9@${digest}`,
-    `registry/letta:0.9@${digest}`,
-    "thoth-letta/postgres-archiving-17.1:1-0123456789ab",
-    `registry/redis:1.0@${digest}`,
-  ]);
+  const imageOf = (name: string) => resource(name).inputs.image;
+  for (const name of ["server-container", "server-migration"]) expect(imageOf(name)).toMatch("registry/letta:0.9@");
+  expect(imageOf("postgres-container")).toBe("thoth-letta/postgres-archiving-17.1:1-0123456789ab");
+  expect(imageOf("redis-container")).toMatch("registry/redis:1.0@");
 });
