@@ -21,27 +21,22 @@ describe("differences", () => {
       { agents: [agent("a"), agent("b", "b")] },
       ["agent name of b (b): its texts, messages, blocks, passages or tools differ"],
     ],
-    ["a table with fewer rows", { rows: { ...rows, "public.messages": 3 } }, ["rows of public.messages: 4 -> 3"]],
-    ["a table with more rows", { rows: { ...rows, "public.messages": 5 } }, ["rows of public.messages: 4 -> 5"]],
+    ["a table with other rows", { rows: { ...rows, "public.messages": 3 } }, ["rows of public.messages: 4 -> 3"]],
     [
-      "a table that is gone with its rows",
+      "a table that is gone with its rows, but not an empty one",
       { rows: { "public.agents": 2, "public.runs": 7 } },
       ["rows of public.messages: 4 -> not there"],
     ],
     ["not a new table", { rows: { ...rows, "public.new": 9 } }, []],
-    ["not, or only when exact, a table of the server's own", { rows: { ...rows, "public.runs": 8 } }, []],
+    ["not, unless exact, a table of the server's own", { rows: { ...rows, "public.runs": 8 } }, []],
   ])("are %s", (_what, changes, expected) => {
-    expect(differences(inventory(), inventory(changes), { exact: false })).toEqual(expected);
+    const before = inventory({ rows: { ...rows, "public.old": 0 } });
+    expect(differences(before, inventory(changes), { exact: false })).toEqual(expected);
   });
 
   test("count also in the server's own tables where no server was at work", () => {
     const after = inventory({ rows: { ...rows, "public.runs": 8 } });
     expect(differences(inventory(), after, { exact: true })).toEqual(["rows of public.runs: 7 -> 8"]);
-  });
-
-  test("are none in an empty table that is gone", () => {
-    const before = inventory({ rows: { ...rows, "public.old": 0 } });
-    expect(differences(before, inventory(), { exact: true })).toEqual([]);
   });
 });
 
@@ -58,16 +53,9 @@ const pending = (answer: FakeAnswer) => {
 };
 
 test("an image's migrations after a revision are listed in their order", async () => {
-  const history = [
-    "9fa274fb0b83 -> a08c972e781b (head), add index on agents",
-    "45402909a46b -> 9fa274fb0b83, backfill hidden",
-    "b2c3d4e5f6a8 -> 45402909a46b, add concurrent indexes",
-    "",
-  ];
-  expect(await pending({ stdout: history.join("\n") })).toEqual([
-    "45402909a46b -> 9fa274fb0b83, backfill hidden",
-    "9fa274fb0b83 -> a08c972e781b (head), add index on agents",
-  ]);
+  const [first, second] = ["45402909a46b -> 9fa274fb0b83, backfill", "9fa274fb0b83 -> a08c972e781b (head), add index"];
+  const stdout = `${second}\n${first}\nb2c3d4e5f6a8 -> 45402909a46b, add concurrent indexes\n`;
+  expect(await pending({ stdout })).toEqual([first, second]);
 });
 
 test("an image that is older than the database is refused, with a command that exists", async () => {

@@ -18,12 +18,7 @@ describe("the cluster in a volume", () => {
   test("is found by its version, and the volume is mounted read-only", async () => {
     const { docker, found } = find({});
     expect(await found).toEqual({ volume: "old", folder: ".", major: 15 });
-    expect(
-      docker
-        .calls()
-        .filter((call) => call.includes("old:/old"))
-        .every((call) => call.includes("old:/old:ro")),
-    ).toBe(true);
+    expect(docker.calls().join("\n")).not.toMatch(/old:\/old(?!:ro)/);
   });
 
   test.each([
