@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { UserError } from "../../../../infra/lib/errors.ts";
 import { startLetta } from "../../../../scripts/letta/start.ts";
 import type { Deps } from "../../../../scripts/lib/deps.ts";
 import { readOperation } from "../../../../scripts/lib/operation.ts";
@@ -33,15 +32,15 @@ const full = "exec letta-backup backup now";
 const volumeOf = (deps: Deps) => readConfigFile(deps, "letta").postgresVolume;
 const switches = ({ projectDirectory }: Deps) =>
   JSON.parse(readFileSync(join(projectDirectory, ".state/operations/letta.volumes.json"), "utf8")) as object[];
-const newVolume = /^letta-postgres-\d{14}$/;
+const filling = ["volume rm", point, "volume create", "agent: restore --target name:good"];
+const failed = (problem: string) => ({ exitCode: 1, stdout: `{"event":"error","problem":"${problem}"}\n` });
 
 describe("restore of the whole server", () => {
   test("runs next to the server, and stops it only for the switch", async () => {
     const { programs, deps } = backedUpStack();
     expect(await restoreServer(toGood, deps)).toBe(0);
-    const filling = ["volume rm", point, "volume create", "agent: restore --target name:good"];
     expect(steps(programs.calls())).toEqual([...filling, ...switching, full]);
-    expect(volumeOf(deps)).toMatch(newVolume);
+    expect(volumeOf(deps)).toMatch(/^letta-postgres-\d{14}$/);
     expect(switches(deps)).toEqual([{ id: expect.any(String), from: "letta-postgres", to: volumeOf(deps) }]);
     expect(await readOperation(deps, "letta")).toBeUndefined();
     expect(deps.printed.at(-1)).toBe("volume letta-postgres is kept unchanged: make restore-undo goes back to it");
@@ -56,8 +55,8 @@ describe("restore of the whole server", () => {
   test("to the latest state stops first, so that nothing is written that it would not have", async () => {
     const { programs, deps } = backedUpStack({ docker: control("0/3000028") });
     expect(await restoreServer({ ...options, latest: true }, deps)).toBe(0);
-    const filling = ["volume rm", point, ...stops, "volume create", "agent: restore --target latest"];
-    expect(steps(programs.calls())).toEqual([...filling, ...switching, full]);
+    const latest = ["volume rm", point, ...stops, "volume create", "agent: restore --target latest"];
+    expect(steps(programs.calls())).toEqual([...latest, ...switching, full]);
   });
 
   test("to the latest state is given up when the repository lacks the last writes", async () => {
@@ -72,62 +71,39 @@ describe("restore of the whole server", () => {
   test("works while Postgres is down: what is archived comes back", async () => {
     const { programs, deps } = backedUpStack({ docker: { "exec -i letta-postgres psql": { exitCode: 1 } } });
     expect(await restoreServer({ ...options, latest: true }, deps)).toBe(0);
-    expect(steps(programs.calls()).slice(0, 3)).toEqual([
-      "volume rm",
-      "volume create",
-      "agent: restore --target latest",
-    ]);
+    const latest = ["volume rm", "volume create", "agent: restore --target latest"];
+    expect(steps(programs.calls()).slice(0, 3)).toEqual(latest);
     expect(deps.printed.join("\n")).toContain("lost       what Postgres had not archived when it stopped");
   });
 
-  test("prints its plan and changes nothing in a dry run", async () => {
-    const { programs, deps } = backedUpStack();
-    expect(await restoreServer({ ...toGood, dryRun: true }, deps)).toBe(0);
-    expect(steps(programs.calls())).toEqual([]);
-    expect(deps.printed.map((line) => line.replace(/-\d{14}/, "-NEW"))).toEqual([
-      "restore of all databases of stack letta:",
-      '  back to    the point "good"',
-      "  databases  letta, thoth",
-      "  into       a new volume, letta-postgres-NEW, which is checked before it is used",
-      "  down       Letta and Postgres, during the switch at the end",
-      "  lost       everything written after that, in all databases",
-      "  kept       volume letta-postgres, unchanged: make restore-undo goes back to it",
-    ]);
-  });
-
-  test("changes nothing where nobody can answer", async () => {
-    const { programs, deps } = backedUpStack();
-    expect(await restoreServer({ ...toGood, yes: false }, deps)).toBe(1);
-    expect(deps.questions).toEqual(["continue?"]);
-    expect(steps(programs.calls())).toEqual([]);
-    expect(deps.printed.at(-1)).toBe("nothing was changed; to go ahead without a question: make this YES=1");
-  });
-
   test.each([
-    ["the agent", { exitCode: 1, stdout: '{"event":"error","problem":"damaged"}\n' }, "damaged"],
-    [
-      "a check",
-      agentResult({ ...restored, checks: [{ name: "amcheck", ok: false, detail: "bad page" }] }),
-      "the restored data is damaged: amcheck",
-    ],
-  ])("leaves everything as it was when %s fails", async (_what, answer, problem) => {
-    const { programs, deps } = backedUpStack({ docker: { [agentRun]: answer } });
+    [{ dryRun: true }, 0, [], "  kept       volume letta-postgres, unchanged: make restore-undo goes back to it"],
+    [{ yes: false }, 1, ["continue?"], "nothing was changed; to go ahead without a question: make this YES=1"],
+  ])("with %j prints its plan and changes nothing", async (own, exitCode, questions, last) => {
+    const { programs, deps } = backedUpStack();
+    expect(await restoreServer({ ...toGood, ...own }, deps)).toBe(exitCode);
+    expect(deps.questions).toEqual(questions);
+    expect(steps(programs.calls())).toEqual([]);
+    expect(deps.printed).toContain("  lost       everything written after that, in all databases");
+    expect(deps.printed.at(-1)).toBe(last);
+  });
+
+  const unsound = { ...restored, checks: [{ name: "amcheck", ok: false, detail: "bad page" }] };
+  test.each([
+    ["the agent fails", { [agentRun]: failed("damaged") }, "damaged"],
+    ["a check fails", { [agentRun]: agentResult(unsound) }, "the restored data is damaged: amcheck"],
+    ["archiving fails", { [point]: failed("not archived") }, "not archived"],
+  ])("leaves everything as it was when %s", async (_what, docker, problem) => {
+    const { programs, deps } = backedUpStack({ docker });
     await expect(restoreServer(toGood, deps)).rejects.toThrow(problem);
+    expect(steps(programs.calls())).not.toContain("stop letta-postgres");
     expect(steps(programs.calls()).slice(-2)).toEqual(["volume rm", "up"]);
     expect(volumeOf(deps)).toBeUndefined();
     expect(await readOperation(deps, "letta")).toBeUndefined();
   });
 
-  test("does not begin while archiving fails", async () => {
-    const failed = { exitCode: 1, stdout: '{"event":"error","problem":"not archived"}\n' };
-    const { programs, deps } = backedUpStack({ docker: { [point]: failed } });
-    await expect(restoreServer(toGood, deps)).rejects.toThrow("not archived");
-    expect(steps(programs.calls())).not.toContain("stop letta-postgres");
-  });
-
   test("has worked even if its full backup fails, and says so", async () => {
-    const failed = { exitCode: 1, stdout: '{"event":"error","problem":"no room"}\n' };
-    const { deps } = backedUpStack({ docker: { [full]: failed } });
+    const { deps } = backedUpStack({ docker: { [full]: failed("no room") } });
     expect(await restoreServer(toGood, deps)).toBe(0);
     expect(deps.printed).toContain("warning: there is no full backup of the restored data yet: no room");
   });
@@ -144,7 +120,6 @@ async function killedIn(deps: Deps, phase: ServerRestore["phase"], more: Partial
 }
 
 describe("a restore that was killed", () => {
-  const filling = ["volume rm", point, "volume create", "agent: restore --target name:good"];
   test.each([
     ["restoring", [...filling, ...switching, full]],
     ["switching", [...switching, full]],
@@ -157,28 +132,23 @@ describe("a restore that was killed", () => {
     expect(await readOperation(deps, "letta")).toBeUndefined();
   });
 
-  test("before its switch is undone by a start", async () => {
+  test.each([
+    ["before its switch is undone", "restoring", ["volume rm", "up"], undefined],
+    ["after its switch is finished", "switching", [...switching, full, "up"], "letta-postgres-20261122223503"],
+  ] as const)("%s by a start", async (_what, phase, expected, volume) => {
     const { programs, deps } = backedUpStack();
-    await killedIn(deps, "restoring");
+    await killedIn(deps, phase);
     expect(await startLetta({ stack: "letta" }, deps)).toBe(0);
-    expect(programs.calls()).toContain("docker volume rm --force letta-postgres-20261122223503");
-    expect(steps(programs.calls())).toEqual(["volume rm", "up"]);
-    expect(volumeOf(deps)).toBeUndefined();
-  });
-
-  test("after its switch is finished by a start", async () => {
-    const { programs, deps } = backedUpStack();
-    await killedIn(deps, "switching");
-    expect(await startLetta({ stack: "letta" }, deps)).toBe(0);
-    expect(steps(programs.calls())).toEqual([...switching, full, "up"]);
-    expect(volumeOf(deps)).toBe("letta-postgres-20261122223503");
+    expect(steps(programs.calls())).toEqual(expected);
+    expect(programs.calls().join("\n")).not.toMatch(/volume rm (?!--force letta-postgres-20261122223503)/);
+    expect(volumeOf(deps)).toBe(volume);
   });
 
   test("keeps another one from starting", async () => {
     const { deps } = backedUpStack();
     await killedIn(deps, "switching");
     await expect(restoreServer(toGood, deps)).rejects.toThrow(
-      new UserError("server restore of stack letta was interrupted (switching)", "make restore-resume"),
+      "server restore of stack letta was interrupted (switching)\n  fix: make restore-resume",
     );
   });
 
@@ -213,23 +183,19 @@ describe("restore undo", () => {
     expect(volumeOf(deps)).toBe("letta-postgres");
   });
 
+  const nothing = "there is no restore of stack letta to undo";
   test.each([
-    ["nothing was restored", undefined, "there is no restore of stack letta to undo"],
-    ["another volume was set by hand", "another", "there is no restore of stack letta to undo"],
-  ])("is refused when %s", async (_why, to, problem) => {
-    const { deps } = backedUpStack();
+    ["nothing was restored", undefined, {}, nothing],
+    ["another volume was set by hand", "another", {}, nothing],
+    [
+      "the old volume is gone",
+      "letta-postgres",
+      { "volume inspect": { exitCode: 1 } },
+      'volume letta-postgres-old, which was in use before, is gone\n  fix: make restore AT="…" restores a moment',
+    ],
+  ])("is refused when %s", async (_why, to, docker, problem) => {
+    const { deps } = backedUpStack({ docker });
     if (to !== undefined) await afterRestore(deps, to);
     await expect(undoServerRestore(options, deps)).rejects.toThrow(problem);
-  });
-
-  test("is refused when the old volume is gone", async () => {
-    const { deps } = backedUpStack({ docker: { "volume inspect": { exitCode: 1 } } });
-    await afterRestore(deps);
-    await expect(undoServerRestore(options, deps)).rejects.toThrow(
-      new UserError(
-        "volume letta-postgres-old, which was in use before, is gone",
-        'make restore AT="…" restores a moment',
-      ),
-    );
   });
 });
