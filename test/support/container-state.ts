@@ -4,34 +4,21 @@ import type { FakeAnswer } from "./fake-programs.ts";
 /** What `docker container inspect` says of a container; healthy and running by default. */
 export function inspected(
   state: Partial<ContainerState["State"]> = {},
-  rest: {
-    restartCount?: number;
-    test?: readonly string[];
-    image?: string;
-    labels?: Readonly<Record<string, string>>;
-    processes?: number;
-  } = {},
+  { restartCount = 0, test = ["CMD", "check", "-q"], image = "image:1", labels = {}, processes = 100 } = {},
 ): FakeAnswer {
   const status = state.Status ?? "running";
+  const isRunning = status === "running" || status === "restarting";
   const container = {
     Id: "0123",
     Name: "/a-container",
-    RestartCount: rest.restartCount ?? 0,
+    RestartCount: restartCount,
     State: {
-      Status: status,
-      Running: status === "running" || status === "restarting",
-      OOMKilled: false,
-      ExitCode: 0,
-      Error: "",
+      ...{ Status: status, Running: isRunning, OOMKilled: false, ExitCode: 0, Error: "" },
       Health: { Status: "healthy" },
       ...state,
     },
-    Config: {
-      Image: rest.image ?? "image:1",
-      Labels: rest.labels ?? {},
-      Healthcheck: { Test: rest.test ?? ["CMD", "check", "-q"] },
-    },
-    HostConfig: { PidsLimit: rest.processes ?? 100 },
+    Config: { Image: image, Labels: labels, Healthcheck: { Test: test } },
+    HostConfig: { PidsLimit: processes },
   };
   return { stdout: JSON.stringify([container]) };
 }

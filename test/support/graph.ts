@@ -1,30 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb.js";
 import { projectName } from "../../infra/lib/names.ts";
 
 /** One resource as it is registered with the engine. */
-export interface RecordedResource {
-  readonly type: string;
-  readonly name: string;
-  readonly urn: string;
-  readonly isCustom: boolean;
-  /** URN of the component it is part of; empty at the top. */
-  readonly parent: string;
-  /** Inputs as the provider gets them. */
-  readonly inputs: Record<string, unknown>;
-  /** The same inputs as they are stored in the open: `[secret]` stands for what is encrypted. */
-  readonly storedInputs: Record<string, unknown>;
-  readonly options: {
-    readonly protect: boolean;
-    readonly retainOnDelete: boolean;
-    readonly deleteBeforeReplace: boolean;
-    readonly replaceOnChanges: readonly string[];
-    readonly ignoreChanges: readonly string[];
-    readonly additionalSecretOutputs: readonly string[];
-    readonly timeouts: { readonly create: string; readonly delete: string };
-  };
-  /** URNs of what must be there first, whether named in `dependsOn` or carried by a value. */
-  readonly dependencies: readonly string[];
-}
+export type RecordedResource = ReturnType<typeof recordOf>;
 
 /** All that one run of a stack program registered. */
 export interface Graph<Exports> {
@@ -39,22 +18,6 @@ export interface Graph<Exports> {
   readonly waitsFor: (name: string) => string[];
 }
 
-/** What the recorder reads of a RegisterResourceRequest. */
-interface RegisterRequest {
-  getType(): string;
-  getName(): string;
-  getParent(): string;
-  getCustom(): boolean;
-  getObject(): { toJavaScript(): Record<string, unknown> } | undefined;
-  getProtect(): boolean;
-  getRetainondelete(): boolean;
-  getDeletebeforereplace(): boolean;
-  getReplaceonchangesList(): string[];
-  getIgnorechangesList(): string[];
-  getAdditionalsecretoutputsList(): string[];
-  getCustomtimeouts(): { getCreate(): string; getDelete(): string } | undefined;
-  getDependenciesList(): string[];
-}
 type Answer = (error: unknown, response: { getUrn(): string } | undefined) => void;
 
 /**
@@ -65,10 +28,9 @@ type Answer = (error: unknown, response: { getUrn(): string } | undefined) => vo
  */
 export async function recordGraph<Exports>(
   run: () => Promise<Exports>,
-  options: { stack: string; isPreview?: boolean } = { stack: "test" },
+  { stack, isPreview }: { stack: string; isPreview: boolean },
 ): Promise<Graph<Exports>> {
   const resources: RecordedResource[] = [];
-  const isPreview = options.isPreview ?? false;
   await pulumi.runtime.setMocks(
     {
       newResource: ({ type, name, inputs }) => ({
@@ -80,7 +42,7 @@ export async function recordGraph<Exports>(
       },
     },
     projectName,
-    options.stack,
+    stack,
     isPreview,
     "organization",
   );
@@ -109,7 +71,7 @@ function providerOutputs(type: string, name: string, inputs: Record<string, unkn
 
 function recordInto(resources: RecordedResource[]): void {
   const monitor = pulumi.runtime.getMonitor() as unknown as {
-    registerResource(request: RegisterRequest, answer: Answer): Promise<void>;
+    registerResource(request: RegisterResourceRequest, answer: Answer): Promise<void>;
   };
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (request, answer) =>
@@ -119,28 +81,30 @@ function recordInto(resources: RecordedResource[]): void {
     });
 }
 
-function recordOf(request: RegisterRequest, urn: string): RecordedResource {
+function recordOf(request: RegisterResourceRequest, urn: string) {
   const sent = request.getObject()?.toJavaScript() ?? {};
+  const timeouts = request.getCustomtimeouts();
   return {
     type: request.getType(),
     name: request.getName(),
     urn,
     isCustom: request.getCustom(),
+    /** URN of the component it is part of; empty at the top. */
     parent: request.getParent(),
+    /** As the provider gets them. */
     inputs: mapSecrets(sent, (value) => value) as Record<string, unknown>,
+    /** As they are stored in the open: `[secret]` stands for what is encrypted. */
     storedInputs: mapSecrets(sent, () => "[secret]") as Record<string, unknown>,
     options: {
-      protect: request.getProtect(),
-      retainOnDelete: request.getRetainondelete(),
+      protect: request.getProtect() ?? false,
+      retainOnDelete: request.getRetainondelete() ?? false,
       deleteBeforeReplace: request.getDeletebeforereplace(),
       replaceOnChanges: request.getReplaceonchangesList(),
       ignoreChanges: request.getIgnorechangesList(),
       additionalSecretOutputs: request.getAdditionalsecretoutputsList(),
-      timeouts: {
-        create: request.getCustomtimeouts()?.getCreate() ?? "",
-        delete: request.getCustomtimeouts()?.getDelete() ?? "",
-      },
+      timeouts: { create: timeouts?.getCreate() ?? "", delete: timeouts?.getDelete() ?? "" },
     },
+    /** URNs of what must be there first, whether named in `dependsOn` or carried by a value. */
     dependencies: request.getDependenciesList(),
   };
 }
@@ -165,17 +129,15 @@ function queries(resources: readonly RecordedResource[]) {
   };
   const waitsFor = (name: string): string[] => {
     const seen = new Set<RecordedResource>();
-    const visit = (urn: string) => {
-      const next = resources.find((candidate) => candidate.urn === urn);
-      if (next === undefined || seen.has(next)) return;
-      seen.add(next);
-      visitAll(next);
-    };
     // A part is registered once its component is, which is once all that the component depends on is there.
-    const visitAll = ({ parent, dependencies }: RecordedResource) => {
-      for (const urn of [parent, ...dependencies]) visit(urn);
+    const visit = ({ parent, dependencies }: RecordedResource) => {
+      const next = resources.filter(({ urn }) => urn === parent || dependencies.includes(urn));
+      for (const one of next.filter((candidate) => !seen.has(candidate))) {
+        seen.add(one);
+        visit(one);
+      }
     };
-    visitAll(resource(name));
+    visit(resource(name));
     return [...seen].filter((one) => one.isCustom).map((one) => one.name);
   };
   return { resource, waitsFor, ofType: (type: string) => resources.filter((candidate) => candidate.type === type) };

@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 
 /** What a route answers: a status and a body, which is sent as JSON unless it is text. */
@@ -31,16 +32,14 @@ export async function imitatedLetta(routes: Readonly<Record<string, Route>>): Pr
     const line = `${request.method} ${pathname}`;
     requests.push(line);
     const isKnown = request.headers.authorization === `Bearer ${password}`;
-    const body = await readBody(request);
+    const sent = await text(request);
+    const body = sent === "" ? undefined : JSON.parse(sent);
     const { status = 200, body: answer } = isKnown ? answerOf(routes, line, search, body) : unauthorized;
     response.writeHead(status, { "content-type": "application/json" });
     response.end(typeof answer === "string" ? answer : JSON.stringify(answer));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  onTestFinished(() => void server.close().closeAllConnections());
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, password, requests };
 }
 
@@ -52,9 +51,4 @@ function answerOf(routes: Readonly<Record<string, Route>>, line: string, query: 
     if (match !== null) return route({ id: match[1] ?? "", query, body });
   }
   return { status: 404, body: { detail: "Not Found" } };
-}
-
-async function readBody(request: IncomingMessage): Promise<unknown> {
-  const text = (await request.toArray()).join("");
-  return text === "" ? undefined : JSON.parse(text);
 }

@@ -6,6 +6,7 @@ import { parseLettaConfig } from "../../infra/config/letta.ts";
 import type { RawConfig } from "../../infra/config/read.ts";
 import { parseThothConfig } from "../../infra/config/thoth.ts";
 import type { LettaExports, ThothExports } from "../../infra/stacks/outputs.ts";
+import * as fake from "./fake-stacks.ts";
 import { type Graph, recordGraph } from "./graph.ts";
 
 const digest = `sha256:${"0".repeat(64)}`;
@@ -27,15 +28,14 @@ const checkout = {
   ),
 };
 
+const { healthUrls, internalUrls, ...running } = fake.lettaOutputs;
+
 /** What the letta stack exports, as another stack reads it. */
 export const lettaOutputs = {
-  contractVersion: 3,
-  healthUrls: { server: "http://127.0.0.1:8283/v1/health/", gateway: "http://127.0.0.1:8284/nginx-health" },
+  ...{ contractVersion: running.contractVersion, images: running.images, schemaVersion: "revision-1" },
   urls: { server: "http://127.0.0.1:8283", gateway: "http://127.0.0.1:8284" },
-  internalUrls: { server: "http://letta-server:8283", gateway: "http://letta-nginx:8284" },
-  network: { id: "letta-network-id", name: "letta-network", subnet: "172.22.0.0/16" },
-  volumes: { postgres: "letta-postgres", data: "letta-data", home: "letta-home" },
-  containers: ["letta-postgres", "letta-redis", "letta-server", "letta-nginx"],
+  ...{ healthUrls, internalUrls, volumes: running.volumes, containers: running.containers },
+  network: { ...running.network, id: "letta-network-id" },
   projects: {
     thoth: {
       user: "user-00000000-0000-4000-8000-000000000000",
@@ -46,50 +46,35 @@ export const lettaOutputs = {
       encryptionKey: "plain-database-thoth-key",
     },
   },
-  images: "local",
-  schemaVersion: "revision-1",
   serverPassword: "plain-server-password",
 };
 
 /** The letta stack with the given config, recorded. */
-export function lettaGraph(
-  raw: RawConfig = {},
-  { isPreview = false }: { isPreview?: boolean } = {},
-): Promise<Graph<LettaExports>> {
-  return inCheckout((root) =>
-    recordGraph(
-      async () => {
-        const { lettaStack } = await import("../../infra/stacks/letta.ts");
-        return lettaStack(parseLettaConfig(raw, "letta"), root);
-      },
-      { stack: "letta", isPreview },
-    ),
-  );
+export function lettaGraph(raw: RawConfig = {}, { isPreview = false } = {}): Promise<Graph<LettaExports>> {
+  return inCheckout("letta", isPreview, async (root) => {
+    const { lettaStack } = await import("../../infra/stacks/letta.ts");
+    return lettaStack(parseLettaConfig(raw, "letta"), root);
+  });
 }
 
 /** The thoth stack with the given config on a letta stack with {@link lettaOutputs}, recorded. */
 export function thothGraph(raw: RawConfig = {}, isPreview = false): Promise<Graph<ThothExports>> {
-  return inCheckout((root) =>
-    recordGraph(
-      async () => {
-        const { interpretLettaOutputs } = await import("../../infra/stacks/outputs.ts");
-        const { thothStack } = await import("../../infra/stacks/thoth.ts");
-        const reference = interpretLettaOutputs(lettaOutputs, "letta", "thoth");
-        return thothStack(parseThothConfig({ user: "1000:1000", ...raw }, "thoth", root), reference, root);
-      },
-      { stack: "thoth", isPreview },
-    ),
-  );
+  return inCheckout("thoth", isPreview, async (root) => {
+    const { interpretLettaOutputs } = await import("../../infra/stacks/outputs.ts");
+    const { thothStack } = await import("../../infra/stacks/thoth.ts");
+    const reference = interpretLettaOutputs(lettaOutputs, "letta", "thoth");
+    return thothStack(parseThothConfig({ user: "1000:1000", ...raw }, "thoth", root), reference, root);
+  });
 }
 
-async function inCheckout<Result>(work: (root: string) => Promise<Result>): Promise<Result> {
+async function inCheckout<Exports>(stack: string, isPreview: boolean, program: (root: string) => Promise<Exports>) {
   const root = mkdtempSync(join(tmpdir(), "thoth-letta-test-"));
   try {
     for (const [path, content] of Object.entries(checkout)) {
       mkdirSync(dirname(join(root, path)), { recursive: true });
       writeFileSync(join(root, path), JSON.stringify(content));
     }
-    return await work(root);
+    return await recordGraph(() => program(root), { stack, isPreview });
   } finally {
     rmSync(root, { recursive: true });
   }
