@@ -1,3 +1,4 @@
+import { chmodSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import {
   docker,
@@ -13,23 +14,16 @@ import { fakeDocker } from "../../support/fake-docker.ts";
 import { temporaryFiles, temporaryFolder, withEnvironment } from "../../support/temporary.ts";
 
 describe("docker", () => {
-  test("returns exit code and both streams, and does not throw", async () => {
-    fakeDocker({ ps: { exitCode: 7, stdout: "out\n", stderr: "err\n" } });
-    expect(await docker(["ps"])).toEqual({ exitCode: 7, stdout: "out\n", stderr: "err\n" });
-  });
-
-  test("passes its input", async () => {
-    const fake = fakeDocker({ run: {} });
-    await docker(["run", "x"], { input: "line\n" });
+  test("passes its input, returns exit code and both streams, and does not throw", async () => {
+    const fake = fakeDocker({ run: { exitCode: 7, stdout: "out\n", stderr: "err\n" } });
+    expect(await docker(["run", "x"], { input: "line\n" })).toEqual({ exitCode: 7, stdout: "out\n", stderr: "err\n" });
     expect(fake.lastInput()).toBe("line\n");
   });
 
   test("ends a command that takes too long, as failed", async () => {
-    const folder = temporaryFiles({ docker: "" });
-    withEnvironment({ PATH: `${folder}:${process.env.PATH}` });
-    const { chmodSync, writeFileSync } = await import("node:fs");
-    writeFileSync(`${folder}/docker`, "#!/bin/sh\nexec sleep 30\n");
+    const folder = temporaryFiles({ docker: "#!/bin/sh\nexec sleep 30\n" });
     chmodSync(`${folder}/docker`, 0o755);
+    withEnvironment({ PATH: `${folder}:${process.env.PATH}` });
     expect((await docker(["ps"], { timeoutSeconds: 0.2 })).exitCode).toBe(124);
   });
 
@@ -44,23 +38,12 @@ describe("docker", () => {
   });
 });
 
-describe("dockerOutput", () => {
-  test("throws the command's message, without its arguments", async () => {
-    fakeDocker({ start: { exitCode: 1, stderr: "Error response from daemon: port is already allocated\n" } });
-    await expect(dockerOutput(["start", "a"])).rejects.toThrow(
-      new Error("docker start: Error response from daemon: port is already allocated"),
-    );
-  });
-
-  test("throws the exit code of a silent command", async () => {
-    fakeDocker({ start: { exitCode: 3 } });
-    await expect(dockerOutput(["start", "a"])).rejects.toThrow(new Error("docker start: exit code 3"));
-  });
-
-  test("throws a fix when there is no engine", async () => {
-    fakeDocker({ start: engineDown });
-    await expect(dockerOutput(["start", "a"])).rejects.toThrow(UserError);
-  });
+test("dockerOutput throws the command's message without its arguments, or its exit code", async () => {
+  const stderr = "Error response from daemon: port is already allocated\n";
+  fakeDocker({ start: [{ exitCode: 1, stderr }, { exitCode: 3 }, engineDown] });
+  await expect(dockerOutput(["start", "a"])).rejects.toThrow(new Error(`docker start: ${stderr.trim()}`));
+  await expect(dockerOutput(["start", "a"])).rejects.toThrow(new Error("docker start: exit code 3"));
+  await expect(dockerOutput(["start", "a"])).rejects.toThrow(UserError);
 });
 
 test.each([
@@ -77,13 +60,9 @@ test.each([
 });
 
 describe("inspectContainer", () => {
-  test("returns the state of an existing container", async () => {
-    fakeDocker({ "container inspect a": inspected({ Status: "exited", ExitCode: 3 }) });
+  test("returns the state of an existing container, and nothing for a missing one", async () => {
+    fakeDocker({ "container inspect a": [inspected({ Status: "exited", ExitCode: 3 }), notThere] });
     expect((await inspectContainer("a"))?.State).toMatchObject({ Status: "exited", Running: false, ExitCode: 3 });
-  });
-
-  test("returns nothing for a missing one", async () => {
-    fakeDocker({ "container inspect a": notThere });
     expect(await inspectContainer("a")).toBeUndefined();
   });
 

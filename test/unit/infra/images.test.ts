@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../../infra/lib/errors.ts";
 import { imageReference } from "../../../infra/lib/images.ts";
-import { temporaryFiles, temporaryFolder } from "../../support/temporary.ts";
+import { temporaryFiles } from "../../support/temporary.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
 const lock = JSON.stringify({
@@ -10,57 +10,33 @@ const lock = JSON.stringify({
 });
 
 describe("from a registry", () => {
-  test("an image is its name, tag and digest", () => {
-    const root = temporaryFiles({ "images.lock.json": lock });
-    expect(imageReference("redis", { root, images: "registry" })).toBe(`library/redis:8.0.1@${digest}`);
-  });
+  const reference = (key: string, mirror?: string) =>
+    imageReference(key, { root: temporaryFiles({ "images.lock.json": lock }), images: "registry", mirror });
 
-  test.each(["mirror.example.org/hub", "mirror.example.org/hub/", "mirror.example.org/hub//"])(
-    "a mirror %s comes before the name",
-    (mirror) => {
-      const root = temporaryFiles({ "images.lock.json": lock });
-      expect(imageReference("redis", { root, images: "registry", mirror })).toBe(
-        `mirror.example.org/hub/library/redis:8.0.1@${digest}`,
-      );
-    },
-  );
+  test("an image is its name, tag and digest, after its mirror", () => {
+    const name = `library/redis:8.0.1@${digest}`;
+    expect(reference("redis")).toBe(name);
+    expect(reference("redis", "mirror.example.org/hub")).toBe(`mirror.example.org/hub/${name}`);
+    expect(reference("redis", "mirror.example.org/hub//")).toBe(`mirror.example.org/hub/${name}`);
+  });
 
   test.each(["letta", "nginx"])("%s, without a digest, is not used", (key) => {
-    const root = temporaryFiles({ "images.lock.json": lock });
-    expect(() => imageReference(key, { root, images: "registry" })).toThrow(
+    expect(() => reference(key)).toThrow(
       new UserError(`image ${key} is not pinned: images.lock.json has no digest for it`, "make images-lock"),
-    );
-  });
-
-  test("a missing lock file pins nothing", () => {
-    expect(() => imageReference("redis", { root: temporaryFolder(), images: "registry" })).toThrow(
-      "image redis is not pinned: images.lock.json has no digest for it\n  fix: make images-lock",
     );
   });
 });
 
-describe("built here", () => {
-  const local = JSON.stringify({ redis: "thoth-letta/redis:8-0123456789ab" });
-
-  test("an image is what the build recorded, whatever the mirror", () => {
-    const root = temporaryFiles({ ".state/images.local.json": local, "images.lock.json": lock });
-    expect(imageReference("redis", { root, images: "local", mirror: "mirror.example.org" })).toBe(
-      "thoth-letta/redis:8-0123456789ab",
-    );
-  });
-
-  test("an image that is not built is not taken from a registry instead", () => {
-    const root = temporaryFiles({ ".state/images.local.json": "{}", "images.lock.json": lock });
-    expect(() => imageReference("redis", { root, images: "local" })).toThrow(
-      new UserError("image redis is not built: .state/images.local.json does not name it", "make setup"),
-    );
-  });
-
-  test("nothing is built before setup", () => {
-    expect(() => imageReference("redis", { root: temporaryFolder(), images: "local" })).toThrow(
-      "image redis is not built: .state/images.local.json does not name it\n  fix: make setup",
-    );
-  });
+test("an image that is built here is what the build recorded, whatever the mirror and the lock", () => {
+  const images = (files: Record<string, string>) => {
+    const root = temporaryFiles({ "images.lock.json": lock, ...files });
+    return () => imageReference("redis", { root, images: "local", mirror: "mirror.example.org" });
+  };
+  const image = "thoth-letta/redis:8-0123456789ab";
+  expect(images({ ".state/images.local.json": JSON.stringify({ redis: image }) })()).toBe(image);
+  const missing = new UserError("image redis is not built: .state/images.local.json does not name it", "make setup");
+  expect(images({ ".state/images.local.json": "{}" })).toThrow(missing);
+  expect(images({})).toThrow(missing);
 });
 
 describe("of a version", () => {

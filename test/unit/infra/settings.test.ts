@@ -13,24 +13,19 @@ function pairs(words: readonly string[]): string[] {
   return words.flatMap((word, index) => (index % 2 === 0 ? [`${word} ${words[index + 1]}`] : []));
 }
 
-describe("Letta", () => {
-  test("gets its sizes, origins and hosts from the config", () => {
-    const env = serverEnvironment(
-      config({
-        sizes: { server: { workers: 2, poolSize: 20, maxOverflow: 4 } },
-        contextWindowLimit: 64_000,
-        allowedOrigins: ["app://a", "http://b"],
-        mcpHosts: ["thoth-mcp", "notes-mcp"],
-      }),
-    );
-    expect(env).toMatchObject({
-      RUN_WORKERS: "2",
-      LETTA_PG_POOL_SIZE: "20",
-      LETTA_PG_MAX_OVERFLOW: "4",
-      GLOBAL_MAX_CONTEXT_WINDOW_LIMIT: "64000",
-      ACCEPTABLE_ORIGINS: "app://a,http://b",
-      MCP_ALLOWED_HOSTS: "thoth-mcp,notes-mcp",
-    });
+test("Letta gets its sizes, origins and hosts from the config", () => {
+  const env = serverEnvironment(
+    config({
+      sizes: { server: { workers: 2, poolSize: 20, maxOverflow: 4 } },
+      contextWindowLimit: 64_000,
+      allowedOrigins: ["app://a", "http://b"],
+      mcpHosts: ["thoth-mcp", "notes-mcp"],
+    }),
+  );
+  expect(env).toMatchObject({
+    ...{ RUN_WORKERS: "2", LETTA_PG_POOL_SIZE: "20", LETTA_PG_MAX_OVERFLOW: "4" },
+    ...{ GLOBAL_MAX_CONTEXT_WINDOW_LIMIT: "64000", ACCEPTABLE_ORIGINS: "app://a,http://b" },
+    MCP_ALLOWED_HOSTS: "thoth-mcp,notes-mcp",
   });
 });
 
@@ -44,20 +39,11 @@ describe("Postgres", () => {
     );
   });
 
-  test("pushes its WAL with pgBackRest, in time", () => {
+  test("pushes its WAL with pgBackRest, in time; a slot keeps little of it, and no commit waits for a standby", () => {
+    const archive = ["archive_mode=on", "archive_timeout=30", "archive_command=pgbackrest archive-push %p"];
+    const wal = ["wal_level=replica", "max_slot_wal_keep_size=4GB", "synchronous_standby_names="];
     expect(settingsOf({ backup: { archiveSeconds: 30 } })).toEqual(
-      expect.arrayContaining([
-        "-c archive_mode=on",
-        "-c archive_timeout=30",
-        "-c archive_command=pgbackrest archive-push %p",
-        "-c wal_level=replica",
-      ]),
-    );
-  });
-
-  test("is safe from abandoned readers: a slot keeps little WAL, and no commit waits for a standby", () => {
-    expect(settingsOf({})).toEqual(
-      expect.arrayContaining(["-c max_slot_wal_keep_size=4GB", "-c synchronous_standby_names="]),
+      expect.arrayContaining([...archive, ...wal].map((setting) => `-c ${setting}`)),
     );
   });
 

@@ -1,26 +1,23 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, test } from "vitest";
 import { thothEnvironment, thothSecrets, withKeyTwins } from "../../../infra/components/thoth-environment.ts";
+import { resolved } from "../../support/stack-graphs.ts";
 
-test("all five names of Letta's URL say the same", () => {
+test("all five names of Letta's URL say the same; settings and home are in the vault, to outlive the container", () => {
   const env = thothEnvironment("http://letta-nginx:8284", "http://thoth-mcp:8001");
   const names = ["THOTH_LETTA_URL", "LETTA_BASE_URL", "LETTA_URL", "LETTA_SERVER_URL", "THOTH_LETTA_SERVER_URL"];
   expect(names.map((name) => env[name])).toEqual(Array(5).fill("http://letta-nginx:8284"));
-  expect(env.THOTH_MCP_URL).toBe("http://thoth-mcp:8001");
-});
-
-test("settings and home are in the vault, so that they outlive the container", () => {
-  const env = thothEnvironment("", "");
   expect(env).toMatchObject({
+    THOTH_MCP_URL: "http://thoth-mcp:8001",
     OBSIDIAN_VAULT_PATH: "/vault",
     THOTH_SETTINGS_FILE: "/vault/thoth/_thoth/settings.json",
     HOME: "/vault/thoth/_thoth",
   });
 });
 
-describe("secrets", () => {
-  const letta = { token: "password", databaseUrl: "postgresql://x", encryptionKey: "key" };
+const letta = { token: "password", databaseUrl: "postgresql://x", encryptionKey: "key" };
 
+describe("secrets", () => {
   const nothing = { file: {}, config: {}, setInTheOpen: [] };
 
   test("the project's token has all four names of Letta's password, and the rest its own", () => {
@@ -37,18 +34,13 @@ describe("secrets", () => {
 
   test("the operator's own are secrets, both names of a key included", async () => {
     const secrets = thothSecrets(letta, "token", { ...nothing, file: { MISTRAL_API_KEY: "m" } });
-    const { MISTRAL_API_KEY: first, API_MISTRAL_KEY: second } = secrets;
-    const both = pulumi.all([first ?? "", second ?? ""]);
-    expect(await new Promise((resolve) => both.apply(resolve))).toEqual(["m", "m"]);
-    expect(await Promise.all([first, second].map((value) => pulumi.isSecret(pulumi.output(value))))).toEqual([
-      true,
-      true,
-    ]);
+    const both = [secrets.MISTRAL_API_KEY, secrets.API_MISTRAL_KEY].map((value) => pulumi.output(value));
+    expect(await resolved(both)).toEqual(["m", "m"]);
+    expect(await Promise.all(both.map((value) => pulumi.isSecret(value)))).toEqual([true, true]);
   });
 });
 
 describe("an operator's variable that the stack sets too", () => {
-  const letta = { token: "password", databaseUrl: "postgresql://x", encryptionKey: "key" };
   const file = { DATABASE_URL: "postgresql://elsewhere", THOTH_LETTA_URL: "http://elsewhere", OTHER: "o" };
 
   test("does not count when it is in the env file", () => {
@@ -60,25 +52,18 @@ describe("an operator's variable that the stack sets too", () => {
 
   test("counts when it is in the config", async () => {
     const secrets = thothSecrets(letta, "token", { file: {}, config: file, setInTheOpen: [] });
-    const value = await new Promise((resolve) => pulumi.output(secrets.DATABASE_URL).apply(resolve));
-    expect(value).toBe("postgresql://elsewhere");
+    expect(await resolved(secrets.DATABASE_URL)).toBe("postgresql://elsewhere");
   });
 });
 
-describe("withKeyTwins", () => {
-  test.each([
-    ["OPENROUTER_API_KEY", "API_OPENROUTER_KEY"],
-    ["MISTRAL_API_KEY", "API_MISTRAL_KEY"],
-    ["GOOGLE_API_KEY", "API_GOOGLE_KEY"],
-    ["SEMANTIC_SCHOLAR_API_KEY", "API_SEMANTIC_SCHOLAR_KEY"],
-  ])("%s and %s fill each other", (first, second) => {
-    const both = { [first]: "key", [second]: "key" };
-    expect(withKeyTwins({ [first]: "key" })).toEqual(both);
-    expect(withKeyTwins({ [second]: "key" })).toEqual(both);
-  });
+test.each(["OPENROUTER", "MISTRAL", "GOOGLE", "SEMANTIC_SCHOLAR"])("both names of %s's key fill each other", (name) => {
+  const [first, second] = [`${name}_API_KEY`, `API_${name}_KEY`];
+  const both = { [first]: "key", [second]: "key" };
+  expect(withKeyTwins({ [first]: "key" })).toEqual(both);
+  expect(withKeyTwins({ [second]: "key" })).toEqual(both);
+});
 
-  test("two that differ are both kept, and others stay as they are", () => {
-    const env = { GOOGLE_API_KEY: "a", API_GOOGLE_KEY: "b", OTHER: "c" };
-    expect(withKeyTwins(env)).toEqual(env);
-  });
+test("two names of a key that differ are both kept, and others stay as they are", () => {
+  const env = { GOOGLE_API_KEY: "a", API_GOOGLE_KEY: "b", OTHER: "c" };
+  expect(withKeyTwins(env)).toEqual(env);
 });

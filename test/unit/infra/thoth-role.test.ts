@@ -39,21 +39,15 @@ describe("the stand-in", () => {
 describe("the images of a repository", () => {
   test("are one a role, and need nothing that was built here", () => {
     const programs = thothRoles.map((role) => roleProgram(role, configOf({ repository, release: "1.2" }), "/nowhere"));
-    expect(programs.map(({ image }) => image)).toEqual([
-      "registry.example.org/thoth/api:1.2",
-      "registry.example.org/thoth/mcp:1.2",
-      "registry.example.org/thoth/discovery:1.2",
-      "registry.example.org/thoth/pdf-monitor:1.2",
-    ]);
-    expect(programs.map(({ isStandIn }) => isStandIn)).toEqual([false, false, false, false]);
+    const images = ["api", "mcp", "discovery", "pdf-monitor"].map((name) => `${repository}/${name}:1.2`);
+    expect(programs.map(({ image }) => image)).toEqual(images);
+    expect(programs.some(({ isStandIn }) => isStandIn)).toBe(false);
   });
 
-  test("can be of a repository with a slash at its end", () => {
-    expect(programOf("api", { repository: `${repository}/` }).image).toBe(`${repository}/api:latest`);
-  });
-
-  test("are the latest unless the config says which", () => {
-    expect(programOf("api", { repository }).image).toBe(`${repository}/api:latest`);
+  test("are the latest unless the config says which; a slash at the repository's end does no harm", () => {
+    for (const given of [repository, `${repository}/`]) {
+      expect(programOf("api", { repository: given }).image).toBe(`${repository}/api:latest`);
+    }
   });
 
   test("run the API without the roles that have their own containers", () => {
@@ -61,39 +55,33 @@ describe("the images of a repository", () => {
   });
 
   test.each([
-    ["api", undefined, "8000"],
-    ["api", 9000, "9000"],
-    ["mcp", undefined, "8001"],
-    ["mcp", 9000, "9000"],
-  ] as const)("let %s listen, with port %s, where it is asked for its health", (role, port, expected) => {
-    const program = programOf(role, { repository, roles: { [role]: port === undefined ? {} : { port } } });
-    const option = program.command.findIndex((word) => word.endsWith("port"));
-    expect(program.command[option + 1]).toBe(expected);
-    expect(program.health.join(" ")).toContain(`http://127.0.0.1:${expected}/health`);
-    expect(String(program.port)).toBe(expected);
+    ["api", {}, 8000],
+    ["mcp", {}, 8001],
+    ["mcp", { port: 9000 }, 9000],
+  ] as const)("let %s listen, with %j, where it is asked for its health", (role, settings, expected) => {
+    const { command, health, port } = programOf(role, { repository, roles: { [role]: settings } });
+    expect(command[command.findIndex((word) => word.endsWith("port")) + 1]).toBe(String(expected));
+    expect(health.join(" ")).toContain(`http://127.0.0.1:${expected}/health`);
+    expect(port).toBe(expected);
   });
 
-  test.each(["discovery", "monitor"] as const)(
-    "let %s, which serves no health route, live with its process",
-    (role) => {
+  test("let discovery and monitor, which serve no health route, live with their process", () => {
+    for (const role of ["discovery", "monitor"] as const) {
       expect(programOf(role, { repository }).health).toEqual(["CMD-SHELL", "kill -0 1"]);
-    },
-  );
+    }
+  });
 });
 
 describe("a role with its own image", () => {
   const own = { roles: { mcp: { image: "example/own:1" } } };
 
-  test("runs that image the published way, beside the stand-in", () => {
+  test("runs that image the published way, rather than the repository's, next to the stand-in", () => {
     expect(programOf("mcp", own)).toMatchObject({
       image: "example/own:1",
       command: ["python", "-m", "thoth", "mcp", "http", "--host", "0.0.0.0", "--port", "8001"],
       isStandIn: false,
     });
     expect(programOf("api", own)).toMatchObject({ image: standIn, isStandIn: true });
-  });
-
-  test("comes before the repository's", () => {
     expect(programOf("mcp", { ...own, repository }).image).toBe("example/own:1");
   });
 

@@ -33,11 +33,8 @@ async function letta(organizations: Organization[] = [], users: User[] = []): Pr
   });
 }
 
-const inputsFor = (imitation: ImitatedLetta, projects: string[]): LettaIdentitiesInputs => ({
-  url: imitation.url,
-  password: imitation.password,
-  projects,
-  defaultProject: "thoth",
+const inputsFor = ({ url, password }: ImitatedLetta, projects: string[]): LettaIdentitiesInputs => ({
+  ...{ url, password, projects, defaultProject: "thoth" },
 });
 const usersOf = async (inputs: LettaIdentitiesInputs) => (await provider.create(inputs)).outs?.users;
 
@@ -55,14 +52,10 @@ test("each project has a user in its own organization, and the default project h
 });
 
 test("existing identities are found by name, and what a killed run left is completed", async () => {
-  const organizations = [
-    { id: "org-a", name: "thoth-letta/notes" },
-    { id: "org-b", name: "thoth-letta/papers" },
-  ];
-  const users = [{ id: "user-a", name: "thoth-letta/notes", organization_id: "org-a" }];
+  const organizations = ["a", "b"].map((id) => ({ id: `org-${id}`, name: `thoth-letta/${id}` }));
+  const users = [{ id: "user-a", name: "thoth-letta/a", organization_id: "org-a" }];
   const imitation = await letta(organizations, users);
-  const found = await usersOf(inputsFor(imitation, ["notes", "papers"]));
-  expect(found).toEqual({ notes: "user-a", papers: "user-2" });
+  expect(await usersOf(inputsFor(imitation, ["a", "b"]))).toEqual({ a: "user-a", b: "user-2" });
   expect(users.at(-1)).toMatchObject({ organization_id: "org-b" });
   expect(organizations).toHaveLength(2);
 });
@@ -87,16 +80,13 @@ describe("an update", () => {
     expect(await update({})).toEqual({ changes: false, requests: ["GET /v1/admin/users/"] });
   });
 
-  test.each<[string, Partial<LettaIdentitiesInputs>]>([
+  test.each<[string, Partial<LettaIdentitiesInputs>, Parameters<typeof update>[1]?]>([
     ["a project more", { projects: ["thoth", "notes", "more"] }],
     ["another default project", { defaultProject: "notes" }],
     ["a Letta that does not answer", { url: "http://127.0.0.1:1" }],
-  ])("is needed for %s", async (_, changes) => {
-    expect((await update(changes)).changes).toBe(true);
-  });
-
-  test("is needed for a user that Letta has lost", async () => {
-    expect((await update({}, { thoth: defaultUser, notes: "user-lost" })).changes).toBe(true);
+    ["a user that Letta has lost", {}, { thoth: defaultUser, notes: "user-lost" }],
+  ])("is needed for %s", async (_, changes, users) => {
+    expect((await update(changes, users)).changes).toBe(true);
   });
 
   test("that removes a project deletes nothing", async () => {

@@ -50,112 +50,88 @@ test("exists once models, database and background runs work, and leaves nothing 
 });
 
 describe("refuses a Letta that is healthy but does not work, and still deletes what it created", () => {
-  test("its Redis being away", async () => {
-    const imitation = await letta({
-      "POST /v1/agents/:id/messages/stream": () => ({ status: 503, body: "Redis is not available" }),
-    });
+  const stream = "POST /v1/agents/:id/messages/stream";
+  const broken = () => ({ status: 500, body: "broken" });
+  test.each<[string, Routes, string[]]>([
+    [
+      "its Redis being away",
+      { [stream]: () => ({ status: 503, body: "Redis is not available" }) },
+      ["background: POST /v1/agents/agents-1/messages/stream: HTTP 503 Redis is not available"],
+    ],
+    [
+      "a background run ending without an event",
+      { [stream]: () => ({ body: "" }) },
+      ["background: a background run gave no event: "],
+    ],
+    [
+      "its database forgetting what was written",
+      { "GET /v1/blocks/:id": () => ({ body: { value: "another" } }) },
+      ["database: a block read back differs from what was written"],
+    ],
+    [
+      "everything failing, each with its own reason",
+      { "GET /v1/models/": broken, "POST /v1/blocks/": broken, "POST /v1/agents/": broken },
+      [
+        "models: GET /v1/models/: HTTP 500 broken",
+        "database: POST /v1/blocks/: HTTP 500 broken",
+        "background: POST /v1/agents/: HTTP 500 broken",
+      ],
+    ],
+  ])("%s", async (_, routes, problems) => {
+    const imitation = await letta(routes);
     await expect(provider.create(inputsFor(imitation))).rejects.toThrow(
       new UserError(
-        `Letta at ${imitation.url} answers its health check but does not work:\n` +
-          "    background: POST /v1/agents/agents-1/messages/stream: HTTP 503 Redis is not available",
+        `Letta at ${imitation.url} answers its health check but does not work:\n    ${problems.join("\n    ")}`,
         "make letta-status, make letta-logs; then make letta-start",
       ),
     );
     expect(imitation.left()).toEqual([]);
   });
 
-  test("a background run ending without an event", async () => {
-    const imitation = await letta({ "POST /v1/agents/:id/messages/stream": () => ({ body: "" }) });
-    await expect(provider.create(inputsFor(imitation))).rejects.toThrow("background: a background run gave no event");
-    expect(imitation.left()).toEqual([]);
-  });
-
-  test("its database forgetting what was written", async () => {
-    const imitation = await letta({ "GET /v1/blocks/:id": () => ({ body: { value: "another" } }) });
-    await expect(provider.create(inputsFor(imitation))).rejects.toThrow(
-      "database: a block read back differs from what was written",
-    );
-    expect(imitation.left()).toEqual([]);
-  });
-
-  test("everything failing, each with its own reason", async () => {
-    const broken = () => ({ status: 500, body: "broken" });
-    const imitation = await letta({
-      "GET /v1/models/": broken,
-      "POST /v1/blocks/": broken,
-      "POST /v1/agents/": broken,
-    });
-    await expect(provider.create(inputsFor(imitation))).rejects.toThrow(
-      [
-        "    models: GET /v1/models/: HTTP 500 broken",
-        "    database: POST /v1/blocks/: HTTP 500 broken",
-        "    background: POST /v1/agents/: HTTP 500 broken",
-      ].join("\n"),
-    );
-  });
-
-  test("another password", async () => {
-    const inputs = { ...inputsFor(await letta()), password: "another" };
-    await expect(provider.create(inputs)).rejects.toThrow("models: GET /v1/models/: HTTP 401");
-  });
-
-  test("nothing listening", async () => {
-    const inputs = { url: "http://127.0.0.1:1", password: "", trigger: "1" };
-    await expect(provider.create(inputs)).rejects.toThrow(/models: fetch failed/);
+  test("nothing listening, or another password", async () => {
+    const nowhere = { url: "http://127.0.0.1:1", password: "", trigger: "1" };
+    await expect(provider.create(nowhere)).rejects.toThrow(/models: fetch failed/);
+    const stranger = { ...inputsFor(await letta()), password: "another" };
+    await expect(provider.create(stranger)).rejects.toThrow("models: GET /v1/models/: HTTP 401");
   });
 });
 
-describe("leftovers of killed probes", () => {
-  const longAgo = "2020-01-01T00:00:00Z";
-  const now = () => new Date().toISOString();
-
-  test("are deleted, but not what may belong to a running probe", async () => {
-    const deleted: string[] = [];
-    const remember = ({ id }: { id: string }) => ({ body: deleted.push(id) });
-    const imitation = await letta({
-      "GET /v1/blocks/": ({ query }) => ({
-        body: query === "?label=thoth-letta-probe" && [
-          { id: "old", label: "thoth-letta-probe", created_at: longAgo },
-          { id: "young", label: "thoth-letta-probe", created_at: now() },
-          { id: "ageless", label: "thoth-letta-probe" },
-        ],
-      }),
-      "DELETE /v1/blocks/:id": remember,
-      "GET /v1/agents/": ({ query }) => ({
-        body: query === "?tags=thoth-letta-probe" && [
-          { id: "old-agent", name: "thoth-letta-probe-1", created_at: longAgo },
-          { id: "young-agent", name: "thoth-letta-probe-2", created_at: now() },
-        ],
-      }),
-      "DELETE /v1/agents/:id": remember,
-    });
-    await provider.create(inputsFor(imitation));
-    expect(deleted).toEqual(["old", "blocks-1", "old-agent", "agents-1"]);
+test("leftovers of killed probes are deleted, but nothing of a running probe or of anyone else", async () => {
+  const deleted: string[] = [];
+  const remember = ({ id }: { id: string }) => ({ body: deleted.push(id) });
+  const old = { created_at: "2020-01-01T00:00:00Z" };
+  const young = { created_at: new Date().toISOString() };
+  const label = "thoth-letta-probe";
+  const imitation = await letta({
+    // As from a server that answers with everything, whatever the query.
+    "GET /v1/blocks/": ({ query }) => ({
+      body: query === `?label=${label}` && [
+        { id: "old", label, ...old },
+        { id: "young", label, ...young },
+        { id: "ageless", label },
+        { id: "persona", label: "persona", ...old },
+      ],
+    }),
+    "DELETE /v1/blocks/:id": remember,
+    "GET /v1/agents/": ({ query }) => ({
+      body: query === `?tags=${label}` && [
+        { id: "old-agent", name: `${label}-1`, ...old },
+        { id: "young-agent", name: `${label}-2`, ...young },
+        { id: "assistant", name: "assistant", ...old },
+      ],
+    }),
+    "DELETE /v1/agents/:id": remember,
   });
-
-  test("are all that is deleted, even if the server answers with everything", async () => {
-    const deleted: string[] = [];
-    const remember = ({ id }: { id: string }) => ({ body: deleted.push(id) });
-    const imitation = await letta({
-      "GET /v1/blocks/": () => ({ body: [{ id: "persona", label: "persona", created_at: longAgo }] }),
-      "DELETE /v1/blocks/:id": remember,
-      "GET /v1/agents/": () => ({ body: [{ id: "assistant", name: "assistant", created_at: longAgo }] }),
-      "DELETE /v1/agents/:id": remember,
-    });
-    await provider.create(inputsFor(imitation));
-    expect(deleted).toEqual(["blocks-1", "agents-1"]);
-  });
+  await provider.create(inputsFor(imitation));
+  expect(deleted).toEqual(["old", "blocks-1", "old-agent", "agents-1"]);
 });
 
-describe("diff", () => {
+test("diff shows another trigger or URL", async () => {
   const inputs = { url: "http://127.0.0.1:1", password: "a", trigger: "1" };
-  test.each([
-    ["the same", {}, false],
-    ["another trigger", { trigger: "2" }, true],
-    ["another URL", { url: "http://127.0.0.1:2" }, true],
-  ])("with %s", async (_, changed, changes) => {
-    expect(await provider.diff?.("id", inputs, { ...inputs, ...changed })).toEqual({ changes });
-  });
+  const diff = (changed: object) => provider.diff?.("id", inputs, { ...inputs, ...changed });
+  expect(await diff({})).toEqual({ changes: false });
+  expect(await diff({ trigger: "2" })).toEqual({ changes: true });
+  expect(await diff({ url: "http://127.0.0.1:2" })).toEqual({ changes: true });
 });
 
 test("update probes again", async () => {

@@ -8,11 +8,8 @@ const update = async (olds: State, ...valid: string[]) =>
   (await provider.update?.("login-seeds", olds, { valid }))?.outs as State;
 
 test("what is valid at the start derives from the first seed, whatever its generation", async () => {
-  expect((await create("letta/2", "letta/1", "thoth/1")).seeds).toEqual({
-    "letta/2": "",
-    "letta/1": "",
-    "thoth/1": "",
-  });
+  const { seeds } = await create("letta/2", "letta/1", "thoth/1");
+  expect(seeds).toEqual({ "letta/2": "", "letta/1": "", "thoth/1": "" });
 });
 
 test("a new generation has a new seed, and an overlap keeps the former one until it ends", async () => {

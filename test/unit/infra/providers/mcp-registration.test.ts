@@ -75,25 +75,16 @@ describe("create", () => {
     expect(imitation.requests).toContain("PATCH /v1/mcp-servers/old/refresh");
   });
 
-  test("is an error when Letta reads no tools", async () => {
-    const imitation = await letta([], []);
-    await expect(provider.create(inputsFor(imitation))).rejects.toThrow(
-      new UserError(`Letta reads no tools from the MCP server thoth at ${mcpUrl}`, fix),
-    );
-  });
-
-  test("names the host that may be missing in mcpHosts when Letta refuses to read them", async () => {
-    const imitation = await imitatedLetta({
+  test("is an error when Letta reads no tools, which names the host that may be missing in mcpHosts", async () => {
+    const problem = `Letta reads no tools from the MCP server thoth at ${mcpUrl}`;
+    await expect(provider.create(inputsFor(await letta([], [])))).rejects.toThrow(new UserError(problem, fix));
+    const refusing = await imitatedLetta({
       "GET /v1/mcp-servers/": () => ({ body: [] }),
       "POST /v1/mcp-servers/": () => ({ body: { id: "new", server_name: "thoth" } }),
       "PATCH /v1/mcp-servers/new/refresh": () => ({ status: 404, body: "non-public IP" }),
     });
-    await expect(provider.create(inputsFor(imitation))).rejects.toThrow(
-      new UserError(
-        `Letta reads no tools from the MCP server thoth at ${mcpUrl}: ` +
-          `PATCH /v1/mcp-servers/new/refresh: HTTP 404 non-public IP`,
-        fix,
-      ),
+    await expect(provider.create(inputsFor(refusing))).rejects.toThrow(
+      new UserError(`${problem}: PATCH /v1/mcp-servers/new/refresh: HTTP 404 non-public IP`, fix),
     );
   });
 
@@ -102,9 +93,8 @@ describe("create", () => {
       "GET /v1/mcp-servers/": () => ({ body: [] }),
       "POST /v1/mcp-servers/": () => ({ status: 422, body: "private address" }),
     });
-    await expect(provider.create(inputsFor(imitation))).rejects.toThrow(
-      "POST /v1/mcp-servers/: HTTP 422 private address",
-    );
+    const refusal = "POST /v1/mcp-servers/: HTTP 422 private address";
+    await expect(provider.create(inputsFor(imitation))).rejects.toThrow(refusal);
   });
 });
 
@@ -119,26 +109,20 @@ test("update gives a known server the new token", async () => {
 describe("diff", () => {
   const known: Server[] = [{ id: "old", server_name: "thoth", ...registered }];
 
-  test("shows no change while Letta knows the server at its URL", async () => {
+  test("shows no change while Letta knows the server at its URL, and one when an input changes", async () => {
     const inputs = inputsFor(await letta(known));
     expect(await provider.diff?.("thoth", inputs, { ...inputs })).toEqual({ changes: false });
+    for (const key of ["serverName", "mcpUrl", "token", "trigger"]) {
+      expect(await provider.diff?.("thoth", inputs, { ...inputs, [key]: "another" }), key).toEqual({ changes: true });
+    }
   });
 
-  test.each(["serverName", "mcpUrl", "token", "trigger"] as const)("shows one when %s changes", async (key) => {
-    const inputs = inputsFor(await letta(known));
-    expect(await provider.diff?.("thoth", inputs, { ...inputs, [key]: "another" })).toEqual({ changes: true });
-  });
-
-  test.each<[string, Server[]]>([
-    ["has lost the server", []],
-    ["knows it at another URL", [{ id: "old", server_name: "thoth", server_url: "http://gone/mcp" }]],
-  ])("shows one when Letta %s", async (_, servers) => {
-    const inputs = inputsFor(await letta(servers));
-    expect(await provider.diff?.("thoth", inputs, inputs)).toEqual({ changes: true });
-  });
-
-  test("shows one when Letta does not answer", async () => {
-    const inputs = { ...inputsFor(await letta(known)), lettaUrl: "http://127.0.0.1:1" };
+  test.each<[string, Server[], object]>([
+    ["has lost the server", [], {}],
+    ["knows it at another URL", [{ id: "old", server_name: "thoth", server_url: "http://gone/mcp" }], {}],
+    ["does not answer", known, { lettaUrl: "http://127.0.0.1:1" }],
+  ])("shows one when Letta %s", async (_, servers, changes) => {
+    const inputs = { ...inputsFor(await letta(servers)), ...changes };
     expect(await provider.diff?.("thoth", inputs, inputs)).toEqual({ changes: true });
   });
 });

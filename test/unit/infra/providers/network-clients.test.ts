@@ -29,16 +29,12 @@ describe("delete", () => {
     );
   });
 
-  test("proceeds when the network is gone or empty", async () => {
-    fakeDocker({
-      "network inspect": [
-        { exitCode: 1, stdout: "[]\n", stderr: "Error response from daemon: network letta-network not found\n" },
-        { stdout: '[{"Containers": {}}]' },
-        { stdout: "[{}]" },
-      ],
-    });
-    await expect(remove()).resolves.toBeUndefined();
-    await expect(remove()).resolves.toBeUndefined();
+  test.each([
+    { exitCode: 1, stdout: "[]\n", stderr: "Error response from daemon: network letta-network not found\n" },
+    { stdout: '[{"Containers": {}}]' },
+    { stdout: "[{}]" },
+  ])("proceeds when the network is gone or empty: %j", async (answer) => {
+    fakeDocker({ "network inspect": answer });
     await expect(remove()).resolves.toBeUndefined();
   });
 
