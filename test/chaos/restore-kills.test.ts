@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
-import { root } from "../../scripts/lib/checkout.ts";
 import { startKillable } from "../support/kill.ts";
 import { firstBackup, volumeIn } from "../support/restores.ts";
 import { ownProject } from "../support/shared-stacks.ts";
@@ -21,8 +20,7 @@ const journal = () => join(stack.folder, ".state/operations", `${stack.letta}.js
 
 /** Runs a command, and kills it after this time with all that it has started; it may have ended by then. */
 async function runFor(seconds: number, args: readonly string[]): Promise<void> {
-  const options = { cwd: stack.folder, env: stack.environment() };
-  const running = startKillable("node", [join(root, "scripts/main.ts"), ...args], options);
+  const running = startKillable(stack, args);
   await setTimeout(seconds * 1000);
   await running.kill();
 }

@@ -1,11 +1,9 @@
 import { randomInt } from "node:crypto";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { inspectContainer } from "../../infra/lib/docker/engine.ts";
 import type { LettaEndpoint } from "../../infra/lib/letta/api.ts";
 import { requireImage } from "../../scripts/images/version.ts";
-import { root } from "../../scripts/lib/checkout.ts";
 import { realDeps } from "../../scripts/lib/deps.ts";
 import { differences, takeInventory } from "../../scripts/upgrade/check.ts";
 import { say } from "../support/conversation.ts";
@@ -105,14 +103,7 @@ describe("killed at any moment, one --resume leaves a version that works", () =>
         ? outsideRehearsal(failingMigration)
         : `op.execute("alter table agents add column test_${index} text")`;
       const image = await deriveLetta({ name: `kill${index}`, migration, ...(on === undefined ? {} : { on }) });
-      const running = startKillable(
-        "node",
-        [join(root, "scripts/main.ts"), "letta", "upgrade", "--yes", "--to", image],
-        {
-          cwd: project.folder,
-          env: project.environment(),
-        },
-      );
+      const running = startKillable(project, ["letta", "upgrade", "--yes", "--to", image]);
       await Promise.race([sleep(moment * seconds * 1000), running.ended]);
       await running.kill();
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
-import { copyLive } from "../support/live-copy.ts";
+import { copyLive } from "../support/backed-up-postgres.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 
 const stacks = sharedStacks();

@@ -1,9 +1,7 @@
-import { join } from "node:path";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { dockerOutput, inspectContainer } from "../../infra/lib/docker/engine.ts";
 import { lettaJson } from "../../infra/lib/letta/api.ts";
 import { thothRoles } from "../../infra/lib/names.ts";
-import { root } from "../../scripts/lib/checkout.ts";
 import { startKillable } from "../support/kill.ts";
 import { generatedPasswords } from "../support/secrets.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
@@ -150,10 +148,7 @@ describe("without clients", () => {
 
   /** Kills a start of Letta as soon as the engine lists what this asks for. */
   async function killedStart(list: readonly string[]): Promise<void> {
-    const start = startKillable("node", [join(root, "scripts/main.ts"), "letta", "start"], {
-      cwd: stacks.folder,
-      env: stacks.environment(),
-    });
+    const start = startKillable(stacks, ["letta", "start"]);
     const isListed = async () => {
       start.requireRunning();
       return (await dockerOutput(list)) !== "";

@@ -12,7 +12,6 @@ import {
 import type { LettaConfig } from "../../infra/config/letta.ts";
 import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { root } from "../../scripts/lib/checkout.ts";
-import { copyLive } from "./live-copy.ts";
 
 /** Images of a stack's Postgres and of its backup agent. */
 export interface BackupImages {
@@ -44,9 +43,21 @@ export const agentSources = [
   ...["-v", `${join(sources, "backup/backup")}:/usr/local/bin/backup:ro`],
 ];
 
+/**
+ * Shell that copies a folder to which others go on writing.
+ *
+ * `cp` fails on a file that is gone before its turn, such as pgBackRest's temporary ones; tar says so, and goes on.
+ */
+export const copyLive = (from: string, to: string): string =>
+  `tar -C ${from} --exclude='*.pgbackrest.tmp' -cf - . | tar -C ${to} -xf -`;
+
 /** A Postgres with its backup agent, as in a letta stack, without the rest of the stack. */
 export class BackedUpPostgres {
   readonly name: string;
+  readonly postgres: string;
+  readonly agent: string;
+  /** The volume that {@link restore} fills. */
+  readonly restored: string;
   readonly #images: BackupImages;
   readonly #options: BackedUpOptions;
   readonly settings: SettingsInput;
@@ -54,25 +65,14 @@ export class BackedUpPostgres {
   /** @param name of its containers and volumes begins with this */
   constructor(name: string, images: BackupImages, options: BackedUpOptions = {}) {
     this.name = name;
+    this.postgres = `${name}-postgres`;
+    this.agent = `${name}-backup`;
+    this.restored = `${name}-restored`;
     this.#images = images;
     this.#options = options;
-    this.settings = {
-      recoveryKey: "a-recovery-key-for-tests-of-44-letters-00000",
-      stack: name,
-      schedule: {},
-      retention: {},
-      configHash: "test",
-      keys: {},
-      ...options.settings,
-    };
-  }
-
-  get postgres(): string {
-    return `${this.name}-postgres`;
-  }
-
-  get agent(): string {
-    return `${this.name}-backup`;
+    const recoveryKey = "a-recovery-key-for-tests-of-44-letters-00000";
+    const empty = { schedule: {}, retention: {}, configHash: "test", keys: {} };
+    this.settings = { recoveryKey, stack: name, ...empty, ...options.settings };
   }
 
   /** From nothing. */
@@ -93,10 +93,10 @@ export class BackedUpPostgres {
     const sizes = { postgres: { maxConnections: 50, sharedBuffersMiB: 64 } };
     const settings = postgresSettings({ sizes, backup } as Parameters<typeof postgresSettings>[0]);
     const more = (this.#options.server ?? []).flatMap((setting) => ["-c", setting]);
-    const files = Object.entries(postgresFiles).flatMap(([path, file]) => [
-      "-v",
-      `${join(sources, "postgres/uploads", file)}:${path}:ro`,
-    ]);
+    const mounts = Object.entries(postgresFiles).map(
+      ([path, file]) => `${sources}/postgres/uploads/${file}:${path}:ro`,
+    );
+    const files = mounts.flatMap((mount) => ["-v", mount]);
     await dockerOutput([
       ...["run", "--detach", "--init", "--name", this.postgres, "--network", "none", "--shm-size", "256m"],
       ...(this.#options.run ?? []),
@@ -132,20 +132,8 @@ export class BackedUpPostgres {
 
   /** Runs SQL as superuser. @throws with what Postgres said */
   async psql(sql: string, database = "letta"): Promise<string> {
-    const args = [
-      "exec",
-      "-i",
-      this.postgres,
-      "psql",
-      "-U",
-      "postgres",
-      "-v",
-      "ON_ERROR_STOP=1",
-      "-qtA",
-      "-d",
-      database,
-    ];
-    return (await dockerOutput(args, { input: sql })).trim();
+    const psql = ["psql", "-U", "postgres", "-v", "ON_ERROR_STOP=1", "-qtA", "-d", database];
+    return (await dockerOutput(["exec", "-i", this.postgres, ...psql], { input: sql })).trim();
   }
 
   /** Runs a command of the serving agent. */
@@ -211,11 +199,6 @@ export class BackedUpPostgres {
     return (await dockerOutput([...run, this.#images.postgres, "-c", script, "ask", sql])).trim();
   }
 
-  /** The volume that {@link restore} fills. */
-  get restored(): string {
-    return `${this.name}-restored`;
-  }
-
   /** Kills both containers at once, as a machine does that loses its power. */
   async kill(): Promise<void> {
     await dockerOutput(["kill", this.postgres, this.agent]);
@@ -242,6 +225,4 @@ export class BackedUpPostgres {
   }
 }
 
-function lastEvent<Value>(stdout: string): AgentAnswer<Value> {
-  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "{}");
-}
+const lastEvent = <Value>(stdout: string): AgentAnswer<Value> => JSON.parse(stdout.trim().split("\n").at(-1) ?? "{}");

@@ -1,18 +1,22 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { dockerOutput } from "../../infra/lib/docker/engine.ts";
+import { root } from "../../scripts/lib/checkout.ts";
+import type { TestProject } from "./stacks.ts";
 
-/** A command that can be killed with everything it has started, as a machine does that loses its power. */
-export function startKillable(file: string, args: readonly string[], options: { cwd: string; env: NodeJS.ProcessEnv }) {
-  const child = spawn(file, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
+/** One of a project's commands that can be killed with all it has started, as a machine does that loses its power. */
+export function startKillable(project: TestProject, args: readonly string[]) {
+  const place = { cwd: project.folder, env: project.environment() };
+  const command = [join(root, "scripts/main.ts"), ...args];
+  const child = spawn("node", command, { ...place, stdio: ["ignore", "pipe", "pipe"] });
   const ended = once(child, "exit");
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (chunk) => {
-      output += String(chunk);
-    });
-  }
+  const keep = (chunk: unknown) => {
+    output += String(chunk);
+  };
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", keep);
   return {
     /** Settles when it has ended, by itself or not. */
     ended,
@@ -46,11 +50,7 @@ function processTree(pid: number): number[] {
 function parentOf(pid: string): number {
   try {
     // The name in brackets may hold spaces and brackets itself.
-    return Number(
-      readFileSync(`/proc/${pid}/stat`, "utf8")
-        .replace(/^.*\) /s, "")
-        .split(" ")[1],
-    );
+    return Number(/^.*\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1]);
   } catch {
     return 0;
   }

@@ -100,10 +100,7 @@ depends_on = None
 
 
 def upgrade():
-${body
-  .split("\n")
-  .map((line) => `    ${line}`)
-  .join("\n")}
+${body.replace(/^/gm, "    ")}
 
 
 def downgrade():

@@ -24,44 +24,19 @@ export async function oldInstallation(volume: string, images: OldImages, modelPo
     await dockerOutput([
       ...["run", "--detach", "--name", postgres, "--publish", `127.0.0.1:${port}:8283`, "--shm-size", "256m"],
       ...["--add-host", "host.docker.internal:host-gateway", "--volume", `${volume}:/var/lib/postgresql/data`],
-      ...[
-        "--env",
-        "POSTGRES_USER=letta",
-        "--env",
-        "POSTGRES_PASSWORD=letta",
-        "--env",
-        "POSTGRES_DB=letta",
-        images.postgres,
-      ],
+      ...["USER", "PASSWORD", "DB"].flatMap((name) => ["--env", `POSTGRES_${name}=letta`]),
+      images.postgres,
     ]);
-    await untilReady(() => answers(["exec", postgres, "pg_isready", "-q", "-h", "127.0.0.1", "-U", "letta"]));
-    await sql(
-      postgres,
-      "create extension vector; create role thoth login password 'thoth'; create database thoth owner thoth",
-    );
+    const probe = ["exec", postgres, "pg_isready", "-q", "-h", "127.0.0.1", "-U", "letta"];
+    await untilReady(async () => (await docker(probe)).exitCode === 0);
+    await sql(postgres, "create extension vector; create role thoth login password 'thoth'");
+    await sql(postgres, "create database thoth owner thoth");
     await sql(postgres, thothTables, "thoth");
-    const run = [
-      "run",
-      "--network",
-      `container:${postgres}`,
-      "--env",
-      `LETTA_PG_URI=${uri}`,
-      "--env",
-      "LETTA_SERVER_PASSWORD=old",
-    ];
+    const env = ["--env", `LETTA_PG_URI=${uri}`, "--env", "LETTA_SERVER_PASSWORD=old"];
+    const run = ["run", "--network", `container:${postgres}`, ...env];
     await dockerOutput([...run, "--rm", "--entrypoint", "alembic", images.letta, "upgrade", "head"]);
-    await dockerOutput([
-      ...run,
-      "--detach",
-      "--name",
-      letta,
-      images.letta,
-      "letta",
-      "server",
-      "--host",
-      "0.0.0.0",
-      "--secure",
-    ]);
+    const server = ["letta", "server", "--host", "0.0.0.0", "--secure"];
+    await dockerOutput([...run, "--detach", "--name", letta, images.letta, ...server]);
     const endpoint: LettaEndpoint = { url: `http://127.0.0.1:${port}`, password: "old" };
     await untilReady(async () => (await fetch(`${endpoint.url}/v1/health/`)).ok);
     return await populateLetta(endpoint, modelPort, 2);
@@ -82,13 +57,8 @@ insert into papers (title, embedding) select 'paper ' || n, '[1,2,3]' from gener
 alter table papers owner to thoth`;
 
 async function sql(container: string, text: string, database = "letta"): Promise<void> {
-  await dockerOutput(["exec", "-i", container, "psql", "-U", "letta", "-d", database, "-v", "ON_ERROR_STOP=1", "-q"], {
-    input: text,
-  });
-}
-
-async function answers(args: readonly string[]): Promise<boolean> {
-  return (await docker(args)).exitCode === 0;
+  const psql = ["psql", "-U", "letta", "-d", database, "-v", "ON_ERROR_STOP=1", "-q"];
+  await dockerOutput(["exec", "-i", container, ...psql], { input: text });
 }
 
 function untilReady(isReady: () => Promise<boolean>): Promise<boolean> {

@@ -13,8 +13,8 @@ export interface Operation {
 
 type Schema = Readonly<Record<string, unknown>>;
 interface Described {
-  readonly parameters?: readonly { readonly in: string; readonly name: string; readonly required?: boolean }[];
-  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Schema }>> };
+  readonly parameters?: { in: string; name: string; required?: boolean }[];
+  readonly requestBody?: { content: Record<string, { schema: Schema }> };
 }
 
 /** As much of an OpenAPI document as is read here. */

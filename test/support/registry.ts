@@ -25,15 +25,9 @@ export async function startRegistry(): Promise<Registry> {
   const address = `127.0.0.1:${port}`;
   const program = existsSync(installed) ? installed : unpack(folder);
   const config = join(folder, "config.yml");
-  writeFileSync(
-    config,
-    JSON.stringify({
-      version: 0.1,
-      log: { level: "error", accesslog: { disabled: true } },
-      storage: { filesystem: { rootdirectory: join(folder, "storage") } },
-      http: { addr: address },
-    }),
-  );
+  const storage = { filesystem: { rootdirectory: join(folder, "storage") } };
+  const quiet = { level: "error", accesslog: { disabled: true } };
+  writeFileSync(config, JSON.stringify({ version: 0.1, log: quiet, storage, http: { addr: address } }));
   const log = join(folder, "log");
   const registry = spawn(program, ["serve", config], { stdio: ["ignore", "ignore", openSync(log, "a")] });
   await answering(address, registry, log);
@@ -50,14 +44,9 @@ export async function startRegistry(): Promise<Registry> {
 
 /** Downloading needs no root, and unpacking leaves no service behind that listens on a port. */
 function unpack(folder: string): string {
-  const download = () =>
-    execFileSync("apt-get", ["download", "-qq", "docker-registry"], { cwd: folder, stdio: "pipe" });
-  try {
-    download();
-  } catch {
-    execFileSync("apt-get", ["update", "-qq"], { stdio: "pipe" });
-    download();
-  }
+  const script =
+    "apt-get download -qq docker-registry || { apt-get update -qq && apt-get download -qq docker-registry; }";
+  execFileSync("sh", ["-c", script], { cwd: folder, stdio: "pipe" });
   const file = readdirSync(folder).find((name) => name.endsWith(".deb"));
   execFileSync("dpkg-deb", ["--extract", join(folder, String(file)), join(folder, "package")]);
   return join(folder, "package", installed);
@@ -82,14 +71,8 @@ async function push(image: string, reference: string): Promise<string> {
 /** Names and digests by which the engine knows what came from or went to the registry; images of other names stay. */
 async function removeReferences(address: string): Promise<void> {
   const format = "{{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}";
-  const listing = await dockerOutput([
-    "images",
-    "--digests",
-    "--filter",
-    `reference=${address}/*/*`,
-    "--format",
-    format,
-  ]);
+  const filter = `reference=${address}/*/*`;
+  const listing = await dockerOutput(["images", "--digests", "--filter", filter, "--format", format]);
   const references = new Set(listing.split(/\s+/).filter((name) => name !== "" && !name.includes("<none>")));
   for (const reference of references) await docker(["rmi", reference]);
 }

@@ -1,9 +1,7 @@
-import { join } from "node:path";
 import { expect, vi } from "vitest";
 import type { Repository } from "../../images/backup/src/contract.ts";
 import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { lettaJson } from "../../infra/lib/letta/api.ts";
-import { root } from "../../scripts/lib/checkout.ts";
 import { startKillable } from "./kill.ts";
 import { succeeded, type TestProject } from "./stacks.ts";
 
@@ -32,19 +30,17 @@ export async function agentNames(project: TestProject): Promise<string[]> {
 
 /** Postgres' own time, with everything committed before it and nothing after it. */
 export async function momentBetween(project: TestProject): Promise<string> {
-  const [moment] = (await project.psql("select pg_sleep(1); select clock_timestamp(); select pg_sleep(1)"))
-    .split("\n")
-    .filter((line) => line !== "");
-  return String(moment);
+  return (await project.psql("select pg_sleep(1); select clock_timestamp(); select pg_sleep(1)")).trim();
 }
 
 /** Docker volumes of a letta stack, without its prefix. */
 export async function volumesOf(project: TestProject): Promise<string[]> {
   const names = await dockerOutput(["volume", "ls", "--quiet", "--filter", `name=^${project.letta}-`]);
+  const start = project.letta.length + 1;
   return names
     .trim()
     .split("\n")
-    .map((name) => name.slice(project.letta.length + 1))
+    .map((name) => name.slice(start))
     .sort();
 }
 
@@ -57,15 +53,8 @@ export async function destroyPostgres(project: TestProject): Promise<void> {
 }
 
 /** Runs one of the project's commands and kills it, with all that it started, as soon as `isTime` says so. */
-export async function killWhen(
-  project: TestProject,
-  args: readonly string[],
-  isTime: () => Promise<boolean>,
-): Promise<void> {
-  const running = startKillable("node", [join(root, "scripts/main.ts"), ...args], {
-    cwd: project.folder,
-    env: project.environment(),
-  });
+export async function killWhen(project: TestProject, args: string[], isTime: () => Promise<boolean>): Promise<void> {
+  const running = startKillable(project, args);
   const isTimeNow = async () => {
     running.requireRunning();
     return isTime();

@@ -2,8 +2,6 @@
  * A scripted language model behind the OpenAI API: it stands in for a provider, so that a real Letta server has real
  * conversations on a machine without network or keys. It answers with the last user message, word by word, and embeds a
  * text by its characters; the same request always has the same answer. Tools are accepted and never called.
- *
- * As a script: node test/support/scripted-model.ts [port]
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -15,37 +13,20 @@ const EMBEDDING_DIMENSIONS = 1536;
 /** Pause between two words of a streamed answer, in milliseconds: long enough to see that they come one by one. */
 const WORD_PAUSE = 20;
 
-interface Message {
-  readonly role: string;
-  readonly content: string | readonly { readonly text?: string }[] | null;
-}
-
-interface RequestBody {
-  readonly stream?: boolean;
-  readonly messages?: readonly Message[];
-  readonly input?: string | readonly string[];
-  readonly encoding_format?: string;
-}
-
-/** A request the model was asked, for a test to look at. */
-interface ModelRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly body: RequestBody;
-}
+type Message = { role: string; content: string | { text?: string }[] | null };
+type RequestBody = { stream?: boolean; messages?: Message[]; input?: string | string[]; encoding_format?: string };
 
 /** A running scripted model. */
 export interface ScriptedModel {
   /** Base URL for `OPENAI_BASE_URL`. */
   readonly url: string;
   readonly port: number;
-  readonly requests: readonly ModelRequest[];
+  /** What it was asked. */
+  readonly requests: readonly RequestBody[];
   close(): Promise<void>;
 }
 
 export interface ScriptedModelOptions {
-  /** Default: a free one. */
-  readonly port?: number;
   /** Address to listen on; default: loopback. Containers reach `0.0.0.0` as `host.docker.internal`. */
   readonly host?: string;
   /** Awaited before each word of a streamed answer; default: a short pause. */
@@ -54,7 +35,7 @@ export interface ScriptedModelOptions {
 
 /** Starts the model. */
 export async function startScriptedModel(options: ScriptedModelOptions = {}): Promise<ScriptedModel> {
-  const requests: ModelRequest[] = [];
+  const requests: RequestBody[] = [];
   const beforeWord = options.beforeWord ?? (() => delay(WORD_PAUSE));
   const server = createServer((request, response) => {
     answer(request, response, { requests, beforeWord }).catch((error: unknown) => {
@@ -65,39 +46,33 @@ export async function startScriptedModel(options: ScriptedModelOptions = {}): Pr
   });
   const host = options.host ?? "127.0.0.1";
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject).listen(options.port ?? 0, host, resolve);
+    server.once("error", reject).listen(0, host, resolve);
   });
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://${host}:${port}/v1`,
     port,
     requests,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    close: () => new Promise((resolve) => server.close(() => resolve()).closeAllConnections()),
   };
 }
 
 interface Script {
-  readonly requests: ModelRequest[];
+  readonly requests: RequestBody[];
   readonly beforeWord: (word: string) => Promise<unknown>;
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, script: Script): Promise<void> {
   const path = (request.url ?? "/").replace(/\?.*$/, "").replace(/^\/v1(?=\/)/, "");
   const body = JSON.parse((await text(request)) || "{}") as RequestBody;
-  script.requests.push({ method: request.method ?? "GET", path, body });
+  script.requests.push(body);
   if (path === "/models") return sendJson(response, { object: "list", data: [{ id: MODEL, object: "model" }] });
   if (path === "/embeddings") return sendJson(response, embeddings(body));
   if (path !== "/chat/completions") return sendJson(response, { error: { message: `no such route: ${path}` } }, 404);
   const words = answerTo(body.messages ?? []);
   if (body.stream) return streamWords(response, words, script.beforeWord);
-  sendJson(
-    response,
-    completion("chat.completion", { message: { role: "assistant", content: words.join("") } }, "stop"),
-  );
+  const message = { role: "assistant", content: words.join("") };
+  sendJson(response, completion("chat.completion", { message }, "stop"));
 }
 
 /** The answer in pieces of a word each, spaces included. */
@@ -125,14 +100,9 @@ async function streamWords(
 }
 
 function completion(object: string, content: object, finish: string | null) {
-  return {
-    id: "chatcmpl-scripted",
-    object,
-    created: 0,
-    model: MODEL,
-    choices: [{ index: 0, ...content, finish_reason: finish }],
-    usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
-  };
+  const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
+  const choices = [{ index: 0, ...content, finish_reason: finish }];
+  return { id: "chatcmpl-scripted", object, created: 0, model: MODEL, choices, usage };
 }
 
 function embeddings({ input = "", encoding_format: format }: RequestBody) {
@@ -158,10 +128,4 @@ function encode(vector: number[], format: string | undefined): number[] | string
 
 function sendJson(response: ServerResponse, value: object, status = 200): void {
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
-}
-
-if (import.meta.main) {
-  const model = await startScriptedModel({ port: Number(process.argv[2] ?? 8099), host: "0.0.0.0" });
-  console.log(`scripted model at ${model.url}`);
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(0));
 }

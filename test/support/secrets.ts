@@ -15,20 +15,10 @@ export async function secretsOf(project: TestProject, stack: string): Promise<st
   return [...new Set([...hiddenTexts(open, hidden), ...Object.values(passwordsIn(state)), ...derivedSecrets(state)])];
 }
 
+type Secret = { readonly plaintext: string };
+type Resource = { urn: string; type: string; inputs?: unknown; outputs?: { result?: Secret; seeds?: Secret } };
 /** A stack's state with the secrets in the open. */
-export interface ExportedState {
-  readonly deployment: {
-    readonly resources: {
-      readonly urn: string;
-      readonly type: string;
-      readonly inputs?: unknown;
-      readonly outputs?: { readonly result?: Secret; readonly seeds?: Secret };
-    }[];
-  };
-}
-interface Secret {
-  readonly plaintext: string;
-}
+type ExportedState = { readonly deployment: { readonly resources: Resource[] } };
 
 /** A stack's state as `pulumi stack export --show-secrets` writes it. */
 export async function exportedState(project: TestProject, stack: string): Promise<ExportedState> {

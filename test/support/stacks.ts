@@ -55,6 +55,7 @@ export class TestProject {
   readonly folder: string;
   readonly letta: string;
   readonly thoth: string;
+  readonly vault: string;
   readonly #place: Place;
   #checkout = root;
 
@@ -65,10 +66,7 @@ export class TestProject {
     this.folder = projectFolder(suffix);
     this.letta = `letta-t${suffix}`;
     this.thoth = `thoth-t${suffix}`;
-  }
-
-  get vault(): string {
-    return join(this.folder, "vault");
+    this.vault = join(this.folder, "vault");
   }
 
   /** The environment in which Pulumi and the project's commands work on this project and on no other. */
@@ -163,12 +161,12 @@ export class TestProject {
     const names = (await dockerOutput(["ps", "--all", "--filter", filter, "--format", "{{.Names}}"])).trim();
     if (names === "") return {};
     const format = "{{.Name}} {{.Id}} {{.State.StartedAt}}";
-    const inspected = await dockerOutput(["inspect", "--format", format, ...names.split("\n").sort()]);
-    const rows = inspected
+    const rows = await dockerOutput(["inspect", "--format", format, ...names.split("\n").sort()]);
+    const fields = rows
       .trim()
       .split("\n")
       .map((row) => row.slice(1).split(" ") as [string, string, string]);
-    return Object.fromEntries(rows.map(([name, id, startedAt]) => [name, { id, startedAt }]));
+    return Object.fromEntries(fields.map(([name, id, startedAt]) => [name, { id, startedAt }]));
   }
 
   /** The last lines of every container's log, for a test that failed. */

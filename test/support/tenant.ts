@@ -1,13 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { type LettaEndpoint, lettaFetch, lettaJson } from "../../infra/lib/letta/api.ts";
-import { createAgent, say } from "./conversation.ts";
+import { bareAgent, createAgent, say } from "./conversation.ts";
 
 /** One of each thing that Letta keeps for a project: the name of a path's parameter -> what stands there. */
 export type Belongings = Readonly<Record<string, string>>;
-
-interface Thing {
-  readonly id: string;
-}
+type Thing = { readonly id: string };
 
 /** Makes one of each, on a scripted model of the test's own; `word` is in every text of it. */
 export async function populate(
@@ -16,15 +13,15 @@ export async function populate(
 ): Promise<Belongings> {
   const make = async (path: string, body: unknown) => (await lettaJson<Thing>(endpoint, "POST", path, body)).id;
   const first = async (path: string) => (await lettaJson<Thing[]>(endpoint, "GET", path))[0]?.id ?? "missing";
-  const embedding = embeddingConfig(modelPort);
+  const { embedding_config } = bareAgent(modelPort);
 
   const agent_id = await createAgent(endpoint, modelPort);
   const block_id = await make("/v1/blocks/", { label: `label-${word}`, value: `value ${word}` });
   await lettaJson(endpoint, "PATCH", `/v1/agents/${agent_id}/core-memory/blocks/attach/${block_id}`);
   const tool_id = await make("/v1/tools/", { source_code: toolSource(word) });
   await lettaJson(endpoint, "PATCH", `/v1/agents/${agent_id}/tools/attach/${tool_id}`);
-  const folder_id = await make("/v1/folders/", { name: `folder-${word}`, embedding_config: embedding });
-  const archive_id = await make("/v1/archives/", { name: `archive-${word}`, embedding_config: embedding });
+  const folder_id = await make("/v1/folders/", { name: `folder-${word}`, embedding_config });
+  const archive_id = await make("/v1/archives/", { name: `archive-${word}`, embedding_config });
   const passage_id = await make(`/v1/archives/${archive_id}/passages`, { text: `passage ${word}` });
   const passages = await lettaJson<Thing[]>(endpoint, "POST", `/v1/agents/${agent_id}/archival-memory`, { text: word });
   const identity = { identifier_key: word, name: `identity-${word}`, identity_type: "user" };
@@ -35,11 +32,8 @@ export async function populate(
 
   return {
     ...{ agent_id, block_id, tool_id, folder_id, archive_id, passage_id, conversation_id, file_id },
-    block_label: `label-${word}`,
-    source_id: folder_id,
-    ...{ folder_name: `folder-${word}`, source_name: `folder-${word}` },
-    memory_id: passages[0]?.id ?? "missing",
-    tool_name: `tool_${word}`,
+    ...{ block_label: `label-${word}`, tool_name: `tool_${word}`, memory_id: passages[0]?.id ?? "missing" },
+    ...{ source_id: folder_id, folder_name: `folder-${word}`, source_name: `folder-${word}` },
     identity_id: await make("/v1/identities/", identity),
     group_id: await make("/v1/groups/", { agent_ids: [agent_id], description: word }),
     message_id: await first(`/v1/agents/${agent_id}/messages`),
@@ -49,29 +43,12 @@ export async function populate(
     mcp_server_id: await make("/v1/mcp-servers/", mcpServer(mcpUrl, word)),
     ...{ mcp_server_name: `mcp-${word}`, mcp_tool_name: `tool_${word}` },
     provider_id: await make("/v1/providers/", provider(modelPort, word)),
-    transaction_id: `transaction-${word}`,
-    batch_id: `batch-${randomUUID()}`,
+    ...{ transaction_id: `transaction-${word}`, batch_id: `batch-${randomUUID()}` },
   };
 }
 
-function embeddingConfig(modelPort: number) {
-  return {
-    embedding_model: "scripted-model",
-    embedding_endpoint_type: "openai",
-    embedding_endpoint: `http://host.docker.internal:${modelPort}/v1`,
-    embedding_dim: 1536,
-  };
-}
-
-const toolSource = (word: string) => `def tool_${word}(text: str) -> str:
-    """
-    Gives a text back.
-
-    Args:
-        text (str): any text
-    """
-    return text
-`;
+const toolSource = (word: string) =>
+  `def tool_${word}(text: str) -> str:\n    """\n    Gives a text back.\n\n    Args:\n        text (str): any text\n    """\n    return text\n`;
 
 const mcpServer = (server_url: string, word: string) => ({
   server_name: `mcp-${word}`,
@@ -103,12 +80,8 @@ export async function everythingListed(endpoint: LettaEndpoint): Promise<string>
   return texts.join("\n");
 }
 
-const listPaths = [
-  ...["agents", "archives", "blocks", "folders", "groups", "identities", "jobs", "mcp-servers", "messages"].map(
-    (family) => `/v1/${family}/?limit=1000`,
-  ),
-  ...["messages/batches", "models", "models/embedding", "providers", "runs", "sources", "tags", "tools"].map(
-    (family) => `/v1/${family.includes("/") ? family : `${family}/`}?limit=1000`,
-  ),
-  ...["/v1/tools/mcp/servers", "/v1/jobs/active", "/v1/runs/active", "/v1/sandbox-config/"],
-];
+const limited = [
+  ...["agents/", "archives/", "blocks/", "folders/", "groups/", "identities/", "jobs/", "mcp-servers/", "messages/"],
+  ...["messages/batches", "models/", "models/embedding", "providers/", "runs/", "sources/", "tags/", "tools/"],
+].map((path) => `/v1/${path}?limit=1000`);
+const listPaths = [...limited, "/v1/tools/mcp/servers", "/v1/jobs/active", "/v1/runs/active", "/v1/sandbox-config/"];

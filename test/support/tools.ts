@@ -29,11 +29,7 @@ export async function removeTenant(endpoint: LettaEndpoint, { organization, user
 
 /** A tool named `probe` of these lines of Python. */
 export function toolSource(lines: string, parameters = ""): string {
-  const body = lines
-    .trim()
-    .split("\n")
-    .map((line) => `    ${line}`)
-    .join("\n");
+  const body = lines.trim().replace(/^/gm, "    ");
   return `def probe(${parameters}):\n    """\n    Probes.\n    """\n${body}\n`;
 }
 
@@ -47,13 +43,10 @@ export async function askForTool(
   body: Readonly<Record<string, unknown>>,
   user?: string,
 ): Promise<{ status: number; text: string }> {
+  const headers = { authorization: `Bearer ${password}`, "content-type": "application/json" };
   const response = await fetch(`${url}/v1/tools/run`, {
     method: "POST",
-    headers: {
-      authorization: `Bearer ${password}`,
-      "content-type": "application/json",
-      ...(user === undefined ? {} : { user_id: user }),
-    },
+    headers: { ...headers, ...(user === undefined ? {} : { user_id: user }) },
     body: JSON.stringify({ args: {}, ...body }),
     signal: AbortSignal.timeout(120_000),
   });

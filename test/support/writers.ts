@@ -61,11 +61,9 @@ export class Writers {
   }
 
   async start(): Promise<void> {
-    await withPostgres(this.#url, (client) =>
-      client.query(
-        `drop table if exists ${table}; create table ${table} (client int, n int, at timestamptz default clock_timestamp())`,
-      ),
-    );
+    const columns = "client int, n int, at timestamptz default clock_timestamp()";
+    const make = `drop table if exists ${table}; create table ${table} (${columns})`;
+    await withPostgres(this.#url, (client) => client.query(make));
     this.#running = Promise.all(this.#clients.map((written, index) => this.#write(index, written)));
   }
 
@@ -76,34 +74,21 @@ export class Writers {
 
   /** Compares what was acknowledged with what is there. */
   async compare(url = this.#url): Promise<Comparison> {
-    const rows = await withPostgres(url, async (client) => {
-      const result = await client.query<{ client: number; n: number; at: Date }>(
-        `select client, n, at from ${table} order by n`,
-      );
-      return result.rows;
-    });
+    const all = `select client, n, at from ${table} order by n`;
+    const { rows } = await withPostgres(url, (db) => db.query<{ client: number; n: number; at: Date }>(all));
     const found = new Set(rows.map(({ client, n }) => `${client}/${n}`));
     const lost = this.#clients.flatMap(({ acknowledged }, client) =>
       [...acknowledged].filter((n) => !found.has(`${client}/${n}`)),
     );
-    return {
-      acknowledged: this.acknowledged,
-      lost: lost.length,
-      doubled: rows.length - found.size,
-      found: rows.length,
-      newest: rows.at(-1),
-    };
+    const counts = { acknowledged: this.acknowledged, lost: lost.length, doubled: rows.length - found.size };
+    return { ...counts, found: rows.length, newest: rows.at(-1) };
   }
 
   async #write(index: number, written: Written): Promise<void> {
     let n = 0;
     while (!this.#isStopped) {
-      const client = new pg.Client({
-        connectionString: this.#url,
-        ssl: { rejectUnauthorized: false },
-        connectionTimeoutMillis: 2000,
-        query_timeout: 20_000,
-      });
+      const limits = { connectionTimeoutMillis: 2000, query_timeout: 20_000 };
+      const client = new pg.Client({ connectionString: this.#url, ssl: { rejectUnauthorized: false }, ...limits });
       client.on("error", () => {});
       try {
         await client.connect();
