@@ -111,7 +111,7 @@ describe("images-lock", () => {
     const { exitCode, stderr } = lockImages("127.0.0.1:1");
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(
-      /^error: 127\.0\.0\.1:1\/\S+ cannot be pulled: .*connection refused\n {2}fix: check the network, or set thoth-letta:images to local: .*\n$/,
+      /^error: 127\.0\.0\.1:1\/\S+ cannot be pulled: .*connection refused\n {2}fix: check the network, or set thoth-letta:images to local to build images here\n$/,
     );
     expect(readFileSync(join(folder, lockFile), "utf8")).toBe(before);
   });
