@@ -46,22 +46,22 @@ describe("restore of the whole server", () => {
     expect(deps.printed.at(-1)).toBe("volume letta-postgres is kept unchanged: make restore-undo goes back to it");
   });
 
-  const control = (checkpoint: string) => ({
-    "run --rm --network none": {
-      stdout: `Database cluster state: shut down\nLatest checkpoint location: ${checkpoint}\nBytes per WAL segment: 16777216\n`,
-    },
-  });
+  const control = (checkpoint: string) => {
+    const stdout = `Database cluster state: shut down\nLatest checkpoint location: ${checkpoint}\nBytes per WAL segment: 16777216\n`;
+    return { "run --rm --network none": { stdout } };
+  };
+  const toLatest = { ...options, latest: true };
+  const latest = ["volume create", "agent: restore --target latest"];
 
   test("to the latest state stops first, so that nothing is written that it would not have", async () => {
     const { programs, deps } = backedUpStack({ docker: control("0/3000028") });
-    expect(await restoreServer({ ...options, latest: true }, deps)).toBe(0);
-    const latest = ["volume rm", point, ...stops, "volume create", "agent: restore --target latest"];
-    expect(steps(programs.calls())).toEqual([...latest, ...switching, full]);
+    expect(await restoreServer(toLatest, deps)).toBe(0);
+    expect(steps(programs.calls())).toEqual(["volume rm", point, ...stops, ...latest, ...switching, full]);
   });
 
   test("to the latest state is given up when the repository lacks the last writes", async () => {
     const { programs, deps } = backedUpStack({ docker: control("0/3000100") });
-    await expect(restoreServer({ ...options, latest: true }, deps)).rejects.toThrow(
+    await expect(restoreServer(toLatest, deps)).rejects.toThrow(
       "the repository lacks the last writes: volume letta-postgres (shut down) ends at 0/3000100, the restore at 0/2000028",
     );
     expect(steps(programs.calls()).slice(-2)).toEqual(["volume rm", "up"]);
@@ -70,10 +70,9 @@ describe("restore of the whole server", () => {
 
   test("works while Postgres is down: what is archived comes back", async () => {
     const { programs, deps } = backedUpStack({ docker: { "exec -i letta-postgres psql": { exitCode: 1 } } });
-    expect(await restoreServer({ ...options, latest: true }, deps)).toBe(0);
-    const latest = ["volume rm", "volume create", "agent: restore --target latest"];
-    expect(steps(programs.calls()).slice(0, 3)).toEqual(latest);
-    expect(deps.printed.join("\n")).toContain("lost       what Postgres had not archived when it stopped");
+    expect(await restoreServer(toLatest, deps)).toBe(0);
+    expect(steps(programs.calls()).slice(0, 3)).toEqual(["volume rm", ...latest]);
+    expect(deps.printed).toContain("  lost       what Postgres had not archived when it stopped");
   });
 
   test.each([
@@ -120,28 +119,21 @@ async function killedIn(deps: Deps, phase: ServerRestore["phase"], more: Partial
 }
 
 describe("a restore that was killed", () => {
+  const to = "letta-postgres-20261122223503";
   test.each([
-    ["restoring", [...filling, ...switching, full]],
-    ["switching", [...switching, full]],
-    ["checking", [full]],
-  ] as const)("while %s is resumed from there", async (phase, expected) => {
+    ["restoring", "resume", [...filling, ...switching, full], to],
+    ["switching", "resume", [...switching, full], to],
+    ["checking", "resume", [full], undefined],
+    ["restoring", "start", ["volume rm", "up"], undefined],
+    ["switching", "start", [...switching, full, "up"], to],
+  ] as const)("while %s is finished or undone by a %s", async (phase, command, expected, volume) => {
     const { programs, deps } = backedUpStack();
     await killedIn(deps, phase);
-    expect(await resumeRestore({ stack: "letta" }, deps)).toBe(0);
-    expect(steps(programs.calls())).toEqual(expected);
-    expect(await readOperation(deps, "letta")).toBeUndefined();
-  });
-
-  test.each([
-    ["before its switch is undone", "restoring", ["volume rm", "up"], undefined],
-    ["after its switch is finished", "switching", [...switching, full, "up"], "letta-postgres-20261122223503"],
-  ] as const)("%s by a start", async (_what, phase, expected, volume) => {
-    const { programs, deps } = backedUpStack();
-    await killedIn(deps, phase);
-    expect(await startLetta({ stack: "letta" }, deps)).toBe(0);
+    expect(await { resume: resumeRestore, start: startLetta }[command]({ stack: "letta" }, deps)).toBe(0);
     expect(steps(programs.calls())).toEqual(expected);
     expect(programs.calls().join("\n")).not.toMatch(/volume rm (?!--force letta-postgres-20261122223503)/);
     expect(volumeOf(deps)).toBe(volume);
+    expect(await readOperation(deps, "letta")).toBeUndefined();
   });
 
   test("keeps another one from starting", async () => {
