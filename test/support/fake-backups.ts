@@ -35,11 +35,9 @@ export const restored: Restored = {
 };
 
 /** A state with the volume that Postgres is on. */
-export function stateWith(volume: string, protect = true): string {
-  const urn = "urn:pulumi:letta::thoth-letta::docker:index/volume:Volume::postgres-volume";
-  const resource = { urn, type: "docker:index/volume:Volume", id: volume, protect, outputs: { name: volume } };
-  return JSON.stringify({ deployment: { resources: [resource] } });
-}
+const urn = "urn:pulumi:letta::thoth-letta::docker:index/volume:Volume::postgres-volume";
+const volume = { type: "docker:index/volume:Volume", id: "letta-postgres", outputs: { name: "letta-postgres" } };
+const state = JSON.stringify({ deployment: { resources: [{ urn, protect: true, ...volume }] } });
 
 /** The answers of `docker` while a stack with backups is up and at rest. */
 function backupAnswers(changes: FakeAnswers = {}): FakeAnswers {
@@ -72,7 +70,7 @@ export function backedUpStack({
     pulumi: pulumiAnswers({
       ...pulumi,
       "state unprotect": {},
-      "stack export --stack letta": { stdout: stateWith("letta-postgres") },
+      "stack export --stack letta": { stdout: state },
     }),
   });
   const projectDirectory = temporaryFiles({ "Pulumi.letta.yaml": "config:\n  thoth-letta:images: local\n" });

@@ -5,7 +5,6 @@ import { recoverLetta } from "../../../../scripts/backup/recover.ts";
 import { readConfigFile } from "../../../../scripts/lib/stack-file.ts";
 import { notThere } from "../../../support/container-state.ts";
 import { backedUpStack } from "../../../support/fake-backups.ts";
-import type { FakeAnswers } from "../../../support/fake-programs.ts";
 import { agentResult, agentRun } from "../../../support/fake-stacks.ts";
 import { temporaryFiles } from "../../../support/temporary.ts";
 
@@ -13,15 +12,12 @@ const key = "recovery0key0of0the0old0stack0recovery0key0x";
 const resources = [{ urn: "urn:pulumi:letta::thoth-letta::docker:index/volume:Volume::postgres-volume" }];
 const state = { version: 3, deployment: { secrets_providers: { state: { salt: "the old one" } }, resources } };
 const config = { "thoth-letta:images": "registry", "thoth-letta:postgresVolume": "letta-postgres-2" };
-const empty = { "stack export": { stdout: '{"deployment": {}}' } };
 
 /** A letta stack whose state is lost, with what its backups have. */
-function lostStack({ of = "letta", docker = {}, pulumi = {} }: { of?: string; docker?: object; pulumi?: object } = {}) {
+function lostStack({ of = "letta", docker = {} }: { of?: string; docker?: object } = {}) {
   const stored = { stack: of, config, secrets: { 'thoth-letta:secretEnv["KEY"]': "value" } };
-  const files: FakeAnswers[string] = [
-    { stdout: JSON.stringify(stored), stderr: agentResult({}).stdout ?? "" },
-    { stdout: JSON.stringify(state), stderr: agentResult({}).stdout ?? "" },
-  ];
+  const stderr = agentResult({}).stdout ?? "";
+  const files = [stored, state].map((file) => ({ stdout: JSON.stringify(file), stderr }));
   const stack = backedUpStack({
     docker: {
       ...docker,
@@ -30,7 +26,7 @@ function lostStack({ of = "letta", docker = {}, pulumi = {} }: { of?: string; do
       [`${agentRun} --network none --log-driver none --name letta-files`]: files,
       ...docker,
     },
-    pulumi: { ...empty, "config set": {}, "stack import": {}, ...pulumi },
+    pulumi: { "stack export": { stdout: '{"deployment": {}}' }, "config set": {}, "stack import": {} },
   });
   const text = "config:\n  thoth-letta:images: local\nencryptionsalt: v1:new\n";
   writeFileSync(join(stack.deps.projectDirectory, "Pulumi.letta.yaml"), text);
@@ -63,27 +59,17 @@ describe("letta recover", () => {
     expect(calls).not.toContain(key);
   });
 
-  test("refuses the backups of another stack and changes nothing", async () => {
-    const { programs, deps } = lostStack({ of: "letta-staging" });
-    await expect(recoverLetta({ stack: "letta" }, deps)).rejects.toThrow(
-      "these are backups of stack letta-staging, not of letta\n  fix: LETTA_STACK=letta-staging",
-    );
+  const noKey = "backups open only with the recovery key";
+  const other = "these are backups of stack letta-staging, not of letta\n  fix: LETTA_STACK=letta-staging";
+  const none = "there is no volume letta-backup with the backups of stack letta";
+  test.each([
+    ["with the backups of another stack", { of: "letta-staging" }, other],
+    ["without the container and the recovery key", { docker: { "container inspect letta-backup": notThere } }, noKey],
+    ["without backups", { docker: { "volume inspect": { exitCode: 1 } } }, none],
+  ])("%s is refused and changes nothing", async (_what, lost, problem) => {
+    const { programs, deps } = lostStack(lost);
+    await expect(recoverLetta({ stack: "letta" }, deps)).rejects.toThrow(problem);
     expect(programs.calls().join("\n")).not.toContain("stack import");
     expect(readConfigFile(deps, "letta")).toEqual({ images: "local" });
-  });
-
-  test.each([
-    [
-      "needs the recovery key when that container does not run",
-      { "container inspect letta-backup": notThere },
-      "backups open only with the recovery key",
-    ],
-    [
-      "says that there are no backups",
-      { "volume inspect": { exitCode: 1 } },
-      "there is no volume letta-backup with the backups of stack letta",
-    ],
-  ])("%s", async (_what, docker, problem) => {
-    await expect(recoverLetta({ stack: "letta" }, lostStack({ docker }).deps)).rejects.toThrow(problem);
   });
 });

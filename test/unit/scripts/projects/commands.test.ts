@@ -126,16 +126,6 @@ describe("rotate of everything", () => {
     expect(ups.map((call) => /--stack (\w+)/.exec(call)?.[1])).toEqual(["letta", "thoth", "letta"]);
   });
 
-  test("waits for the operator if there are other applications", async () => {
-    const { deps } = stackWith({ config: both });
-    expect(await rotateAll(all, deps)).toBe(0);
-    expect(configOf(deps).credentials).toMatchObject({ notes: { generation: 2, overlap: true } });
-    expect(deps.printed.join("\n")).toContain("make rotate FINISH=1");
-    expect(await rotateAll({ ...all, finish: true }, deps)).toBe(0);
-    const generation = 2;
-    expect(configOf(deps).credentials).toEqual({ thoth: { generation }, notes: { generation }, letta: { generation } });
-  });
-
   test.each([false, true])("refuses while one project is rotated by itself, to finish: %s", async (finish) => {
     const { programs, deps } = stackWith({ config: overlapOf("thoth") });
     await expect(rotateAll({ ...all, finish }, deps)).rejects.toThrow(/make project-rotate NAME=thoth FINISH=1/);
@@ -169,17 +159,15 @@ describe("remove", () => {
     expect(configOf(deps).projects).toEqual(["thoth", "notes"]);
   });
 
-  test("purges nothing when another name is typed", async () => {
-    const { programs, deps } = stackWith({ databases: [database("notes")], word: "thoth" });
-    expect(await removeProject(purged, deps)).toBe(1);
-    expect(programs.calls().join("\n")).not.toContain("backup now");
-  });
-
-  test("purges after a backup, when the name is typed", async () => {
-    const { programs, deps } = stackWith({ databases: [database("notes")], word: "notes" });
-    expect(await removeProject(purged, deps)).toBe(0);
-    expect(programs.calls().join("\n")).toMatch(/backup now.*backup point before_purge_of_notes_/s);
-    expect(deps.printed.join("\n")).toContain("project notes of stack letta is gone");
+  test.each([
+    ["thoth", 1],
+    ["notes", 0],
+  ])("purges only when the name is typed, and after a backup: %s", async (word, exitCode) => {
+    const { programs, deps } = stackWith({ databases: [database("notes")], word });
+    expect(await removeProject(purged, deps)).toBe(exitCode);
+    const isBackedUp = /backup now.*backup point before_purge_of_notes_/s.test(programs.calls().join("\n"));
+    const isGone = deps.printed.join("\n").includes("project notes of stack letta is gone");
+    expect([isBackedUp, isGone]).toEqual([word === "notes", word === "notes"]);
   });
 
   test("purges nothing without backups", async () => {

@@ -7,13 +7,12 @@ import { readOperation } from "../../../../scripts/lib/operation.ts";
 import { writeWholeJson } from "../../../../scripts/lib/whole-file.ts";
 import type { ProjectRestore } from "../../../../scripts/restore/operation.ts";
 import { restoreProject, restoreTables, undoProjectRestore } from "../../../../scripts/restore/project.ts";
-import { backedUpStack, restored } from "../../../support/fake-backups.ts";
+import { backedUpStack } from "../../../support/fake-backups.ts";
 import type { FakeAnswers } from "../../../support/fake-programs.ts";
 import { agentResult, agentRun } from "../../../support/fake-stacks.ts";
 
 const options = { stack: "letta", yes: true, dryRun: false, project: "thoth", point: "good" };
 const psql = "exec -i letta-postgres psql";
-const restoring = `${agentRun} --network none --log-driver none --name letta-restore`;
 const extracting = `${agentRun} --network none --log-driver none --name letta-extract`;
 
 /** A stack on whose Postgres every query has these rows. */
@@ -22,7 +21,6 @@ function stackWith(rows: string, docker: FakeAnswers = {}) {
     docker: {
       ...docker,
       [psql]: { stdout: rows },
-      [restoring]: agentResult(restored),
       [extracting]: { stderr: agentResult({ database: "thoth" }).stdout ?? "" },
       "exec -i letta-postgres pg_restore": {},
       "exec letta-postgres pg_dump": {},

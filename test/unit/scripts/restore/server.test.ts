@@ -11,7 +11,7 @@ import { writeWholeJson } from "../../../../scripts/lib/whole-file.ts";
 import type { ServerRestore } from "../../../../scripts/restore/operation.ts";
 import { resumeRestore } from "../../../../scripts/restore/resume.ts";
 import { restoreServer, undoServerRestore } from "../../../../scripts/restore/server.ts";
-import { backedUpStack, restored, stateWith } from "../../../support/fake-backups.ts";
+import { backedUpStack, restored } from "../../../support/fake-backups.ts";
 import { agentResult, agentRun } from "../../../support/fake-stacks.ts";
 
 const options = { stack: "letta", yes: true, dryRun: false };
@@ -30,8 +30,8 @@ const switching = [...stops, "state unprotect", "up"];
 const point = "exec letta-backup backup point";
 const full = "exec letta-backup backup now";
 const volumeOf = (deps: Deps) => readConfigFile(deps, "letta").postgresVolume;
-const switches = ({ projectDirectory }: Deps) =>
-  JSON.parse(readFileSync(join(projectDirectory, ".state/operations/letta.volumes.json"), "utf8")) as object[];
+const switchesOf = (deps: Deps) => join(deps.projectDirectory, ".state/operations/letta.volumes.json");
+const switches = (deps: Deps) => JSON.parse(readFileSync(switchesOf(deps), "utf8")) as object[];
 const filling = ["volume rm", point, "volume create", "agent: restore --target name:good"];
 const failed = (problem: string) => ({ exitCode: 1, stdout: `{"event":"error","problem":"${problem}"}\n` });
 
@@ -108,18 +108,18 @@ describe("restore of the whole server", () => {
   });
 });
 
+const id = "20261122223503";
+const to = `letta-postgres-${id}`;
 /** A restore that was killed in this phase. */
-async function killedIn(deps: Deps, phase: ServerRestore["phase"], more: Partial<ServerRestore> = {}): Promise<void> {
-  const to = "letta-postgres-20261122223503";
+async function killedIn(deps: Deps, phase: ServerRestore["phase"]): Promise<void> {
   await writeWholeJson(join(deps.projectDirectory, ".state/operations/letta.json"), {
-    ...{ kind: "server-restore", phase, stack: "letta", id: "20261122223503", from: "letta-postgres", to },
-    ...{ target: { type: "name", name: "good" }, wasUp: true, rows: {}, ...more },
+    ...{ kind: "server-restore", phase, stack: "letta", id, from: "letta-postgres", to },
+    ...{ target: { type: "name", name: "good" }, wasUp: true, rows: {} },
     process: { pid: spawnSync("true").pid, hostname: hostname() },
   });
 }
 
 describe("a restore that was killed", () => {
-  const to = "letta-postgres-20261122223503";
   test.each([
     ["restoring", "resume", [...filling, ...switching, full], to],
     ["switching", "resume", [...switching, full], to],
@@ -151,14 +151,11 @@ describe("a restore that was killed", () => {
 });
 
 describe("restore undo", () => {
-  const outputs = { "stack export --stack letta": { stdout: stateWith("letta-postgres") } };
-  async function afterRestore(deps: Deps, to = "letta-postgres"): Promise<void> {
-    const path = join(deps.projectDirectory, ".state/operations/letta.volumes.json");
-    await writeWholeJson(path, [{ id: "20261122223503", from: "letta-postgres-old", to }]);
-  }
+  const afterRestore = (deps: Deps, used = "letta-postgres") =>
+    writeWholeJson(switchesOf(deps), [{ id, from: "letta-postgres-old", to: used }]);
 
   test("moves the old volume to its own timeline, and switches to it", async () => {
-    const { programs, deps } = backedUpStack({ pulumi: outputs });
+    const { programs, deps } = backedUpStack();
     await afterRestore(deps);
     expect(await undoServerRestore(options, deps)).toBe(0);
     expect(steps(programs.calls())).toEqual([point, ...stops, "agent: rejoin", ...switching, full]);
@@ -176,18 +173,15 @@ describe("restore undo", () => {
   });
 
   const nothing = "there is no restore of stack letta to undo";
+  const gone =
+    'volume letta-postgres-old, which was in use before, is gone\n  fix: make restore AT="…" restores a moment';
   test.each([
     ["nothing was restored", undefined, {}, nothing],
     ["another volume was set by hand", "another", {}, nothing],
-    [
-      "the old volume is gone",
-      "letta-postgres",
-      { "volume inspect": { exitCode: 1 } },
-      'volume letta-postgres-old, which was in use before, is gone\n  fix: make restore AT="…" restores a moment',
-    ],
-  ])("is refused when %s", async (_why, to, docker, problem) => {
+    ["the old volume is gone", "letta-postgres", { "volume inspect": { exitCode: 1 } }, gone],
+  ])("is refused when %s", async (_why, used, docker, problem) => {
     const { deps } = backedUpStack({ docker });
-    if (to !== undefined) await afterRestore(deps, to);
+    if (used !== undefined) await afterRestore(deps, used);
     await expect(undoServerRestore(options, deps)).rejects.toThrow(problem);
   });
 });
