@@ -19,20 +19,15 @@ const engine = (changes: FakeAnswers = {}) =>
 const project = (config = "") =>
   fakeDeps({ projectDirectory: temporaryFiles({ "Pulumi.letta.yaml": `config:\n${config}` }) });
 
-test("the guard sets the cluster aside, in a container of the same image on the stack's volume", async () => {
+test("the guard sets the cluster aside, in a container of the same image on the stack's volume, and nothing is stopped", async () => {
   const docker = engine();
   const deps = project();
   expect(await reinitLetta({ stack: "letta" }, deps)).toBe(0);
   const run = docker.calls().find((call) => call.startsWith("run "));
+  expect(docker.calls().filter((call) => /^(stop|rm|kill)/.test(call))).toEqual([]);
   expect(run).toContain("--volume letta-postgres:/var/lib/postgresql/data --entrypoint bash postgres:17 -s set-aside");
   expect(docker.lastInput()).toContain("set_aside() {");
   expect(deps.printed).toEqual([`set aside in volume letta-postgres: ${aside}; next: make letta-start`]);
-});
-
-test("nothing is stopped", async () => {
-  const docker = engine();
-  await reinitLetta({ stack: "letta" }, project());
-  expect(docker.calls().filter((call) => /^(stop|rm|kill)/.test(call))).toEqual([]);
 });
 
 test("uses the volume in the config", async () => {

@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import { type StartOverOptions, startOver } from "../../../../scripts/letta/start-over.ts";
 import { inspected, notThere } from "../../../support/container-state.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
-import { type FakeAnswers, fakePrograms } from "../../../support/fake-programs.ts";
-import { dockerAnswers, networkOf, pulumiAnswers, temporaryBackend } from "../../../support/fake-stacks.ts";
+import type { FakeAnswers } from "../../../support/fake-programs.ts";
+import { fakeStacks, networkOf } from "../../../support/fake-stacks.ts";
 import { temporaryFiles } from "../../../support/temporary.ts";
 
 const volumes = ["letta-postgres", "letta-home", "letta-data", "letta-backup", "letta-redis", "others"];
@@ -15,15 +15,14 @@ const down = { "container inspect letta-backup": notThere };
 type Given = Partial<StartOverOptions> & { readonly word?: string; readonly docker?: FakeAnswers };
 
 async function run({ word = "", docker = {}, ...options }: Given) {
-  temporaryBackend();
-  const programs = fakePrograms({
-    docker: dockerAnswers({
+  const programs = fakeStacks({
+    docker: {
       "volume ls": { stdout: volumes.map((name) => `${name}\n`).join("") },
       "run --rm --network none --volume letta-postgres:/volume:ro": {},
       "volume rm": {},
       ...docker,
-    }),
-    pulumi: pulumiAnswers({ "state unprotect": {} }),
+    },
+    pulumi: { "state unprotect": {} },
   });
   const projectDirectory = temporaryFiles({ "Pulumi.letta.yaml": "config:\n  thoth-letta:images: local\n" });
   const deps = fakeDeps({ word, projectDirectory });

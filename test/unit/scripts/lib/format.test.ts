@@ -2,19 +2,14 @@ import { expect, test } from "vitest";
 import { formatBytes, formatDuration, formatTime } from "../../../../scripts/lib/format.ts";
 
 test.each([
-  [0, "0 s"],
   [0.4, "0 s"],
-  [1, "1 s"],
   [59, "59 s"],
   [60, "1 min"],
-  [61, "1 min 1 s"],
   [3599, "59 min 59 s"],
   [3600, "1 h"],
-  [3659, "1 h"],
   [3660, "1 h 1 min"],
   [86_400, "1 d"],
   [86_400 * 3 + 3600 * 4 + 59, "3 d 4 h"],
-  [86_400 * 400, "400 d"],
 ])("%d seconds are %s", (seconds, text) => {
   expect(formatDuration(seconds)).toBe(text);
 });

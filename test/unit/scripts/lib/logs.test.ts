@@ -1,87 +1,63 @@
 import { describe, expect, test } from "vitest";
-import type { Deps } from "../../../../scripts/lib/deps.ts";
 import { type LogsOptions, showLogs } from "../../../../scripts/lib/logs.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
 import { type FakeAnswers, fakePrograms } from "../../../support/fake-programs.ts";
-import { lettaOutputs, thothOutputs } from "../../../support/fake-stacks.ts";
+import { lettaOutputs } from "../../../support/fake-stacks.ts";
 
-const options = { follow: false, tail: "100" };
-const lettaLogs = (given: Omit<LogsOptions, "containers">, deps: Deps) =>
-  showLogs({ ...given, containers: lettaOutputs.containers }, deps);
-const thothLogs = (given: Omit<LogsOptions, "containers">, deps: Deps) =>
-  showLogs({ ...given, containers: thothOutputs.containers }, deps);
 const lines = (...texts: string[]) => texts.map((text) => `${text}\n`).join("");
-const bothStacks = (docker: FakeAnswers) => fakePrograms({ docker });
-const logsOf = (calls: readonly string[]) => calls.filter((call) => call.startsWith("docker logs")).sort();
+const at = (second: number, text: string) => `2026-01-01T00:00:0${second}.000000000Z ${text}`;
+
+async function logs(options: Partial<LogsOptions>, docker: FakeAnswers) {
+  const programs = fakePrograms({ docker });
+  const deps = fakeDeps();
+  const { containers } = lettaOutputs;
+  const exitCode = await showLogs({ follow: false, tail: "100", containers, ...options }, deps);
+  return { exitCode, printed: deps.printed, calls: programs.calls().sort() };
+}
 
 describe("the logs of a stack", () => {
   test("are of all its services, both streams, in the order of time, without the timestamps", async () => {
-    const programs = bothStacks({
-      "logs --timestamps --tail 100 letta-postgres": {
-        stdout: lines("2026-01-01T00:00:01.000000000Z first", "2026-01-01T00:00:04.000000000Z fourth"),
-        stderr: lines("2026-01-01T00:00:02.000000000Z second"),
+    const { exitCode, printed, calls } = await logs(
+      {},
+      {
+        "logs --timestamps --tail 100 letta-postgres": {
+          stdout: lines(at(1, "first"), at(4, "fourth")),
+          stderr: lines(at(2, "second")),
+        },
+        "logs --timestamps --tail 100 letta-server": { stdout: lines(at(3, "third one")) },
+        logs: {},
       },
-      "logs --timestamps --tail 100 letta-server": { stdout: lines("2026-01-01T00:00:03.000000000Z third one") },
-      logs: {},
-    });
-    const deps = fakeDeps();
-    expect(await lettaLogs(options, deps)).toBe(0);
-    expect(deps.printed).toEqual([
+    );
+    expect(exitCode).toBe(0);
+    expect(printed).toEqual([
       "letta-postgres | first",
       "letta-postgres | second",
       "letta-server   | third one",
       "letta-postgres | fourth",
     ]);
-    expect(logsOf(programs.calls())).toEqual([
-      "docker logs --timestamps --tail 100 letta-backup",
-      "docker logs --timestamps --tail 100 letta-drill",
-      "docker logs --timestamps --tail 100 letta-nginx",
-      "docker logs --timestamps --tail 100 letta-postgres",
-      "docker logs --timestamps --tail 100 letta-redis",
-      "docker logs --timestamps --tail 100 letta-server",
-    ]);
+    const names = [...lettaOutputs.containers].sort();
+    expect(calls).toEqual(names.map((name) => `docker logs --timestamps --tail 100 ${name}`));
   });
 
-  test.each(["nginx", "letta-nginx"])("can be of one service, by the name %s", async (service) => {
-    const programs = bothStacks({ logs: { stdout: lines("2026-01-01T00:00:01.000000000Z GET /") } });
-    const deps = fakeDeps();
-    expect(await lettaLogs({ ...options, service, tail: "5", since: "10m" }, deps)).toBe(0);
-    expect(logsOf(programs.calls())).toEqual(["docker logs --timestamps --tail 5 --since 10m letta-nginx"]);
-    expect(deps.printed).toEqual(["letta-nginx | GET /"]);
+  test.each(["nginx", "letta-nginx"])("can be of one service, by the name %s, and hide passwords", async (service) => {
+    const stdout = lines(at(1, "connecting to postgresql://thoth:s3cret-pw@db:5432/thoth"));
+    const { printed, calls } = await logs({ service, tail: "5", since: "10m" }, { logs: { stdout } });
+    expect(calls).toEqual(["docker logs --timestamps --tail 5 --since 10m letta-nginx"]);
+    expect(printed).toEqual(["letta-nginx | connecting to postgresql://thoth:[redacted]@db:5432/thoth"]);
   });
 
   test("of a service that is not there name those that are", async () => {
-    const programs = bothStacks({});
-    const deps = fakeDeps();
-    expect(await thothLogs({ ...options, service: "web" }, deps)).toBe(2);
-    expect(deps.printed).toEqual(['no service "web"; there are thoth-api, thoth-mcp, thoth-discovery, thoth-monitor']);
-    expect(logsOf(programs.calls())).toEqual([]);
-  });
-
-  test("of Thoth are of its roles", async () => {
-    const programs = bothStacks({ logs: {} });
-    expect(await thothLogs({ ...options, service: "api" }, fakeDeps())).toBe(0);
-    expect(logsOf(programs.calls())).toEqual(["docker logs --timestamps --tail 100 thoth-api"]);
-  });
-
-  test("hide passwords", async () => {
-    bothStacks({
-      logs: {
-        stdout: lines("2026-01-01T00:00:01.000000000Z connecting to postgresql://thoth:s3cret-pw@db:5432/thoth"),
-      },
+    expect(await logs({ service: "web", containers: ["thoth-api", "thoth-mcp"] }, {})).toEqual({
+      ...{ exitCode: 2, calls: [] },
+      printed: ['no service "web"; there are thoth-api, thoth-mcp'],
     });
-    const deps = fakeDeps();
-    await thothLogs({ ...options, service: "api" }, deps);
-    expect(deps.printed).toEqual(["thoth-api | connecting to postgresql://thoth:[redacted]@db:5432/thoth"]);
   });
 
   test("can be followed, as they come and just as redacted", async () => {
-    const programs = bothStacks({
-      "logs --follow": { stdout: lines("one", "redis://:s3cret-pw@db"), stderr: lines("two") },
+    const all = { stdout: lines("one", "redis://:s3cret-pw@db"), stderr: lines("two") };
+    expect(await logs({ service: "redis", follow: true }, { "logs --follow": all })).toEqual({
+      ...{ exitCode: 0, calls: ["docker logs --follow --tail 100 letta-redis"] },
+      printed: ["letta-redis | one", "letta-redis | redis://:[redacted]@db", "letta-redis | two"],
     });
-    const deps = fakeDeps();
-    expect(await lettaLogs({ ...options, service: "redis", follow: true }, deps)).toBe(0);
-    expect(programs.calls().at(-1)).toBe("docker logs --follow --tail 100 letta-redis");
-    expect(deps.printed).toEqual(["letta-redis | one", "letta-redis | redis://:[redacted]@db", "letta-redis | two"]);
   });
 });

@@ -14,7 +14,6 @@ test("reads this project's keys, without the namespace", () => {
 
 test.each([
   ["empty", ""],
-  ["a comment", "# nothing yet\n"],
   ["without config", "encryptionsalt: v1:abc\n"],
   ["with an empty config", "config:\n"],
 ])("a file that is %s has no keys", (_, text) => {

@@ -40,10 +40,12 @@ function steps(...plans: { id: string; needs?: string[]; fails?: boolean; isDone
 }
 
 describe("steps", () => {
-  test("run once the steps they need are done, and at the same time as others", async () => {
+  test("run once the steps they need are done, at the same time as others, and do nothing the second time", async () => {
     const { all, events } = steps({ id: "c", needs: ["a", "b"] }, { id: "a" }, { id: "b" });
     expect(await runSteps(all, fakeDeps())).toBe(3);
     expect(events).toEqual(["a begins", "b begins", "a ends", "b ends", "c begins", "c ends"]);
+    expect(await runSteps(all, fakeDeps())).toBe(0);
+    expect(events).toHaveLength(6);
   });
 
   test("that are done do not run, and none waits for them", async () => {
@@ -52,35 +54,25 @@ describe("steps", () => {
     expect(events).toEqual(["b begins", "b ends"]);
   });
 
-  test("do nothing the second time", async () => {
-    const { all, events } = steps({ id: "a" }, { id: "b", needs: ["a"] });
-    await runSteps(all, fakeDeps());
-    events.length = 0;
-    expect(await runSteps(all, fakeDeps())).toBe(0);
-    expect(events).toEqual([]);
-  });
-
-  test("that fail are reported once, after those that did not need them have ended", async () => {
-    const { all, events } = steps({ id: "a", fails: true }, { id: "b", needs: ["a"] }, { id: "other" });
+  test("that fail keep back those that need them, directly or not, and are reported once all others have ended", async () => {
+    const plans = [{ id: "a", fails: true }, { id: "b", needs: ["a"] }, { id: "c", needs: ["b"] }, { id: "other" }];
+    const { all, events } = steps(...plans);
     await expect(runSteps(all, fakeDeps())).rejects.toThrow("a is broken");
     expect(events).toEqual(["a begins", "other begins", "other ends"]);
     expect(shown().match(/broken/g)).toHaveLength(1);
   });
 
-  test("that fail keep back those that need them, directly or not, and end the run with their own error", async () => {
-    const { all, events } = steps({ id: "a", fails: true }, { id: "b", needs: ["a"] }, { id: "c", needs: ["b"] });
-    await expect(runSteps(all, fakeDeps())).rejects.toThrow("a is broken");
-    expect(events).toEqual(["a begins"]);
-  });
-
   test("that were not reached run the next time, without those that were done", async () => {
     const { all, events } = steps({ id: "a" }, { id: "b", needs: ["a"], fails: true }, { id: "c", needs: ["b"] });
     await expect(runSteps(all, fakeDeps())).rejects.toThrow("b is broken");
-    const fixed = all.map((step) =>
-      step.id === "b" ? { ...step, run: async () => void events.push("b ends") } : step,
-    );
+    const run = async () => void events.push("b ends");
     events.length = 0;
-    expect(await runSteps(fixed, fakeDeps())).toBe(2);
+    expect(
+      await runSteps(
+        all.map((step) => (step.id === "b" ? { ...step, run } : step)),
+        fakeDeps(),
+      ),
+    ).toBe(2);
     expect(events).toEqual(["b ends", "c begins", "c ends"]);
   });
 });

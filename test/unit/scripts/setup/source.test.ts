@@ -10,24 +10,20 @@ const lock = JSON.stringify({ nginx: { name: "library/nginx", tag: "1" } });
 const configured = (yaml: string) =>
   temporaryFiles({ "Pulumi.letta.yaml": `config:\n${yaml}`, "images.lock.json": lock });
 const answers = { docker: { pull: {} } };
-const unreachable = { docker: { pull: { exitCode: 1, stderr: "no such host\n" } } };
-const withOffline = () => temporaryFiles({ "offline/index.ts": "" });
 
 describe("the source of images", () => {
-  test.each(["registry", "local"])("is what the stack's config says, whatever else does: %s", async (images) => {
-    withEnvironment({ THOTH_LETTA_IMAGES: images === "local" ? "registry" : "local" });
-    const programs = fakePrograms({ docker: {} });
-    const deps = fakeDeps({ projectDirectory: configured(`  thoth-letta:images: ${images}\n`) });
-    expect(await chooseSource(deps, "letta")).toEqual({ images, reason: "Pulumi.letta.yaml says so" });
-    expect(programs.calls()).toEqual([]);
-  });
-
-  test.each(["registry", "local"])("is else what THOTH_LETTA_IMAGES says: %s", async (images) => {
-    withEnvironment({ THOTH_LETTA_IMAGES: images });
-    const programs = fakePrograms({ docker: {} });
-    expect(await chooseSource(fakeDeps(), "letta")).toEqual({ images, reason: "THOTH_LETTA_IMAGES says so" });
-    expect(programs.calls()).toEqual([]);
-  });
+  test.each(["registry", "local"])(
+    "is what the stack's config says, else what THOTH_LETTA_IMAGES says: %s",
+    async (images) => {
+      const other = images === "local" ? "registry" : "local";
+      const programs = fakePrograms({ docker: {} });
+      withEnvironment({ THOTH_LETTA_IMAGES: images });
+      expect(await chooseSource(fakeDeps(), "letta")).toEqual({ images, reason: "THOTH_LETTA_IMAGES says so" });
+      const deps = fakeDeps({ projectDirectory: configured(`  thoth-letta:images: ${other}\n`) });
+      expect(await chooseSource(deps, "letta")).toEqual({ images: other, reason: "Pulumi.letta.yaml says so" });
+      expect(programs.calls()).toEqual([]);
+    },
+  );
 
   test("is else a registry, when one answers", async () => {
     withEnvironment({ THOTH_LETTA_IMAGES: undefined, THOTH_LETTA_MIRROR: undefined });
@@ -47,23 +43,14 @@ describe("the source of images", () => {
     expect(programs.calls()).toEqual(["docker pull --quiet mirror.example.org/hub/library/nginx:1"]);
   });
 
-  test("is else this machine", async () => {
+  test("is else this machine, and missing where nothing can be built either", async () => {
     withEnvironment({ THOTH_LETTA_IMAGES: undefined });
-    fakePrograms(unreachable);
-    expect(await chooseSource(fakeDeps(), "letta", withOffline())).toEqual({
-      images: "local",
-      reason: "no image registry answers",
-    });
-  });
-
-  test("is missing where nothing can be built either", async () => {
-    withEnvironment({ THOTH_LETTA_IMAGES: undefined });
-    fakePrograms(unreachable);
+    fakePrograms({ docker: { pull: { exitCode: 1, stderr: "no such host\n" } } });
+    const reason = "no image registry answers";
+    const offline = temporaryFiles({ "offline/index.ts": "" });
+    expect(await chooseSource(fakeDeps(), "letta", offline)).toEqual({ images: "local", reason });
     await expect(chooseSource(fakeDeps(), "letta", temporaryFolder())).rejects.toThrow(
-      new UserError(
-        "no image registry answers, and this checkout has no offline/",
-        "check the network, or restore offline/",
-      ),
+      new UserError(`${reason}, and this checkout has no offline/`, "check the network, or restore offline/"),
     );
   });
 });

@@ -7,8 +7,6 @@ import { fakeDeps } from "../../../support/fake-deps.ts";
 import { fakePrograms } from "../../../support/fake-programs.ts";
 
 describe("the Docker engine", () => {
-  const debian: Host = { osRelease: 'PRETTY_NAME="Debian"\nID=debian\n', isRoot: true };
-
   test.each([
     ["answers", { stdout: "20.10.24\n" }, true],
     ["does not answer", engineDown, false],
@@ -17,41 +15,37 @@ describe("the Docker engine", () => {
     expect(await engineStep(fakeDeps()).isDone()).toBe(isDone);
   });
 
-  test.each<[string, Host]>([
-    ["Debian", debian],
-    ["Ubuntu", { ...debian, osRelease: "ID=ubuntu\nID_LIKE=debian\n" }],
-    ["a derivative", { ...debian, osRelease: 'ID=linuxmint\nID_LIKE="ubuntu debian"\n' }],
-  ])("may be installed by root on %s", (_, host) => {
-    expect(() => requireInstallable(host)).not.toThrow();
-  });
+  test.each(["ID=debian\n", "ID=ubuntu\nID_LIKE=debian\n", 'ID=linuxmint\nID_LIKE="ubuntu debian"\n'])(
+    "may be installed by root on %j",
+    (osRelease) => {
+      expect(() => requireInstallable({ osRelease, isRoot: true })).not.toThrow();
+    },
+  );
 
-  test.each<[string, Host, string, string]>([
+  const onlyDebian = ", and setup can install one only on Debian and Ubuntu";
+  test.each<[string, Partial<Host>, string, string]>([
     [
       "where DOCKER_HOST names another",
-      { ...debian, dockerHost: "tcp://10.0.0.1:2375" },
-      "no Docker engine answers here: DOCKER_HOST is tcp://10.0.0.1:2375",
+      { dockerHost: "tcp://10.0.0.1:2375" },
+      ": DOCKER_HOST is tcp://10.0.0.1:2375",
       "start that engine, or unset DOCKER_HOST",
     ],
     [
       "on another distribution",
-      { ...debian, osRelease: "ID=fedora\nVARIANT_ID=debian-like\n" },
-      "no Docker engine answers here, and setup can install one only on Debian and Ubuntu",
+      { osRelease: "ID=fedora\nVARIANT_ID=debian-like\n" },
+      onlyDebian,
       "install Docker and start it",
     ],
-    [
-      "on no distribution",
-      { ...debian, osRelease: "" },
-      "no Docker engine answers here, and setup can install one only on Debian and Ubuntu",
-      "install Docker and start it",
-    ],
+    ["on no distribution", { osRelease: "" }, onlyDebian, "install Docker and start it"],
     [
       "by anyone but root",
-      { ...debian, isRoot: false },
-      "no Docker engine answers here, and only root can start or install one",
+      { isRoot: false },
+      ", and only root can start or install one",
       "start Docker, or run sudo make setup once",
     ],
-  ])("is not installed %s", (_, host, problem, fix) => {
-    expect(() => requireInstallable(host)).toThrow(new UserError(problem, fix));
+  ])("is not installed %s", (_, changes, problem, fix) => {
+    const host = { osRelease: "ID=debian\n", isRoot: true, ...changes };
+    expect(() => requireInstallable(host)).toThrow(new UserError(`no Docker engine answers here${problem}`, fix));
   });
 });
 
@@ -60,9 +54,9 @@ describe("the Pulumi CLI", () => {
     [undefined, false],
     ["3.199.9", false],
     ["3.200.0", true],
-    ["3.256.0", true],
     ["3.1000.0", true],
     ["4.0.0", true],
+    ["unknown", false],
     ["3.200.0-alpha.1", false],
     ["3.257.0-dev.0", true],
   ])("%s is new enough: %s", (version, expected) => {
@@ -79,9 +73,5 @@ describe("the Pulumi CLI", () => {
     fakePrograms({ pulumi: { version: [{ stdout: "v3.10.0\n" }, { exitCode: 127 }] } });
     expect(await pulumiCliStep(fakeDeps()).isDone()).toBe(false);
     expect(await pulumiCliStep(fakeDeps()).isDone()).toBe(false);
-  });
-
-  test("that says something else is not enough", () => {
-    expect(isNewEnough("unknown")).toBe(false);
   });
 });

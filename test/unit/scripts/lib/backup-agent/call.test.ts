@@ -2,16 +2,23 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../../../../infra/lib/errors.ts";
-import { callAgent, describeEvent } from "../../../../../scripts/lib/backup-agent/call.ts";
+import { type AgentCall, callAgent, describeEvent } from "../../../../../scripts/lib/backup-agent/call.ts";
 import { engineDown } from "../../../../support/container-state.ts";
 import { fakeDeps } from "../../../../support/fake-deps.ts";
-import { fakeDocker } from "../../../../support/fake-docker.ts";
-import { temporaryFiles } from "../../../../support/temporary.ts";
+import { type FakeAnswer, fakeDocker } from "../../../../support/fake-docker.ts";
+import type { FakeAnswers } from "../../../../support/fake-programs.ts";
+import { temporaryFiles, temporaryFolder } from "../../../../support/temporary.ts";
 
 const events = (...all: object[]) => all.map((event) => `${JSON.stringify(event)}\n`).join("");
 const result = events({ event: "result", value: { ok: true } });
 const name = "verify";
 const exec = ["exec", "letta-backup", "backup", name];
+
+/** Calls the agent through a fake docker that answers so. */
+function called(answers: FakeAnswers, call: Partial<AgentCall> = {}, report?: (line: string) => void) {
+  const docker = fakeDocker(answers);
+  return { docker, result: callAgent(fakeDeps(), { name, docker: exec, ...call }, report) };
+}
 
 describe("a command of the agent", () => {
   test("reports its steps as they come, and returns its result", async () => {
@@ -20,62 +27,59 @@ describe("a command of the agent", () => {
       { event: "log", line: "hello" },
       { event: "progress", step: "reading", bytes: 1024, totalBytes: 4096, secondsLeft: 61 },
     );
-    fakeDocker({ "exec letta-backup backup verify": { stdout: steps + result } });
     const lines: string[] = [];
-    expect(await callAgent(fakeDeps(), { name, docker: exec }, (line) => lines.push(line))).toEqual({ ok: true });
+    const answers = { "exec letta-backup backup verify": { stdout: steps + result } };
+    expect(await called(answers, {}, (line) => lines.push(line)).result).toEqual({ ok: true });
     expect(lines).toEqual(["reading", "hello", "reading: 1.0 KiB of 4.0 KiB, 25 %, 1 min 1 s left"]);
   });
 
-  test("that ends in an error says what the agent says, and what fixes it", async () => {
-    fakeDocker({ exec: { stdout: events({ event: "error", problem: "no room", fix: "make room" }), exitCode: 1 } });
-    await expect(callAgent(fakeDeps(), { name, docker: exec })).rejects.toThrow(new UserError("no room", "make room"));
-  });
-
-  test("in a container that does not run names the container and what starts it", async () => {
-    fakeDocker({ exec: { stderr: "Error: Container 0123 is not running\n", exitCode: 1 } });
-    await expect(callAgent(fakeDeps(), { name, docker: ["exec", "-i", ...exec.slice(1)] })).rejects.toThrow(
+  const error = events({ event: "error", problem: "no room", fix: "make room" });
+  test.each<[string, FakeAnswer, UserError | string]>([
+    [
+      "says what the agent says, and what fixes it",
+      { stdout: error, exitCode: 1 },
+      new UserError("no room", "make room"),
+    ],
+    [
+      "names the container that does not run, and what starts it",
+      { stderr: "Error: Container 0123 is not running\n", exitCode: 1 },
       new UserError("container letta-backup does not run", "make letta-start"),
-    );
-  });
-
-  test("without an engine says so", async () => {
-    fakeDocker({ exec: engineDown });
-    await expect(callAgent(fakeDeps(), { name, docker: exec })).rejects.toThrow("the Docker engine does not answer");
-  });
-
-  test("that dies without an error event shows its last lines", async () => {
-    fakeDocker({ exec: { stdout: "Segmentation fault\n", exitCode: 139 } });
-    await expect(callAgent(fakeDeps(), { name, docker: exec })).rejects.toThrow(
+    ],
+    ["says that there is no engine", engineDown, "the Docker engine does not answer"],
+    [
+      "shows the last lines of an agent that died",
+      { stdout: "Segmentation fault\n", exitCode: 139 },
       "backup verify failed:\n    Segmentation fault\n    exit code 139",
-    );
+    ],
+  ])("that fails %s", async (_, answer, message) => {
+    await expect(called({ exec: answer }).result).rejects.toThrow(message);
+    const interactive = { docker: ["exec", "-i", ...exec.slice(1)] };
+    await expect(called({ exec: answer }, interactive).result).rejects.toThrow(message);
   });
 
   test("reads its secrets and then a file on its standard input", async () => {
-    const folder = temporaryFiles({ archive: "the archive" });
-    const docker = fakeDocker({ run: { stdout: result } });
-    const call = {
-      name,
-      docker: ["run", "image", "backup", "import"],
-      input: "settings\n",
-      inputFile: join(folder, "archive"),
-    };
-    await callAgent(fakeDeps(), call);
+    const inputFile = join(temporaryFiles({ archive: "the archive" }), "archive");
+    const call = { docker: ["run", "image", "backup", "import"], input: "settings\n", inputFile };
+    const { docker, result: done } = called({ run: { stdout: result } }, call);
+    await done;
     expect(docker.lastInput()).toBe("settings\nthe archive");
   });
 
   test("that produces data writes it to a file and still reports its events", async () => {
-    const outputFile = join(temporaryFiles({}), "archive");
-    fakeDocker({ exec: { stdout: "data", stderr: result } });
-    expect(await callAgent(fakeDeps(), { name, docker: exec, outputFile })).toEqual({ ok: true });
+    const outputFile = join(temporaryFolder(), "archive");
+    const answers = { exec: { stdout: "data", stderr: result } };
+    expect(await called(answers, { outputFile }).result).toEqual({ ok: true });
     expect(readFileSync(outputFile, "utf8")).toBe("data");
   });
 
   test("pipes its data to another program, and fails when that fails", async () => {
     const consumer = { name: "pg_restore", docker: ["run", "pg_restore"] };
-    const programs = fakeDocker({ exec: { stdout: "data", stderr: result }, run: [{}, { stderr: "no", exitCode: 1 }] });
-    expect(await callAgent(fakeDeps(), { name, docker: exec, consumer })).toEqual({ ok: true });
-    expect(programs.lastInput()).toBe("data");
-    await expect(callAgent(fakeDeps(), { name, docker: exec, consumer })).rejects.toThrow("pg_restore failed:\n    no");
+    const data = { stdout: "data", stderr: result };
+    const { docker, result: done } = called({ exec: data, run: {} }, { consumer });
+    expect(await done).toEqual({ ok: true });
+    expect(docker.lastInput()).toBe("data");
+    const failed = called({ exec: data, run: { stderr: "no", exitCode: 1 } }, { consumer });
+    await expect(failed.result).rejects.toThrow("pg_restore failed:\n    no");
   });
 });
 

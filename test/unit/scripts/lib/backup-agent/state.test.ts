@@ -3,7 +3,7 @@ import { readWholeConfig, storeState } from "../../../../../scripts/lib/backup-a
 import { inspected, notThere } from "../../../../support/container-state.ts";
 import { fakeDeps } from "../../../../support/fake-deps.ts";
 import { fakePrograms } from "../../../../support/fake-programs.ts";
-import { dockerAnswers, keepsState, pulumiAnswers } from "../../../../support/fake-stacks.ts";
+import { fakeStacks, keepsState } from "../../../../support/fake-stacks.ts";
 import { temporaryFiles } from "../../../../support/temporary.ts";
 
 const file = `config:
@@ -36,36 +36,34 @@ test("a config without secrets is read without Pulumi", async () => {
   expect((await readWholeConfig(fakeDeps({ projectDirectory }), "letta")).secrets).toEqual({});
 });
 
-test("state and config go to the backups on standard input", async () => {
-  const programs = fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers() });
+async function stored(changes: Parameters<typeof fakeStacks>[0] = {}) {
+  const programs = fakeStacks(changes);
   const deps = fakeDeps();
   await storeState(deps, "letta");
-  expect(programs.calls()).toEqual(keepsState);
-  expect(deps.printed).toEqual([]);
+  return { calls: programs.calls(), printed: deps.printed };
+}
+
+test("state and config go to the backups on standard input", async () => {
+  expect(await stored()).toEqual({ calls: keepsState, printed: [] });
 });
 
 test.each([
   ["is stopped", inspected({ Status: "exited" })],
   ["is not there", notThere],
-])("nothing is done where the container of the backups %s", async (_how, state) => {
-  const programs = fakePrograms({ docker: { "container inspect letta-backup": state }, pulumi: {} });
-  await storeState(fakeDeps(), "letta");
-  expect(programs.calls()).toHaveLength(1);
+])("nothing is done where the container of the backups %s", async (_how, container) => {
+  const { calls } = await stored({ docker: { "container inspect letta-backup": container } });
+  expect(calls).toEqual(keepsState.slice(0, 1));
 });
 
 test("a failure is a warning, and ends nothing", async () => {
   const failed = { stdout: '{"event":"error","problem":"no room"}\n', exitCode: 1 };
-  fakePrograms({ docker: dockerAnswers({ "exec -i letta-backup backup put": failed }), pulumi: pulumiAnswers() });
-  const deps = fakeDeps();
-  await storeState(deps, "letta");
-  expect(deps.printed).toEqual(["warning: the state of stack letta is not in its backups: no room"]);
+  const { printed } = await stored({ docker: { "exec -i letta-backup backup put": failed } });
+  expect(printed).toEqual(["warning: the state of stack letta is not in its backups: no room"]);
 });
 
 test("a state that cannot be read is reported without its output, which is secret", async () => {
   const failed = { stdout: "a-secret", stderr: "error: incorrect passphrase\n", exitCode: 255 };
-  fakePrograms({ docker: dockerAnswers(), pulumi: pulumiAnswers({ "stack export --show-secrets": failed }) });
-  const deps = fakeDeps();
-  await storeState(deps, "letta");
-  expect(deps.printed.join()).toContain("pulumi stack export letta failed: error: incorrect passphrase");
-  expect(deps.printed.join()).not.toContain("a-secret");
+  const { printed } = await stored({ pulumi: { "stack export --show-secrets": failed } });
+  expect(printed.join()).toContain("pulumi stack export letta failed: error: incorrect passphrase");
+  expect(printed.join()).not.toContain("a-secret");
 });
