@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { environmentLines } from "../../../../scripts/help/environment.ts";
 import { projectEnvironment, root } from "../../../../scripts/lib/checkout.ts";
 import { runMain } from "../../../support/run-main.ts";
@@ -32,28 +32,15 @@ test("only what differs is exported, and nothing of the operator's", () => {
   expect(environmentLines(projectEnvironment())).toEqual([]);
 });
 
-describe("completion in bash", () => {
-  const complete = (...words: string[]) => {
-    const args = `"${words[0]}" "${words.at(-1)}" ""`;
-    const script = `COMP_WORDS=(${words.map((word) => `"${word}"`).join(" ")}); COMP_CWORD=${words.length - 1}
-      _thoth_letta_bash ${args}; printf '%s\\n' "\${COMPREPLY[@]}"`;
-    const { stdout, stderr } = evaluated("bash", runMain(["environment"]).stdout, script);
-    expect(stderr).toBe("");
-    return stdout.trim().split("\n");
-  };
-
-  test.each([
-    [
-      ["make", "thoth-st"],
-      ["thoth-start", "thoth-stop", "thoth-status"],
-    ],
-    [
-      ["make", "letta-stop", ""],
-      ["LETTA_STACK=", "YES=1"],
-    ],
-    [["make", "restore", "T"], ["TABLES="]],
-    [["letta-stop", "--y"], ["--yes"]],
-  ])("of %j offers %j", (words, offered) => {
-    expect(complete(...words)).toEqual(offered);
-  });
+test.each([
+  [["make", "thoth-st"], "thoth-start thoth-stop thoth-status"],
+  [["make", "letta-stop", ""], "LETTA_STACK= YES=1"],
+  [["make", "restore", "T"], "TABLES="],
+  [["letta-stop", "--y"], "--yes"],
+])("completion in bash of %j offers %s", (words, offered) => {
+  const args = `"${words[0]}" "${words.at(-1)}" ""`;
+  const script = `COMP_WORDS=(${words.map((word) => `"${word}"`).join(" ")}); COMP_CWORD=${words.length - 1}
+    _thoth_letta_bash ${args}; printf '%s' "\${COMPREPLY[*]}"`;
+  const { stdout, stderr } = evaluated("bash", runMain(["environment"]).stdout, script);
+  expect([stdout, stderr]).toEqual([offered, ""]);
 });

@@ -81,13 +81,9 @@ describe("the plan", () => {
 
 describe("the host's settings", () => {
   it("reach every build if they are proxies, and others only where the Dockerfile declares them", () => {
-    const [https_proxy, PIP_INDEX_URL] = ["http://proxy:3128", "http://index/simple"];
-    expect(
-      settingsFor("ARG BASE_IMAGE\nFROM base\nARG PIP_INDEX_URL\n", {
-        ...{ https_proxy, PIP_INDEX_URL },
-        NPM_CONFIG_REGISTRY: "x",
-      }),
-    ).toEqual({ https_proxy, PIP_INDEX_URL });
+    const settings = { https_proxy: "http://proxy:3128", PIP_INDEX_URL: "http://index/simple" };
+    const dockerfile = "ARG BASE_IMAGE\nFROM base\nARG PIP_INDEX_URL\n";
+    expect(settingsFor(dockerfile, { ...settings, NPM_CONFIG_REGISTRY: "x" })).toEqual(settings);
   });
 
   it("come from the environment before any tool is asked, and are left out where there are none", async () => {
@@ -102,11 +98,8 @@ describe("the steps", () => {
   it("are done when the engine has their images and the references are written", async () => {
     const root = checkout();
     const [base, letta] = referencesOf(root);
-    fakeDocker({
-      [`image inspect ${base}`]: {},
-      [`image inspect ${letta}`]: {},
-      "image inspect": { exitCode: 1 },
-    });
+    const missing = { exitCode: 1 };
+    fakeDocker({ [`image inspect ${base}`]: {}, [`image inspect ${letta}`]: {}, "image inspect": missing });
     const areDone = () => Promise.all(imageSteps({ root, lettaVersion: "1.0.0" }).map(({ isDone }) => isDone()));
     expect(await areDone()).toEqual([true, true, false, false]);
     await step(root, "image-lock").run(() => {});

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { lettaImages } from "../../../../infra/lib/images.ts";
-import { lockImages, lockStep, pinnedReferences, pullStep } from "../../../../scripts/images/registry.ts";
+import { lockImages, lockStep, pinnedReferences } from "../../../../scripts/images/registry.ts";
 import { mirrorOf } from "../../../../scripts/lib/stack-images.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
 import { fakePrograms } from "../../../support/fake-programs.ts";
@@ -19,20 +19,6 @@ const readBack = (directory: string) => JSON.parse(readFileSync(join(directory, 
 
 describe("images-lock", () => {
   const changed = { ...lock, redis: { ...lock.redis, digest: digest("a") } };
-
-  test("writes the digest of each tag in the registry, and reports which changed", async () => {
-    const programs = fakePrograms({
-      docker: { "pull library/redis:8": pulled("a"), "pull library/nginx:1": pulled("b") },
-    });
-    const deps = fakeDeps({ projectDirectory: folder() });
-    expect(await lockImages({}, deps)).toBe(0);
-    expect(readBack(deps.projectDirectory)).toEqual(changed);
-    expect(programs.calls()).toEqual(["docker pull library/redis:8", "docker pull library/nginx:1"]);
-    expect(deps.printed).toEqual([
-      `redis: library/redis:8 is ${digest("a")} (changed)`,
-      `nginx: library/nginx:1 is ${digest("b")}`,
-    ]);
-  });
 
   test("asks a mirror under its own prefix, which is not written", async () => {
     const programs = fakePrograms({ docker: { pull: pulled("a") } });
@@ -58,24 +44,6 @@ describe("images-lock", () => {
     expect(await isDone(lock)).toBe(false);
     expect(await isDone(changed)).toBe(true);
   });
-});
-
-test("the step that pulls takes what is missing, by its digest, and is done when all are there", async () => {
-  const [redis, nginx] = [`library/redis:8@${digest("a")}`, `library/nginx:1@${digest("b")}`];
-  const programs = fakePrograms({
-    docker: {
-      "image inspect library/redis": {},
-      "image inspect": [{ exitCode: 1 }, { exitCode: 1 }, {}],
-      pull: pulled("b"),
-    },
-  });
-  const step = pullStep(fakeDeps(), [redis, nginx]);
-  expect(await step.isDone()).toBe(false);
-  const lines: string[] = [];
-  await step.run((line) => lines.push(line));
-  expect(lines).toEqual([`pulling ${nginx}`]);
-  expect(programs.calls().filter((call) => call.startsWith("docker pull"))).toEqual([`docker pull ${nginx}`]);
-  expect(await step.isDone()).toBe(true);
 });
 
 test("a stack's images have the versions in its config, and come from its mirror", () => {

@@ -4,6 +4,7 @@ import { restartLetta, startLetta } from "../../../../scripts/letta/start.ts";
 import { stopLetta } from "../../../../scripts/letta/stop.ts";
 import { engineDown, inspected, notThere } from "../../../support/container-state.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
+import type { FakeAnswers } from "../../../support/fake-programs.ts";
 import { fakeStacks, keepsState, networkOf, without } from "../../../support/fake-stacks.ts";
 
 const startCalls = [
@@ -21,7 +22,6 @@ const stopsInOrder = [
   "docker stop letta-backup letta-drill",
   "docker stop letta-redis letta-postgres",
 ];
-const stopsOf = (calls: readonly string[]) => calls.filter((call) => call.startsWith("docker stop"));
 
 describe("letta start", () => {
   const start = (options = {}) => startLetta({ stack: "letta" }, fakeDeps(options));
@@ -60,6 +60,13 @@ describe("letta start", () => {
 });
 
 describe("letta stop", () => {
+  async function stop(docker: FakeAnswers = {}, { yes = false, answer = false } = {}) {
+    const programs = fakeStacks({ docker });
+    const deps = fakeDeps({ answer });
+    const exitCode = await stopLetta({ stack: "letta", yes }, deps);
+    const stops = programs.calls().filter((call) => call.startsWith("docker stop"));
+    return { exitCode, stops, printed: deps.printed, questions: deps.questions };
+  }
   const busy = {
     "network inspect": networkOf("letta-server", "thoth-api", "a-script", "web"),
     "container inspect thoth-api": inspected({}, { labels: { "thoth-letta.prefix": "thoth" } }),
@@ -68,60 +75,50 @@ describe("letta stop", () => {
   const sessionsOf = (...roles: string[]) => ({ "exec -i letta-postgres psql": { stdout: `${roles.join("\n")}\n` } });
 
   test("stops clients first, and together what may stop together", async () => {
-    const programs = fakeStacks();
-    const deps = fakeDeps();
-    expect(await stopLetta({ stack: "letta", yes: false }, deps)).toBe(0);
-    expect(stopsOf(programs.calls())).toEqual(stopsInOrder);
-    expect(deps.questions).toEqual([]);
-    expect(deps.printed.at(-1)).toBe("stack letta is stopped; its data is kept: make letta-start");
+    const { printed, ...rest } = await stop();
+    expect(rest).toEqual({ exitCode: 0, stops: stopsInOrder, questions: [] });
+    expect(printed.at(-1)).toBe("stack letta is stopped; its data is kept: make letta-start");
   });
 
   test("skips what is stopped or gone", async () => {
-    const programs = fakeStacks({
-      docker: {
-        "container inspect letta-nginx": inspected({ Status: "exited" }),
-        "container inspect letta-redis": notThere,
-        "container inspect letta-backup": notThere,
-      },
+    const { exitCode, stops } = await stop({
+      "container inspect letta-nginx": inspected({ Status: "exited" }),
+      "container inspect letta-redis": notThere,
+      "container inspect letta-backup": notThere,
     });
-    expect(await stopLetta({ stack: "letta", yes: false }, fakeDeps())).toBe(0);
-    const stopped = ["letta-server", "letta-drill", "letta-postgres"];
-    expect(stopsOf(programs.calls())).toEqual(stopped.map((name) => `docker stop ${name}`));
+    expect(exitCode).toBe(0);
+    expect(stops).toEqual(["docker stop letta-server", "docker stop letta-drill", "docker stop letta-postgres"]);
   });
 
   test("refuses while others are connected, and names each of them", async () => {
     // Either of the project's roles counts; Letta's own and others' do not.
-    const programs = fakeStacks({ docker: { ...busy, ...sessionsOf("thoth", "letta", "thoth-b", "postgres") } });
-    const deps = fakeDeps();
-    expect(await stopLetta({ stack: "letta", yes: false }, deps)).toBe(1);
-    expect(deps.printed).toEqual([
-      'these use the letta stack "letta" and will lose it:',
-      "  container a-script (started by hand)",
-      "  container thoth-api (stack thoth)",
-      "  container web (compose project shop)",
-      "  project thoth: 2 Postgres sessions",
-      "stop it anyway?",
-      "nothing was changed; to go ahead without a question: make this YES=1",
-    ]);
-    expect(stopsOf(programs.calls())).toEqual([]);
+    const sessions = sessionsOf("thoth", "letta", "thoth-b", "postgres");
+    expect(await stop({ ...busy, ...sessions })).toMatchObject({
+      exitCode: 1,
+      stops: [],
+      printed: [
+        'these use the letta stack "letta" and will lose it:',
+        "  container a-script (started by hand)",
+        "  container thoth-api (stack thoth)",
+        "  container web (compose project shop)",
+        "  project thoth: 2 Postgres sessions",
+        "stop it anyway?",
+        "nothing was changed; to go ahead without a question: make this YES=1",
+      ],
+    });
   });
 
   test("refuses for one session without a container on the network", async () => {
-    fakeStacks({ docker: sessionsOf("thoth") });
-    const deps = fakeDeps();
-    expect(await stopLetta({ stack: "letta", yes: false }, deps)).toBe(1);
-    expect(deps.printed[1]).toBe("  project thoth: 1 Postgres session");
+    const { exitCode, printed } = await stop(sessionsOf("thoth"));
+    expect(exitCode).toBe(1);
+    expect(printed[1]).toBe("  project thoth: 1 Postgres session");
   });
 
   test.each([
-    { how: "told so", yes: true, answer: false, questions: [] },
-    { how: "answered so", yes: false, answer: true, questions: ["stop it anyway?"] },
-  ])("stops all the same when $how", async ({ yes, answer, questions }) => {
-    const programs = fakeStacks({ docker: busy });
-    const deps = fakeDeps({ answer });
-    expect(await stopLetta({ stack: "letta", yes }, deps)).toBe(0);
-    expect(deps.questions).toEqual(questions);
-    expect(stopsOf(programs.calls())).toEqual(stopsInOrder);
+    { how: "told so", given: { yes: true }, questions: [] },
+    { how: "answered so", given: { answer: true }, questions: ["stop it anyway?"] },
+  ])("stops all the same when $how", async ({ given, questions }) => {
+    expect(await stop(busy, given)).toMatchObject({ exitCode: 0, stops: stopsInOrder, questions });
   });
 
   test("of a stack that never came up says so", async () => {

@@ -17,11 +17,8 @@ import { fakeDeps } from "../../../support/fake-deps.ts";
 
 const begun = { kind: "server-restore", stack: "letta", id: "20261122223503", phase: "restoring" };
 const path = (folder: string) => join(folder, ".state/operations/letta.json");
-/** Records it as another process did. */
-async function leave(folder: string, process: Operation["process"], more: object = {}): Promise<void> {
-  await writeWholeJson(path(folder), { ...begun, ...more, process });
-}
-const endedProcess = () => spawnSync("true").pid;
+/** The number of a process that has ended. */
+const ended = spawnSync("true").pid;
 
 test("an operation is recorded for its owner alone, until it has ended", async () => {
   const deps = fakeDeps();
@@ -41,35 +38,24 @@ test("an operation of another stack does not matter", async () => {
   await requireNoOperation(deps, "letta");
 });
 
-test.each([
-  [{}, "make restore-resume"],
-  [{ resume: "make letta-upgrade" }, "make letta-upgrade"],
-])("a killed one keeps the next one from starting, and names the command that resumes it", async (more, fix) => {
+const here = { pid: process.ppid, hostname: hostname() };
+const interrupted = "server restore of stack letta was interrupted (restoring)";
+const running = "server restore of stack letta is running";
+test.each<[string, Operation["process"], object, UserError]>([
+  ["ended names what resumes it", { ...here, pid: ended }, {}, new UserError(interrupted, "make restore-resume")],
+  ["ended names its own", { ...here, pid: ended }, { resume: "make that" }, new UserError(interrupted, "make that")],
+  ["has its id reused", { ...here, program: "another" }, {}, new UserError(interrupted, "make restore-resume")],
+  ["is alive", here, {}, new UserError(`${running} (process ${here.pid} on ${hostname()})`, "wait for it to end")],
+  [
+    "is on another machine",
+    { pid: 1, hostname: "elsewhere" },
+    {},
+    new UserError(`${running} (process 1 on elsewhere)`, "wait for it to end"),
+  ],
+])("an operation whose process %s keeps the next one from starting", async (_, process, more, error) => {
   const deps = fakeDeps();
-  await leave(deps.projectDirectory, { pid: endedProcess(), hostname: hostname() }, more);
-  await expect(requireNoOperation(deps, "letta")).rejects.toThrow(
-    new UserError("server restore of stack letta was interrupted (restoring)", fix),
-  );
-});
-
-test.each([
-  ["is alive", { pid: process.ppid, hostname: hostname() }],
-  ["is on another machine", { pid: 1, hostname: "elsewhere" }],
-])("one whose process %s is running", async (_how, process) => {
-  const deps = fakeDeps();
-  await leave(deps.projectDirectory, process);
-  await expect(requireNoOperation(deps, "letta")).rejects.toThrow(
-    new UserError(
-      `server restore of stack letta is running (process ${process.pid} on ${process.hostname})`,
-      "wait for it to end",
-    ),
-  );
-});
-
-test("a program that reuses the process id does not count", async () => {
-  const deps = fakeDeps();
-  await leave(deps.projectDirectory, { pid: process.ppid, program: "another", hostname: hostname() });
-  await expect(requireNoOperation(deps, "letta")).rejects.toThrow("was interrupted");
+  await writeWholeJson(path(deps.projectDirectory), { ...begun, ...more, process });
+  await expect(requireNoOperation(deps, "letta")).rejects.toThrow(error);
 });
 
 test("names carry the moment in UTC", () => {

@@ -27,14 +27,13 @@ function lock(backend: string, content: { pid: number; hostname?: string }, stac
 
 /** The state of a stack with these containers, name -> id. */
 function state(containers: Readonly<Record<string, string>>, pending: readonly object[] = []) {
-  const resources = Object.entries(containers).map(([name, id]) => ({
-    type: "docker:index/container:Container",
-    id,
-    outputs: { name },
-  }));
-  const others = [{ type: "docker:index/network:Network", id: "9", outputs: { name: "letta-network" } }];
-  const deployment = { resources: [...others, ...resources], pending_operations: pending };
-  return { "stack export --stack letta": { stdout: JSON.stringify({ deployment }) } };
+  const resource = (type: string, id: string, name: string) => ({ type, id, outputs: { name } });
+  const resources = [
+    resource("docker:index/network:Network", "9", "letta-network"),
+    ...Object.entries(containers).map(([name, id]) => resource("docker:index/container:Container", id, name)),
+  ];
+  const stdout = JSON.stringify({ deployment: { resources, pending_operations: pending } });
+  return { "stack export --stack letta": { stdout } };
 }
 
 /** A process that the system knows as `pulumi` and that ends with the test. */
@@ -67,27 +66,24 @@ function prepared(answers: Answers = {}, held?: Parameters<typeof lock>[1], stac
 const repaired = (answers: Answers = {}, options: FakeDepsOptions = {}) => prepared(answers).run(options);
 
 describe("a lock", () => {
-  test("of a process of this host that is gone is removed", async () => {
-    const pid = deadProcess();
+  test.each([
+    ["of a process of this host that is gone", deadProcess],
+    ["whose process id another program has now, after a reboot,", () => process.pid],
+  ])("%s is removed", async (_, holder) => {
+    const pid = holder();
     const { run, isHeld } = prepared({}, { pid });
     expect((await run()).printed).toEqual([`removing the lock of process ${pid}, which no longer runs`]);
     expect(isHeld()).toBe(false);
   });
 
-  test("whose process id another program has now, after a reboot, is removed", async () => {
-    const { run, isHeld } = prepared({}, { pid: process.pid });
-    await run();
-    expect(isHeld()).toBe(false);
-  });
-
   test.each([
-    ["of a Pulumi that lives", () => ({ pid: livingPulumi() })],
-    ["of another host, whose processes nobody here knows,", () => ({ pid: deadProcess(), hostname: "elsewhere" })],
-  ])("%s is respected", async (_, holder) => {
-    const held = { hostname: hostname(), ...holder() };
-    const { run, isHeld } = prepared({}, held);
+    ["of a Pulumi that lives", livingPulumi, hostname()],
+    ["of another host, whose processes nobody here knows,", deadProcess, "elsewhere"],
+  ])("%s is respected", async (_, holder, host) => {
+    const pid = holder();
+    const { run, isHeld } = prepared({}, { pid, hostname: host });
     await expect(run()).rejects.toThrow(
-      new UserError(`another run is at work on stack letta (process ${held.pid} on ${held.hostname})`, "wait for it"),
+      new UserError(`another run is at work on stack letta (process ${pid} on ${host})`, "wait for it"),
     );
     expect(isHeld()).toBe(true);
   });

@@ -55,7 +55,6 @@ describe("the Pulumi CLI", () => {
     ["3.199.9", false],
     ["3.200.0", true],
     ["3.1000.0", true],
-    ["4.0.0", true],
     ["unknown", false],
     ["3.200.0-alpha.1", false],
     ["3.257.0-dev.0", true],

@@ -8,7 +8,7 @@ import { render, status } from "../../../../scripts/status/command.ts";
 import { inspected, notThere } from "../../../support/container-state.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
 import type { FakeAnswers } from "../../../support/fake-programs.ts";
-import { fakeStacks, lettaOutputs, without } from "../../../support/fake-stacks.ts";
+import { agentResult, fakeStacks, lettaOutputs, without } from "../../../support/fake-stacks.ts";
 
 /** Bytes of every database, or undefined while Postgres is down. */
 const postgres = vi.hoisted(() => ({ size: undefined as number | undefined }));
@@ -18,8 +18,6 @@ vi.mock("../../../../infra/lib/postgres/connect.ts", () => ({
     return work({ query: async () => ({ rows: [{ size: String(postgres.size) }] }) });
   },
 }));
-
-const options = { lettaStack: "letta", thothStack: "thoth", scope: "all", json: false } as const;
 
 /** A Letta with three agents, which asks for its password. */
 async function startLettaServer(): Promise<string> {
@@ -33,63 +31,55 @@ async function startLettaServer(): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** What the backup agent says; nothing is wrong but for the changes. */
-const backupStatus = (changes: Partial<BackupStatus> = {}): BackupStatus => ({
-  serving: true,
-  running: null,
-  lastBackup: { label: "20261124-020603F", type: "full", bytes: 42_176_193, at: minuteAgo(), seconds: 1 },
-  nextBackupAt: null,
-  archive: { ok: true, lastArchivedAt: null, failing: null, queue: 0 },
-  lossSeconds: 12.3,
-  verify: null,
-  drill: null,
-  drillOverdue: false,
-  offsite: { configured: false },
-  problems: [],
-  ...changes,
-});
-const agentAnswer = (changes: Partial<BackupStatus> = {}) => ({
-  stdout: `{"event":"log","line":"one moment"}\n${JSON.stringify({ event: "result", value: backupStatus(changes) })}\n`,
-});
-
 const minuteAgo = () => new Date(Date.now() - 65_000).toISOString();
 
-const ofLetta = "stack output --json --show-secrets --stack letta";
+/** What the backup agent says; nothing is wrong but for the changes. */
+const backupStatus = (changes: Partial<BackupStatus> = {}): BackupStatus => ({
+  ...{ serving: true, running: null, nextBackupAt: null, verify: null, drill: null, drillOverdue: false, problems: [] },
+  lastBackup: { label: "20261124-020603F", type: "full", bytes: 42_176_193, at: minuteAgo(), seconds: 1 },
+  archive: { ok: true, lastArchivedAt: null, failing: null, queue: 0 },
+  lossSeconds: 12.3,
+  offsite: { configured: false },
+  ...changes,
+});
 
 interface Changes {
   readonly docker?: FakeAnswers;
   readonly pulumi?: FakeAnswers;
-  readonly letta?: string;
+  /** Outputs of the letta stack. */
+  readonly letta?: object;
   readonly isPostgresDown?: boolean;
 }
 
-/** Both stacks with all that status asks; everything is healthy but for the changes. */
-async function bothStacks(changes: Changes = {}) {
+/** The status as JSON of two stacks in which everything is healthy but for the changes. */
+async function jsonStatus(changes: Changes = {}, scope: "all" | "letta" | "thoth" = "all") {
   postgres.size = changes.isPostgresDown ? undefined : 8_388_608;
-  const server = changes.letta ?? (await startLettaServer());
-  const outputs = { ...lettaOutputs, urls: { ...lettaOutputs.urls, server } };
-  const running = inspected({ StartedAt: minuteAgo() }, { image: "thoth-letta/redis:8-0123456789ab" });
-  const docker = { "container inspect": running, "exec letta-backup backup status": agentAnswer(), exec: {} };
+  const server = await startLettaServer();
+  const outputs = { ...lettaOutputs, urls: { ...lettaOutputs.urls, server }, ...changes.letta };
+  const ofLetta = { "stack output --json --show-secrets --stack letta": { stdout: JSON.stringify(outputs) } };
+  const agent = agentResult(backupStatus());
+  const docker = {
+    "container inspect": inspected({ StartedAt: minuteAgo() }, { image: "thoth-letta/redis:8-0123456789ab" }),
+    "exec letta-backup backup status": { stdout: `{"event":"log","line":"one moment"}\n${agent.stdout}` },
+    exec: {},
+  };
   fakeStacks({
     docker: { ...changes.docker, ...docker, ...changes.docker },
-    pulumi: { ...changes.pulumi, [ofLetta]: { stdout: JSON.stringify(outputs) }, ...changes.pulumi },
+    pulumi: { ...changes.pulumi, ...ofLetta, ...changes.pulumi },
   });
-  return { server };
-}
-
-async function jsonStatus(scope: "all" | "letta" | "thoth" = "all") {
   const deps = fakeDeps();
-  const exitCode = await status({ ...options, scope, json: true }, deps);
-  expect(deps.printed).toHaveLength(1);
-  return { exitCode, ...(JSON.parse(deps.printed[0] ?? "") as { healthy: boolean; stacks: StackStatus[] }) };
+  const options = { lettaStack: "letta", thothStack: "thoth", scope };
+  const exitCode = await status({ ...options, json: true }, deps);
+  const [json = ""] = deps.printed;
+  await status({ ...options, json: false }, deps);
+  const found = JSON.parse(json) as { healthy: boolean; stacks: StackStatus[] };
+  return { exitCode, server, printed: deps.printed.join("\n"), ...found };
 }
 
 describe("status", () => {
-  test("of healthy stacks has exit code 0, and is one JSON object", async () => {
-    const { server } = await bothStacks();
-    const { exitCode, healthy, stacks } = await jsonStatus();
-    expect(exitCode).toBe(0);
-    expect(healthy).toBe(true);
+  test("of healthy stacks has exit code 0, is one JSON object, and contains no secret", async () => {
+    const { exitCode, healthy, stacks, server, printed } = await jsonStatus();
+    expect([exitCode, healthy]).toEqual([0, true]);
     const service = (name: string, rest: object = {}) => ({
       ...{ name, state: "running", health: "healthy", uptimeSeconds: expect.closeTo(65, -1) },
       ...{ image: "thoth-letta/redis:8-0123456789ab", version: "8", url: null },
@@ -97,17 +87,13 @@ describe("status", () => {
     });
     expect(stacks).toEqual([
       {
-        name: "letta",
-        isHealthy: true,
+        ...{ name: "letta", isHealthy: true, agents: 3 },
         services: [
           service("letta-postgres", { url: "127.0.0.1:3" }),
-          service("letta-backup"),
-          service("letta-drill"),
-          service("letta-redis"),
+          ...["letta-backup", "letta-drill", "letta-redis"].map((name) => service(name)),
           service("letta-server", { url: server, version: "0.16.8" }),
           service("letta-nginx", { url: "http://127.0.0.1:2" }),
         ],
-        agents: 3,
         databaseBytes: { letta: 8_388_608, thoth: 8_388_608 },
         backup: expect.objectContaining({ lossSeconds: 12.3, problems: [] }),
         notes: [
@@ -120,85 +106,56 @@ describe("status", () => {
         ],
       },
       {
-        name: "thoth",
-        isHealthy: true,
+        ...{ name: "thoth", isHealthy: true },
         services: [
           service("thoth-api", { url: "http://127.0.0.1:4" }),
           service("thoth-mcp", { url: "http://127.0.0.1:5" }),
-          service("thoth-discovery"),
-          service("thoth-monitor"),
+          ...["thoth-discovery", "thoth-monitor"].map((name) => service(name)),
         ],
         notes: ["vault: /srv/vault", "this is the stand-in, not the real Thoth: set thoth-letta:repository"],
       },
     ]);
+    expect(printed).not.toMatch(/server-password|:pw@/);
   });
 
   test.each([
     ["stopped", inspected({ Status: "exited" }), { state: "exited", health: "-", uptimeSeconds: null }],
     ["gone", notThere, { state: "missing", health: "-", uptimeSeconds: null, image: null, version: null }],
   ])("of a stack with a container that is %s has exit code 1", async (_, answer, expected) => {
-    await bothStacks({ docker: { "container inspect letta-redis": answer } });
-    const { exitCode, healthy, stacks } = await jsonStatus();
+    const { exitCode, healthy, stacks } = await jsonStatus({ docker: { "container inspect letta-redis": answer } });
     expect([exitCode, healthy]).toEqual([1, false]);
     expect(stacks.map(({ isHealthy }) => isHealthy)).toEqual([false, true]);
     expect(stacks[0]?.services.find((service) => service.name === "letta-redis")).toMatchObject(expected);
   });
 
   test("asks the service now: Docker's last verdict does not count", async () => {
-    await bothStacks({ docker: { "exec thoth-mcp check -q": { exitCode: 1 } } });
-    const { exitCode, stacks } = await jsonStatus();
+    const { exitCode, stacks } = await jsonStatus({ docker: { "exec thoth-mcp check -q": { exitCode: 1 } } });
     expect(exitCode).toBe(1);
     expect(stacks[1]?.services.map(({ health }) => health)).toEqual(["healthy", "unhealthy", "healthy", "healthy"]);
   });
 
-  const problem = "Postgres cannot archive its WAL: 000000010000000000000001";
-  test.each<[string, Changes, object, string]>([
-    [
-      "a Letta that does not answer",
-      { letta: "http://127.0.0.1:1" },
-      { agents: null },
-      "agents: unknown, Letta does not answer",
-    ],
-    [
-      "a Postgres that does not answer",
-      { isPostgresDown: true },
-      { databaseBytes: null },
-      "databases: unknown, Postgres does not answer",
-    ],
-    [
-      "backups with a problem",
-      { docker: { "exec letta-backup backup status": agentAnswer({ problems: [problem] }) } },
-      { backup: expect.objectContaining({ problems: [problem] }) },
-      `backup problem: ${problem}`,
-    ],
-    [
-      "a backup agent that does not answer",
-      { docker: { "exec letta-backup backup status": { exitCode: 1, stderr: "no such container" } } },
-      { backup: null },
-      "backups: unknown, the agent does not answer",
-    ],
-  ])("of %s has exit code 1 and names it, though all containers are healthy", async (_, changes, expected, note) => {
-    await bothStacks(changes);
-    const { exitCode, stacks } = await jsonStatus();
+  const problems = ["Postgres cannot archive its WAL: 000000010000000000000001"];
+  const agent = (answer: FakeAnswers[string]) => ({ docker: { "exec letta-backup backup status": answer } });
+  test.each<[Changes, object, string]>([
+    [{ letta: { urls: lettaOutputs.urls } }, { agents: null }, "agents: unknown, Letta does not answer"],
+    [{ isPostgresDown: true }, { databaseBytes: null }, "databases: unknown, Postgres does not answer"],
+    [agent(agentResult(backupStatus({ problems }))), {}, `backup problem: ${problems[0]}`],
+    [agent({ exitCode: 1 }), { backup: null }, "backups: unknown, the agent does not answer"],
+  ])("has exit code 1 though all containers are healthy: %#", async (changes, expected, note) => {
+    const { exitCode, stacks } = await jsonStatus(changes);
     expect(exitCode).toBe(1);
     expect(stacks.map(({ isHealthy }) => isHealthy)).toEqual([false, true]);
     expect(stacks[0]).toMatchObject(expected);
     expect(stacks[0]?.notes).toContain(note);
   });
 
+  const upgrade = "no backups yet: an older version brought this stack up, make letta-start";
   test.each([
     ["are turned off", { enabled: false }, "no backups: thoth-letta:backup.enabled is false"],
-    [
-      "came with a later version than the stack",
-      undefined,
-      "no backups yet: an older version brought this stack up, make letta-start",
-    ],
+    ["came with a later version than the stack", undefined, upgrade],
   ])("of backups that %s says so, and has exit code 0", async (_, backup, note) => {
-    const server = await startLettaServer();
-    const outputs = { ...lettaOutputs, backup, urls: { ...lettaOutputs.urls, server } };
-    const answer = { stdout: JSON.stringify({ ...outputs, containers: ["letta-postgres", "letta-nginx"] }) };
-    await bothStacks({ pulumi: { [ofLetta]: answer } });
-    const { exitCode, stacks } = await jsonStatus("letta");
+    const letta = { backup, containers: ["letta-postgres", "letta-nginx"] };
+    const { exitCode, stacks } = await jsonStatus({ letta }, "letta");
     expect(exitCode).toBe(0);
     expect(stacks.map(({ name }) => name)).toEqual(["letta"]);
     expect(stacks[0]?.notes.at(-1)).toBe(note);
@@ -206,66 +163,41 @@ describe("status", () => {
   });
 
   test("of stacks that are not there names the commands that bring them up", async () => {
-    await bothStacks({ pulumi: without("letta", "thoth") });
-    const { exitCode, stacks } = await jsonStatus();
+    const { exitCode, stacks } = await jsonStatus({ pulumi: without("letta", "thoth") });
     expect(exitCode).toBe(1);
-    expect(stacks).toEqual([
-      { name: "letta", isHealthy: false, services: [], notes: ["never brought up: make letta-start"] },
-      { name: "thoth", isHealthy: false, services: [], notes: ["never brought up: make thoth-start"] },
-    ]);
+    const notThereYet = (name: string) => ({
+      ...{ name, isHealthy: false, services: [] },
+      notes: [`never brought up: make ${name}-start`],
+    });
+    expect(stacks).toEqual([notThereYet("letta"), notThereYet("thoth")]);
   });
 
   test("of thoth without its letta says so", async () => {
-    await bothStacks({ pulumi: without("letta") });
-    const { stacks } = await jsonStatus("thoth");
+    const { stacks } = await jsonStatus({ pulumi: without("letta") }, "thoth");
     expect(stacks.map(({ name }) => name)).toEqual(["thoth"]);
     expect(stacks[0]?.notes).toContain("the letta stack it stands on is gone");
   });
-
-  test("contains no secret", async () => {
-    await bothStacks();
-    const deps = fakeDeps();
-    await status(options, deps);
-    await status({ ...options, json: true }, deps);
-    expect(deps.printed.join("\n")).not.toMatch(/server-password|:pw@/);
-  });
 });
 
-describe("the lines about backups", () => {
-  const now = Date.parse("2026-11-24T12:00:00Z");
+test("the lines about backups show ages, the loss window and problems, and plainly what does not exist", () => {
+  const notes = (changes: Partial<BackupStatus>) =>
+    backupNotes(backupStatus(changes), Date.parse("2026-11-24T12:00:00Z"));
   const drill = { ok: true, at: "2026-11-24T04:47:00Z", seconds: 6.4 } as NonNullable<BackupStatus["drill"]>;
   const offsite = { configured: true, lastPushAt: "2026-11-24T11:58:30Z", problem: null } as const;
   const lastBackup = { label: "a", type: "incremental", bytes: 1536, at: "2026-11-24T06:17:00Z", seconds: 1 } as const;
-
-  test.each<[string, Partial<BackupStatus>, string[]]>([
-    [
-      "show the age of the last backup, drill and copy, and the loss window",
-      { lastBackup, drill, offsite, lossSeconds: 4.9 },
-      [
-        "backups: last 5 h 43 min ago (incremental, 1.5 KiB); loss window 4 s",
-        "drill: ok, 7 h 13 min ago, in 6 s",
-        "off-site copy: last 1 min 30 s ago",
-      ],
-    ],
-    [
-      "say plainly what does not exist",
-      { lastBackup: null, lossSeconds: null, offsite: { ...offsite, lastPushAt: null, problem: "no route to host" } },
-      ["backups: none yet; loss window unknown", "drill: none yet", "off-site copy: none yet"],
-    ],
-    [
-      "show a failed drill, and each problem",
-      { lastBackup: null, drill: { ...drill, ok: false }, problems: ["one", "two"] },
-      [
-        "backups: none yet; loss window 12 s",
-        "drill: FAILED, 7 h 13 min ago, in 6 s",
-        "no off-site copy",
-        "backup problem: one",
-        "backup problem: two",
-      ],
-    ],
-  ])("%s", (_, changes, lines) => {
-    expect(backupNotes(backupStatus(changes), now)).toEqual(lines);
-  });
+  expect(notes({ lastBackup, drill, offsite, lossSeconds: 4.9 })).toEqual([
+    "backups: last 5 h 43 min ago (incremental, 1.5 KiB); loss window 4 s",
+    "drill: ok, 7 h 13 min ago, in 6 s",
+    "off-site copy: last 1 min 30 s ago",
+  ]);
+  const none = { lastBackup: null, lossSeconds: null, offsite: { ...offsite, lastPushAt: null } };
+  expect(notes({ ...none, drill: { ...drill, ok: false }, problems: ["one", "two"] })).toEqual([
+    "backups: none yet; loss window unknown",
+    "drill: FAILED, 7 h 13 min ago, in 6 s",
+    "off-site copy: none yet",
+    "backup problem: one",
+    "backup problem: two",
+  ]);
 });
 
 test("a stack is a heading, a table if it was ever brought up, and notes", () => {
@@ -286,9 +218,6 @@ test("a stack is a heading, a table if it was ever brought up, and notes", () =>
     "  agents: 3",
     "",
   ]);
-  expect(render({ name: "letta", isHealthy: false, services: [], notes: ["never brought up"] })).toEqual([
-    "stack letta: NOT healthy",
-    "  never brought up",
-    "",
-  ]);
+  const withoutTable = ["stack letta: NOT healthy", "  never brought up", ""];
+  expect(render({ name: "letta", isHealthy: false, services: [], notes: ["never brought up"] })).toEqual(withoutTable);
 });

@@ -6,62 +6,58 @@ import { fakeDeps } from "../../../support/fake-deps.ts";
 import { fakeStacks, without } from "../../../support/fake-stacks.ts";
 
 const options = { stack: "thoth", lettaStack: "letta", yes: false };
-const upsOf = (calls: readonly string[]) => calls.flatMap((call) => call.match(/^pulumi up --stack (\w+)/)?.[1] ?? []);
+async function start(changes: Parameters<typeof fakeStacks>[0], { yes = false, answer = false } = {}) {
+  const programs = fakeStacks(changes);
+  const deps = fakeDeps({ answer });
+  const exitCode = await startThoth({ ...options, yes }, deps).catch((error: Error) => error.message);
+  const calls = programs.calls();
+  const ups = calls.flatMap((call) => call.match(/^pulumi up --stack (\w+)/)?.[1] ?? []);
+  return { exitCode, calls, ups, printed: deps.printed, questions: deps.questions };
+}
 
 describe("thoth start", () => {
   test("on a letta stack that runs brings up thoth alone, after repairing it, and asks nothing of its backups", async () => {
     const docker = { "container inspect letta-backup": notThere, "container inspect letta-drill": notThere };
-    const programs = fakeStacks({ docker });
-    const deps = fakeDeps();
-    expect(await startThoth(options, deps)).toBe(0);
-    expect(deps.questions).toEqual([]);
-    expect(programs.calls().slice(-4)).toEqual([
+    const { calls, ...rest } = await start({ docker });
+    expect(rest).toMatchObject({ exitCode: 0, ups: ["thoth"], questions: [] });
+    expect(calls.slice(-4)).toEqual([
       "pulumi stack export --stack thoth",
       "docker ps --all --no-trunc --filter label=thoth-letta.prefix=thoth --format {{.ID}}\t{{.Names}}",
       expect.stringMatching(/^pulumi up --stack thoth --yes /),
       "docker container inspect thoth-backup",
     ]);
-    expect(upsOf(programs.calls())).toEqual(["thoth"]);
   });
 
+  const unhealthy = inspected({ Health: { Status: "unhealthy" } });
   test.each<[string, Parameters<typeof fakeStacks>[0]]>([
     ["never came up", { pulumi: without("letta") }],
     ["came up empty", { pulumi: { "stack output --json --show-secrets --stack letta": { stdout: "{}" } } }],
     ["has a stopped container", { docker: { "container inspect letta-redis": inspected({ Status: "exited" }) } }],
     ["has lost a container", { docker: { "container inspect letta-nginx": notThere } }],
-    [
-      "has an unhealthy container",
-      { docker: { "container inspect letta-server": inspected({ Health: { Status: "unhealthy" } }) } },
-    ],
+    ["has an unhealthy container", { docker: { "container inspect letta-server": unhealthy } }],
   ])("refuses when the letta stack %s and nobody agrees to start it", async (_, changes) => {
-    const programs = fakeStacks(changes);
-    const deps = fakeDeps();
-    expect(await startThoth(options, deps)).toBe(1);
-    expect(deps.printed).toEqual([
+    const { exitCode, ups, printed } = await start(changes);
+    expect([exitCode, ups]).toEqual([1, []]);
+    expect(printed).toEqual([
       'the letta stack "letta" is down, and Thoth needs it: start it?',
       "nothing was changed; to go ahead without a question: make this YES=1",
     ]);
-    expect(upsOf(programs.calls())).toEqual([]);
   });
 
+  const isDown = { "container inspect letta-server": notThere };
   test.each([
-    { how: "told so", yes: true, answer: false, questions: 0 },
-    { how: "answered so", yes: false, answer: true, questions: 1 },
-  ])("starts letta first when $how", async ({ yes, answer, questions }) => {
-    const programs = fakeStacks({ docker: { "container inspect letta-server": notThere } });
-    const deps = fakeDeps({ answer });
-    expect(await startThoth({ ...options, yes }, deps)).toBe(0);
-    expect(deps.questions).toHaveLength(questions);
-    expect(upsOf(programs.calls())).toEqual(["letta", "thoth"]);
+    { how: "told so", given: { yes: true }, asked: 0 },
+    { how: "answered so", given: { answer: true }, asked: 1 },
+  ])("starts letta first when $how", async ({ given, asked }) => {
+    const { exitCode, ups, questions } = await start({ docker: isDown }, given);
+    expect([exitCode, ups]).toEqual([0, ["letta", "thoth"]]);
+    expect(questions).toHaveLength(asked);
   });
 
   test("does not start on a letta stack that did not come up", async () => {
-    const programs = fakeStacks({
-      docker: { "container inspect letta-server": notThere },
-      pulumi: { "up --stack letta": { exitCode: 255 } },
-    });
-    await expect(startThoth({ ...options, yes: true }, fakeDeps())).rejects.toThrow("stack letta did not come up");
-    expect(upsOf(programs.calls())).toEqual(["letta"]);
+    const failed = await start({ docker: isDown, pulumi: { "up --stack letta": { exitCode: 255 } } }, { yes: true });
+    expect(failed.exitCode).toContain("stack letta did not come up");
+    expect(failed.ups).toEqual(["letta"]);
   });
 });
 
