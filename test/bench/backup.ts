@@ -11,30 +11,11 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
-import { removeProjectsOf, removeProjectsOnInterrupt } from "../support/engine-objects.ts";
-import { makeProject, type TestProject } from "../support/stacks.ts";
-import { inPairs, machine, type Pairs, ratios, secondsOf, show } from "./figures.ts";
+import type { TestProject } from "../support/stacks.ts";
+import { alternating, inPairs, type Pairs, printHead, ratios, secondsOf, show, withProject } from "./figures.ts";
 
-const count = 5;
 const socket = "/var/lib/postgresql/data/run";
 const quietSeconds = 10;
-
-async function main(parts: readonly string[]): Promise<void> {
-  removeProjectsOnInterrupt();
-  const isWanted = (part: string) => parts.length === 0 || parts.includes(part);
-  try {
-    const project = await makeProject({ owner: process.pid, letta: { backup: { drillOnStart: false } } });
-    await project.up(project.letta);
-    const bench = new Bench(project);
-    await bench.fill();
-    console.log(`\n${machine()}; ${count} alternating pairs: median (minimum to maximum)`);
-    if (isWanted("backup")) printSeconds("full backup of 2 GB", await bench.backups());
-    if (isWanted("restore")) printSeconds("restore of 2 GB, without its checks", await bench.restores());
-    if (isWanted("cost")) printCost(await bench.cost());
-  } finally {
-    removeProjectsOf(process.pid);
-  }
-}
 
 class Bench {
   readonly #project: TestProject;
@@ -60,23 +41,21 @@ class Bench {
 
   /** A full backup, compressed and encrypted, next to a plain copy by pg_basebackup into the same volume. */
   backups(): Promise<Pairs> {
-    return inPairs(count, {
-      ours: () => secondsOf(() => this.#inAgent("backup now --type full")),
-      peer: async () => {
-        const seconds = await secondsOf(() => this.#baseBackup());
-        await this.#inAgent("rm -rf /var/lib/backup/raw");
-        return seconds;
-      },
+    const ours = () => secondsOf(() => this.#inAgent("backup now --type full"));
+    return inPairs(ours, async () => {
+      const seconds = await secondsOf(() => this.#baseBackup());
+      await this.#inAgent("rm -rf /var/lib/backup/raw");
+      return seconds;
     });
   }
 
   /** Fetch and replay, next to a plain copy of a plain backup and the replay of its WAL. */
   async restores(): Promise<Pairs> {
     await this.#baseBackup();
-    const pairs = await inPairs(count, {
-      ours: () => this.#withVolume((volume) => this.#restore(volume)),
-      peer: () => this.#withVolume((volume) => secondsOf(() => this.#copyAndReplay(volume))),
-    });
+    const pairs = await inPairs(
+      () => this.#withVolume((volume) => this.#restore(volume)),
+      () => this.#withVolume((volume) => secondsOf(() => this.#copyAndReplay(volume))),
+    );
     await this.#inAgent("rm -rf /var/lib/backup/raw");
     return pairs;
   }
@@ -88,13 +67,8 @@ class Bench {
     await this.#project.psql("select pg_reload_conf()");
     const transactions = new Transactions(`${this.#prefix}-postgres`);
     await sleep(quietSeconds * 1000);
-    const pairs = await inPairs(count, {
-      peer: () => transactions.during(sleep(quietSeconds * 1000)),
-      ours: async () => {
-        const backup = await this.#startCopying();
-        return transactions.during(backup.ended);
-      },
-    });
+    const busy = async () => transactions.during((await this.#startCopying()).ended);
+    const pairs = await inPairs(busy, () => transactions.during(sleep(quietSeconds * 1000)));
     await this.#project.psql("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'bench'");
     return pairs;
   }
@@ -120,18 +94,8 @@ class Bench {
       "pg_ctl --pgdata=/to/pgdata --wait --silent --options='-c listen_addresses= -c unix_socket_directories=/tmp' start";
     const script = `cp -a /from/raw /to/pgdata && sync -f /to && setpriv --reuid=999 --regid=999 --clear-groups ${replay}`;
     const mounts = ["-v", `${this.#prefix}-backup:/from:ro`, "-v", `${volume}:/to`];
-    await dockerOutput([
-      "run",
-      "--rm",
-      "--network",
-      "none",
-      ...mounts,
-      "--entrypoint",
-      "sh",
-      await this.#image(),
-      "-c",
-      script,
-    ]);
+    const run = ["run", "--rm", "--network", "none", ...mounts, "--entrypoint", "sh", await this.#image()];
+    await dockerOutput([...run, "-c", script]);
   }
 
   /** Its own account of fetching and replaying: the checks after it have no counterpart in a plain copy. */
@@ -192,16 +156,23 @@ class Transactions {
   }
 }
 
-function printSeconds(what: string, { ours, peer }: Pairs): void {
-  console.log(`\n| | seconds | Postgres' own tools | throughput, ratio |\n|---|---|---|---|`);
+const parts = process.argv.slice(2);
+const isWanted = (part: string) => parts.length === 0 || parts.includes(part);
+const printSeconds = (what: string, { ours, peer }: Pairs) => {
+  printHead(alternating, "", "seconds", "Postgres' own tools", "throughput, ratio");
   console.log(`| ${what} | ${show(ours)} | ${show(peer)} | ${show(ratios(peer, ours), 2)} |`);
-}
+};
 
-function printCost({ ours, peer }: Pairs): void {
-  console.log("\n| | during a backup | without | ratio |\n|---|---|---|---|");
+await withProject({ backup: { drillOnStart: false } }, async (project) => {
+  await project.up(project.letta);
+  const bench = new Bench(project);
+  await bench.fill();
+  if (isWanted("backup")) printSeconds("full backup of 2 GB", await bench.backups());
+  if (isWanted("restore")) printSeconds("restore of 2 GB, without its checks", await bench.restores());
+  if (!isWanted("cost")) return;
+  const { ours, peer } = await bench.cost();
+  printHead(alternating, "", "during a backup", "without", "ratio");
   console.log(
     `| pgbench, transactions per second | ${show(ours, 0)} | ${show(peer, 0)} | ${show(ratios(ours, peer), 2)} |`,
   );
-}
-
-await main(process.argv.slice(2));
+});

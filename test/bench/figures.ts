@@ -1,5 +1,33 @@
 import { cpus } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { removeProjectsOf } from "../support/engine-objects.ts";
+import { makeProject, type StackConfig, type TestProject } from "../support/stacks.ts";
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    removeProjectsOf(process.pid);
+    process.exit(130);
+  });
+}
+
+/** Gives `work` a separate pair of stacks, neither of them up, and removes it. */
+export async function withProject(letta: StackConfig, work: (project: TestProject) => Promise<void>): Promise<void> {
+  try {
+    await work(await makeProject({ owner: process.pid, letta }));
+  } finally {
+    removeProjectsOf(process.pid);
+  }
+}
+
+/** Prints where and how often was measured, and the head of a Markdown table. */
+export function printHead(how: string, ...columns: string[]): void {
+  console.log(`\n${cpus().length} cores of ${cpus()[0]?.model ?? "unknown processor"}; ${how} (minimum to maximum)\n`);
+  console.log(`| ${columns.join(" | ")} |\n|${"---|".repeat(columns.length)}`);
+}
+
+const pairs = 5;
+/** How pairs are measured, for {@link printHead}. */
+export const alternating = `median of ${pairs} alternating pairs`;
 
 /** How long `work` takes, in seconds. */
 export async function secondsOf(work: () => Promise<unknown>): Promise<number> {
@@ -15,12 +43,9 @@ export interface Pairs {
 }
 
 /** Measures two in turns, each of them first in every other pair: other load on the machine slows both. */
-export async function inPairs(
-  count: number,
-  { ours, peer }: { ours: () => Promise<number>; peer: () => Promise<number> },
-): Promise<Pairs> {
-  const seen: { ours: number[]; peer: number[] } = { ours: [], peer: [] };
-  for (let pair = 0; pair < count; pair++) {
+export async function inPairs(ours: () => Promise<number>, peer: () => Promise<number>): Promise<Pairs> {
+  const seen = { ours: [] as number[], peer: [] as number[] };
+  for (let pair = 0; pair < pairs; pair++) {
     if (pair % 2 === 0) seen.peer.push(await peer());
     seen.ours.push(await ours());
     if (pair % 2 === 1) seen.peer.push(await peer());
@@ -47,17 +72,9 @@ export function show(values: readonly number[], digits = 1): string {
 /** Waits for a successful response; throws after five minutes. */
 export async function untilHealthy(url: string): Promise<void> {
   for (let tries = 0; tries < 3000; tries++) {
-    const isHealthy = await fetch(url).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (isHealthy) return;
+    const response = await fetch(url).catch(() => undefined);
+    if (response?.ok) return;
     await sleep(100);
   }
   throw new Error(`${url} does not answer`);
-}
-
-/** The machine it was measured on. */
-export function machine(): string {
-  return `${cpus().length} cores of ${cpus()[0]?.model ?? "unknown processor"}`;
 }

@@ -6,15 +6,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type LettaEndpoint, lettaFetch } from "../../infra/lib/letta/api.ts";
 import { createAgent, say } from "../support/conversation.ts";
-import { removeProjectsOf, removeProjectsOnInterrupt } from "../support/engine-objects.ts";
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts";
-import { makeProject } from "../support/stacks.ts";
-import { machine, median, secondsOf, show } from "./figures.ts";
-import type { Noise as NoiseSettings } from "./noise.ts";
+import { median, printHead, secondsOf, show, withProject } from "./figures.ts";
 
 const rounds = 3;
 const requests = 40;
@@ -23,26 +19,6 @@ const streams = 200;
 /** A load that runs until it is stopped. */
 interface Noise {
   stop(): Promise<void>;
-}
-
-async function main(): Promise<void> {
-  removeProjectsOnInterrupt();
-  const model = await startScriptedModel({ host: "0.0.0.0" });
-  const project = await makeProject({ owner: process.pid, letta: { projects: ["thoth", "noisy", "quiet"] } });
-  try {
-    await project.up(project.letta);
-    const noisy = await project.projectEndpoint("noisy");
-    const quiet = await project.projectEndpoint("quiet");
-    console.log(
-      `${machine()}; 95th percentile of ${requests} requests, median of ${rounds} rounds (minimum to maximum)\n`,
-    );
-    console.log("| load by the other project | request | alone, s | under load, s | ratio |\n|---|---|---|---|---|");
-    await compare(`${streams} concurrent streams, repeated`, () => streamAll(noisy, model), quiet, model);
-    await compare("connections until it is refused", () => holdConnections(noisy), quiet, model);
-  } finally {
-    removeProjectsOf(process.pid);
-    await model.close();
-  }
 }
 
 /** In turns, so that a machine that gets slower counts for both. */
@@ -76,10 +52,10 @@ async function slowest(ask: () => Promise<unknown>): Promise<number> {
 
 async function streamAll({ url, password: token }: LettaEndpoint, model: ScriptedModel): Promise<Noise> {
   const agents = await Promise.all(Array.from({ length: 8 }, () => createAgent({ url, password: token }, model.port)));
-  const told: NoiseSettings = { url, token, agents, streams };
-  const noise = spawn(process.execPath, [join(import.meta.dirname, "noise.ts"), JSON.stringify(told)], {
-    stdio: ["pipe", "inherit", "inherit"],
-  });
+  // A separate process, so that the measurement does not wait for it.
+  const command = [import.meta.filename, JSON.stringify({ url, token, agents })];
+  const noise = spawn(process.execPath, command, { stdio: ["pipe", "pipe", "inherit"] });
+  await once(noise.stdout, "data");
   const exited = once(noise, "exit");
   return {
     stop: async () => {
@@ -113,4 +89,40 @@ async function holdConnections(noisy: LettaEndpoint): Promise<Noise> {
   };
 }
 
-await main();
+/** Asks for streams on 200 connections, again and again, until its standard input ends. */
+async function makeNoise(url: string, token: string, agents: readonly string[]): Promise<void> {
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const body = JSON.stringify({ messages: [{ role: "user", content: "a b c d e f g h" }], stream_tokens: true });
+  let isOver = false;
+  const client = async (agent: string | undefined) => {
+    while (!isOver) {
+      const response = await fetch(`${url}/v1/agents/${agent}/messages/stream`, { method: "POST", headers, body });
+      await response.text();
+      // As Retry-After asks.
+      if (response.status === 429) await sleep(1000);
+    }
+  };
+  const clients = Array.from({ length: streams }, (_, index) => client(agents[index % agents.length]));
+  console.log("begun");
+  await once(process.stdin.resume(), "end");
+  isOver = true;
+  await Promise.all(clients);
+}
+
+const [load] = process.argv.slice(2);
+if (load === undefined) {
+  const model = await startScriptedModel({ host: "0.0.0.0" });
+  await withProject({ projects: ["thoth", "noisy", "quiet"] }, async (project) => {
+    await project.up(project.letta);
+    const noisy = await project.projectEndpoint("noisy");
+    const quiet = await project.projectEndpoint("quiet");
+    const how = `95th percentile of ${requests} requests, median of ${rounds} rounds`;
+    printHead(how, "load by the other project", "request", "alone, s", "under load, s", "ratio");
+    await compare(`${streams} concurrent streams, repeated`, () => streamAll(noisy, model), quiet, model);
+    await compare("connections until it is refused", () => holdConnections(noisy), quiet, model);
+  });
+  await model.close();
+} else {
+  const { url, token, agents } = JSON.parse(load);
+  await makeNoise(url, token, agents);
+}

@@ -8,58 +8,44 @@ import { randomBytes } from "node:crypto";
 import { dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { type LettaEndpoint, lettaFetch } from "../../infra/lib/letta/api.ts";
 import { createAgent, say, stream } from "../support/conversation.ts";
-import { removeProjectsOf, removeProjectsOnInterrupt } from "../support/engine-objects.ts";
 import { freePorts } from "../support/free-places.ts";
 import { startScriptedModel } from "../support/scripted-model.ts";
-import { makeProject, type TestProject } from "../support/stacks.ts";
-import { inPairs, machine, ratios, secondsOf, show, untilHealthy } from "./figures.ts";
+import type { TestProject } from "../support/stacks.ts";
+import { alternating, inPairs, printHead, ratios, secondsOf, show, untilHealthy, withProject } from "./figures.ts";
 
-const count = 5;
-const conversations = 8;
+const model = await startScriptedModel({ host: "0.0.0.0" });
 
-async function main(): Promise<void> {
-  removeProjectsOnInterrupt();
-  const model = await startScriptedModel({ host: "0.0.0.0" });
-  const project = await makeProject({ owner: process.pid });
-  try {
-    await project.up(project.letta);
-    const endpoints = { ours: await project.lettaEndpoint(), peer: await startPeer(project) };
-    const agents = await Promise.all(
-      Array.from({ length: conversations }, () => createAgent(endpoints.ours, model.port)),
-    );
-    /** Each conversation has its turn after its last one, all of them side by side. */
-    const sideBySide = (work: (agent: string) => Promise<unknown>) =>
-      Promise.all(
-        agents.map(async (agent) => {
-          for (let turn = 0; turn < 5; turn++) await work(agent);
-        }),
-      );
-    const work: Record<string, (endpoint: LettaEndpoint) => Promise<unknown>> = {
-      "100 lists of agents, one after the other": async (endpoint) => {
-        for (let turn = 0; turn < 100; turn++) await (await lettaFetch(endpoint, "GET", "/v1/agents/")).text();
-      },
-      "40 answers, 8 at a time": (endpoint) => sideBySide((agent) => say(endpoint, agent, "hello")),
-      "40 streamed answers, 8 at a time": (endpoint) =>
-        sideBySide(async (agent) => {
-          for await (const _ of stream(endpoint, agent, "a b c d e f g h"));
-        }),
+await withProject({}, async (project) => {
+  await project.up(project.letta);
+  const endpoints = { ours: await project.lettaEndpoint(), peer: await startPeer(project) };
+  const agents = await Promise.all(Array.from({ length: 8 }, () => createAgent(endpoints.ours, model.port)));
+  /** Each conversation has its turn after its last one, all of them side by side. */
+  const sideBySide = (ask: (agent: string) => Promise<unknown>) => {
+    const turns = async (agent: string) => {
+      for (let turn = 0; turn < 5; turn++) await ask(agent);
     };
-    console.log(`${machine()}; ${count} alternating pairs: median (minimum to maximum)\n`);
-    console.log("| | seconds | with its own command | ratio |\n|---|---|---|---|");
-    for (const [what, ask] of Object.entries(work)) {
-      await ask(endpoints.ours);
-      await ask(endpoints.peer);
-      const { ours, peer } = await inPairs(count, {
-        ours: () => secondsOf(() => ask(endpoints.ours)),
-        peer: () => secondsOf(() => ask(endpoints.peer)),
-      });
-      console.log(`| ${what} | ${show(ours)} | ${show(peer)} | ${show(ratios(ours, peer), 2)} |`);
-    }
-  } finally {
-    removeProjectsOf(process.pid);
-    await model.close();
+    return Promise.all(agents.map(turns));
+  };
+  const work: Record<string, (endpoint: LettaEndpoint) => Promise<unknown>> = {
+    "100 lists of agents, one after the other": async (endpoint) => {
+      for (let turn = 0; turn < 100; turn++) await (await lettaFetch(endpoint, "GET", "/v1/agents/")).text();
+    },
+    "40 answers, 8 at a time": (endpoint) => sideBySide((agent) => say(endpoint, agent, "hello")),
+    "40 streamed answers, 8 at a time": (endpoint) =>
+      sideBySide(async (agent) => {
+        for await (const _ of stream(endpoint, agent, "a b c d e f g h"));
+      }),
+  };
+  printHead(alternating, "", "seconds", "with its own command", "ratio");
+  for (const [what, ask] of Object.entries(work)) {
+    const timed = (endpoint: LettaEndpoint) => () => secondsOf(() => ask(endpoint));
+    await ask(endpoints.ours);
+    await ask(endpoints.peer);
+    const { ours, peer } = await inPairs(timed(endpoints.ours), timed(endpoints.peer));
+    console.log(`| ${what} | ${show(ours)} | ${show(peer)} | ${show(ratios(ours, peer), 2)} |`);
   }
-}
+});
+await model.close();
 
 /** A second server beside the stack's, without what the stack changes in it, and without Redis, which wants a password. */
 async function startPeer(project: TestProject): Promise<LettaEndpoint> {
@@ -71,18 +57,11 @@ async function startPeer(project: TestProject): Promise<LettaEndpoint> {
   const { database } = JSON.parse(await dockerOutput(["exec", server, "cat", "/run/credentials/letta.json"]));
   const [port] = await freePorts(1);
   const password = randomBytes(16).toString("hex");
-  const own = [
-    "HOME=/tmp",
-    `LETTA_PG_URI=postgresql://${database.user}:${database.password}@letta-postgres:5432/letta`,
-    `LETTA_SERVER_PASSWORD=${password}`,
-  ];
+  const uri = `postgresql://${database.user}:${database.password}@letta-postgres:5432/letta`;
+  const own = ["HOME=/tmp", `LETTA_PG_URI=${uri}`, `LETTA_SERVER_PASSWORD=${password}`];
   await dockerOutput([
-    "run",
-    "--detach",
-    `--name=${project.letta}-peer`,
-    `--network=${project.letta}-network`,
-    `--publish=127.0.0.1:${port}:8283`,
-    "--add-host=host.docker.internal:host-gateway",
+    ...["run", "--detach", `--name=${project.letta}-peer`, `--network=${project.letta}-network`],
+    ...[`--publish=127.0.0.1:${port}:8283`, "--add-host=host.docker.internal:host-gateway"],
     ...[...environment, ...own].flatMap((variable) => ["--env", variable]),
     JSON.parse(await inspect(".Config.Image")) as string,
     ..."letta server --host 0.0.0.0 --port 8283".split(" "),
@@ -91,5 +70,3 @@ async function startPeer(project: TestProject): Promise<LettaEndpoint> {
   await untilHealthy(`${url}/v1/health/`);
   return { url, password };
 }
-
-await main();

@@ -9,38 +9,25 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { localFile } from "../../infra/lib/images.ts";
 import { root } from "../../scripts/lib/checkout.ts";
-import { removeProjectsOf, removeProjectsOnInterrupt } from "../support/engine-objects.ts";
 import { freePorts } from "../support/free-places.ts";
-import { makeProject, succeeded } from "../support/stacks.ts";
-import { machine, median, secondsOf, show, untilHealthy } from "./figures.ts";
+import { succeeded } from "../support/stacks.ts";
+import { median, printHead, secondsOf, show, untilHealthy, withProject } from "./figures.ts";
 
 const rounds = 3;
 const coldStart = "letta stack, images present, no volumes: to its probe";
 const nothingToDo = "letta stack again, nothing to do";
 const run = promisify(execFile);
 
-interface Figure {
-  readonly what: string;
-  readonly seconds: number[];
-}
-
-async function main(): Promise<void> {
-  removeProjectsOnInterrupt();
-  const peer = await measurePeer();
-  const figures = new Map<string, number[]>();
-  for (let round = 0; round < rounds; round++) await measureStacks(figures);
-  const ours = [...figures].map(([what, seconds]) => ({ what, seconds }));
-  print(ours, peer);
-}
+/** What was measured -> seconds of each round. */
+type Figures = Map<string, number[]>;
 
 /** One round, from a project that has never been up. */
-async function measureStacks(figures: Map<string, number[]>): Promise<void> {
-  const project = await makeProject({ owner: process.pid });
-  const measure = async (what: string, work: () => Promise<unknown>) => {
-    figures.set(what, [...(figures.get(what) ?? []), await secondsOf(work)]);
-  };
-  const command = async (...args: string[]) => succeeded(await project.command(args));
-  try {
+async function measureStacks(figures: Figures): Promise<void> {
+  await withProject({}, async (project) => {
+    const measure = async (what: string, work: () => Promise<unknown>) => {
+      figures.set(what, [...(figures.get(what) ?? []), await secondsOf(work)]);
+    };
+    const command = async (...args: string[]) => succeeded(await project.command(args));
     await measure(coldStart, () => project.up(project.letta));
     await measure("thoth stack on it: to all four roles", () => project.up(project.thoth));
     await measure(nothingToDo, () => project.up(project.letta));
@@ -55,46 +42,40 @@ async function measureStacks(figures: Map<string, number[]>): Promise<void> {
     await measure("letta-start after it", () => command("letta", "start"));
     await command("down");
     await measure("both stacks again after make down", () => command("thoth", "start", "--yes"));
-  } finally {
-    removeProjectsOf(process.pid);
-  }
+  });
 }
 
-async function measurePeer(): Promise<Figure[]> {
+async function measurePeer(): Promise<Figures> {
   await requireCompose();
   const [port] = await freePorts(1);
   const images = JSON.parse(readFileSync(join(root, localFile), "utf8")) as Record<string, string>;
-  const env = {
-    ...process.env,
-    COMPOSE_PROJECT_NAME: `letta-bench-${process.pid}`,
-    POSTGRES_IMAGE: images.postgres,
-    REDIS_IMAGE: images.redis,
-    LETTA_IMAGE: images.letta,
-    NGINX_IMAGE: images.nginx,
-    GATEWAY_PORT: String(port),
+  const names = ["postgres", "redis", "letta", "nginx"];
+  const references = names.map((name) => [`${name.toUpperCase()}_IMAGE`, images[name]]);
+  const own = { COMPOSE_PROJECT_NAME: `letta-bench-${process.pid}`, GATEWAY_PORT: String(port) };
+  const options = {
+    cwd: join(import.meta.dirname, "compose"),
+    env: { ...process.env, ...own, ...Object.fromEntries(references) },
   };
-  const compose = (...args: string[]) =>
-    run("docker-compose", args, { cwd: join(import.meta.dirname, "compose"), env });
+  const compose = (...args: string[]) => run("docker-compose", args, options);
   const cold: number[] = [];
   const again: number[] = [];
+  const start = async () => {
+    await compose("up", "-d");
+    await untilHealthy(`http://127.0.0.1:${port}/v1/health/`);
+  };
   try {
     for (let round = 0; round < rounds; round++) {
-      cold.push(
-        await secondsOf(async () => {
-          await compose("up", "-d");
-          await untilHealthy(`http://127.0.0.1:${port}/v1/health/`);
-        }),
-      );
+      cold.push(await secondsOf(start));
       again.push(await secondsOf(() => compose("up", "-d")));
       await compose("down", "--volumes");
     }
   } finally {
     await compose("down", "--volumes");
   }
-  return [
-    { what: coldStart, seconds: cold },
-    { what: nothingToDo, seconds: again },
-  ];
+  return new Map([
+    [coldStart, cold],
+    [nothingToDo, again],
+  ]);
 }
 
 async function requireCompose(): Promise<void> {
@@ -106,14 +87,12 @@ async function requireCompose(): Promise<void> {
   }
 }
 
-function print(ours: readonly Figure[], peer: readonly Figure[]): void {
-  console.log(`${machine()}; median of ${rounds} rounds (minimum to maximum)\n`);
-  console.log("| | seconds | docker-compose, same images | ratio |\n|---|---|---|---|");
-  for (const { what, seconds } of ours) {
-    const other = peer.find((figure) => figure.what === what)?.seconds;
-    const ratio = other === undefined ? "" : (median(seconds) / median(other)).toFixed(2);
-    console.log(`| ${what} | ${show(seconds)} | ${other === undefined ? "" : show(other)} | ${ratio} |`);
-  }
+const peer = await measurePeer();
+const figures: Figures = new Map();
+for (let round = 0; round < rounds; round++) await measureStacks(figures);
+printHead(`median of ${rounds} rounds`, "", "seconds", "docker-compose, same images", "ratio");
+for (const [what, seconds] of figures) {
+  const other = peer.get(what);
+  const compared = other === undefined ? " | " : `${show(other)} | ${(median(seconds) / median(other)).toFixed(2)}`;
+  console.log(`| ${what} | ${show(seconds)} | ${compared} |`);
 }
-
-await main();

@@ -37,16 +37,6 @@ export function removeProjectsOf(owner: number): void {
   for (const suffix of knownSuffixes()) if (ownerOf(suffix) === owner) removeProject(suffix);
 }
 
-/** Has this process remove what it has made when it is interrupted, and end. */
-export function removeProjectsOnInterrupt(): void {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => {
-      removeProjectsOf(process.pid);
-      process.exit(130);
-    });
-  }
-}
-
 /** Removes what test runs left behind that are no more: those without a folder, and those whose process is gone. */
 export function removeLeftovers(): void {
   for (const suffix of knownSuffixes()) {
