@@ -69,7 +69,7 @@ test("backups and drills leave a busy processor to the servers", () => {
   expect(sharesOf(graph)).toEqual([64, 64, 1024]);
 });
 
-test("the drill sees only the backups, and cannot change them", () => {
+test("the drill sees only the backups, cannot change them, and its scratch space may be lost", () => {
   const { mounts, networkMode } = graph.resource("backup-drill-container").inputs;
   expect(mounts).toEqual([
     volume("letta-backup", "/var/lib/backup", readOnly),
@@ -77,13 +77,10 @@ test("the drill sees only the backups, and cannot change them", () => {
     { type: "tmpfs", target: "/var/lib/postgresql/data" },
   ]);
   expect(networkMode).toBe("none");
-});
-
-test("the drill's scratch space may be lost, and is not recreated for a label", () => {
   const { inputs, options } = graph.resource("backup-scratch");
   expect(inputs).toEqual({ name: "letta-scratch" });
-  expect(options).toMatchObject({ protect: false, retainOnDelete: false });
-  expect(options.ignoreChanges).toEqual(["labels", "driver", "driverOpts"]);
+  const ignoreChanges = ["labels", "driver", "driverOpts"];
+  expect(options).toMatchObject({ protect: false, retainOnDelete: false, ignoreChanges });
 });
 
 test("Postgres archives to the repository, with its key", () => {
@@ -145,14 +142,10 @@ test("turned off, creates no container, and keeps the backups and their key", as
 describe("outputs", () => {
   test("have the backups' place and the settings for one-off containers", async () => {
     expect(graph.exports.backup).toEqual({ enabled: true, container: "letta-backup", drillContainer: "letta-drill" });
-    expect(settingsSchema.parse(JSON.parse((await resolved(graph.exports.backupSettings)) ?? ""))).toEqual(
-      settingsOf(graph),
-    );
-    expect(await resolved(graph.exports.volumes)).toMatchObject({
-      postgres: "letta-postgres",
-      redis: "letta-redis",
-      backup: "letta-backup",
-    });
+    const settings = JSON.parse((await resolved(graph.exports.backupSettings)) ?? "");
+    expect(settingsSchema.parse(settings)).toEqual(settingsOf(graph));
+    const volumes = { postgres: "letta-postgres", redis: "letta-redis", backup: "letta-backup" };
+    expect(await resolved(graph.exports.volumes)).toMatchObject(volumes);
   });
 
   test("name the volume that Postgres runs on", async () => {
@@ -160,10 +153,9 @@ describe("outputs", () => {
     expect(resource("postgres-volume").inputs).toEqual({ name: "restored" });
     expect(resource("postgres-volume").options).toMatchObject({ protect: true, retainOnDelete: true });
     expect(await resolved(exports.volumes)).toMatchObject({ postgres: "restored" });
+    const mount = expect.objectContaining({ source: "restored", target: "/var/lib/postgresql/data" });
     for (const name of ["postgres", "backup"]) {
-      expect(resource(`${name}-container`).inputs.mounts).toContainEqual(
-        expect.objectContaining({ source: "restored", target: "/var/lib/postgresql/data" }),
-      );
+      expect(resource(`${name}-container`).inputs.mounts).toContainEqual(mount);
     }
   });
 });

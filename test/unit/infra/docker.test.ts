@@ -1,15 +1,8 @@
 import { chmodSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import {
-  docker,
-  dockerOutput,
-  engineError,
-  inspectContainer,
-  lastLogLines,
-  runHealthCheck,
-} from "../../../infra/lib/docker/engine.ts";
+import { docker, dockerOutput, engineError, inspectContainer } from "../../../infra/lib/docker/engine.ts";
 import { UserError } from "../../../infra/lib/errors.ts";
-import { engineDown, inspected, notThere } from "../../support/container-state.ts";
+import { engineDown } from "../../support/container-state.ts";
 import { fakeDocker } from "../../support/fake-docker.ts";
 import { temporaryFiles, temporaryFolder, withEnvironment } from "../../support/temporary.ts";
 
@@ -59,30 +52,8 @@ test.each([
   else expect(message).toContain(expected);
 });
 
-describe("inspectContainer", () => {
-  test("returns the state of an existing container, and nothing for a missing one", async () => {
-    fakeDocker({ "container inspect a": [inspected({ Status: "exited", ExitCode: 3 }), notThere] });
-    expect((await inspectContainer("a"))?.State).toMatchObject({ Status: "exited", Running: false, ExitCode: 3 });
-    expect(await inspectContainer("a")).toBeUndefined();
-  });
-
-  test("does not mistake another failure for a missing container", async () => {
-    fakeDocker({ "container inspect a": [engineDown, { exitCode: 1, stderr: "unknown flag\n" }] });
-    await expect(inspectContainer("a")).rejects.toThrow(UserError);
-    await expect(inspectContainer("a")).rejects.toThrow("docker inspect a: unknown flag");
-  });
-});
-
-test("the last lines of a log are the last of both streams, without blank ones", async () => {
-  fakeDocker({ "logs --tail 3 a": { stdout: "one\n\ntwo\n", stderr: "three\nfour\n" } });
-  expect(await lastLogLines("a", 3)).toEqual(["two", "three", "four"]);
-});
-
-test("a container's health check can be run at any time", async () => {
-  fakeDocker({
-    "container inspect a": inspected({}, { test: ["CMD", "pg_isready", "-q"] }),
-    "exec a pg_isready -q": [{ exitCode: 2, stderr: "no response\n" }, {}],
-  });
-  expect(await runHealthCheck("a")).toBe("no response");
-  expect(await runHealthCheck("a")).toBeUndefined();
+test("another failure is not mistaken for a missing container", async () => {
+  fakeDocker({ "container inspect a": [engineDown, { exitCode: 1, stderr: "unknown flag\n" }] });
+  await expect(inspectContainer("a")).rejects.toThrow(UserError);
+  await expect(inspectContainer("a")).rejects.toThrow("docker inspect a: unknown flag");
 });

@@ -34,16 +34,12 @@ test("every value comes out of the shell as it went in", async () => {
     OPERATORS: "a; false && exit 1 | cat & # no comment",
     EQUALS: "a=b=c",
     JSON: '{"key": "it\'s $5 \\"net\\""}',
+    INJECTION: "'; INJECTED=1; '\nINJECTED=1\n'\nINJECTED='1",
     UNICODE: "naïve — 論文",
   };
-  expect(await environmentAfterShell(env)).toMatchObject(env);
-});
-
-test("what belongs together in a value stays out of other variables", async () => {
-  const names = Object.keys(await environmentAfterShell({ A: "x'\nB='injected", C: "'; D=injected; '" }));
-  expect(names).toEqual(expect.arrayContaining(["A", "C"]));
-  expect(names).not.toContain("B");
-  expect(names).not.toContain("D");
+  const seen = await environmentAfterShell(env);
+  expect(seen).toMatchObject(env);
+  expect(seen).not.toHaveProperty("INJECTED");
 });
 
 test("the file is a secret, though none of its values is", async () => {

@@ -52,10 +52,8 @@ describe("of a version", () => {
     });
 
   test.each([
-    ["registry", undefined, `letta/letta:0.16.8@${digest}`],
     ["registry", "0.16.8", `letta/letta:0.16.8@${digest}`],
     ["registry", "0.16.5", `letta/letta:0.16.5@${digest}`],
-    ["local", undefined, "thoth-letta/letta:0.16.8-0123456789ab"],
     // The default one is what setup keeps current.
     ["local", "0.16.8", "thoth-letta/letta:0.16.8-0123456789ab"],
     ["local", "0.16.5", "thoth-letta/letta:0.16.5-ba9876543210"],

@@ -158,18 +158,14 @@ describe("the databases", () => {
   });
 
   test("have the limits of the config, and Letta's those of its pools", async () => {
-    const other = await lettaGraph({
-      sizes: {
-        ...{ projectConnections: 7, projectStatementSeconds: 11, projectIdleInTransactionSeconds: 12 },
-        server: { workers: 2, poolSize: 20, maxOverflow: 4 },
-      },
+    const server = { workers: 2, poolSize: 20, maxOverflow: 4 };
+    const ofProjects = { projectConnections: 7, projectStatementSeconds: 11, projectIdleInTransactionSeconds: 12 };
+    const other = await lettaGraph({ sizes: { server, ...ofProjects } });
+    const limits = (connections: number, statementSeconds: number, idleInTransactionSeconds: number) => ({
+      ...{ connections, statementSeconds, idleInTransactionSeconds },
     });
-    expect(inputsOf(other, "database-letta").limits).toEqual({
-      ...{ connections: (2 + 1) * (20 + 4) + 5, statementSeconds: 0, idleInTransactionSeconds: 0 },
-    });
-    expect(inputsOf(other, "databases-projects").limits).toEqual({
-      ...{ connections: 7, statementSeconds: 11, idleInTransactionSeconds: 12 },
-    });
+    expect(inputsOf(other, "database-letta").limits).toEqual(limits((2 + 1) * (20 + 4) + 5, 0, 0));
+    expect(inputsOf(other, "databases-projects").limits).toEqual(limits(7, 11, 12));
   });
 });
 
@@ -194,24 +190,19 @@ describe("order", () => {
     ["gateway-projects", ["identities"]],
     ["identities", ["server-ready"]],
     ["probe", ["postgres-ready", "redis-ready", "server-ready", "gateway-ready"]],
-    ["network-clients", ["probe", "postgres-container", "redis-container", "server-container", "gateway-container"]],
-    ["network-clients", ["backup-container", "backup-drill-container"]],
+    ["network-clients", ["probe"]],
     ["backup-container", ["postgres-ready", "database-letta", "databases-projects", "server-migration"]],
     ["backup-drill-container", ["postgres-ready", "database-letta", "databases-projects", "server-migration"]],
   ])("%s waits for %j", (name, expected) => {
     expect(graph.waitsFor(name)).toEqual(expect.arrayContaining(expected));
   });
 
-  test("containers start together: only those of the backup wait for others to be ready", () => {
-    const containers = graph.ofType("docker:index/container:Container");
-    for (const { name } of containers.filter((container) => !container.name.startsWith("backup"))) {
-      expect(graph.waitsFor(name).filter((other) => other.endsWith("-ready"))).toEqual([]);
-    }
-  });
-
-  test("nothing that serves waits for the backup", () => {
+  test("nothing that serves waits for the backup, nor a container's start for another to be ready", () => {
     for (const name of ["server-ready", "gateway-ready", "probe", "postgres-ready", "databases-projects"]) {
       expect(graph.waitsFor(name).filter((other) => /^backup.*(container|ready)$/.test(other))).toEqual([]);
+    }
+    for (const name of ["postgres", "redis", "server", "gateway"]) {
+      expect(graph.waitsFor(`${name}-container`).filter((other) => other.endsWith("-ready"))).toEqual([]);
     }
   });
 
@@ -244,16 +235,14 @@ describe("outputs", () => {
   test("a reader of this version understands them", async () => {
     const { interpretLettaOutputs } = await import("../../../infra/stacks/outputs.ts");
     const values = (await resolved(graph.exports)) as Record<string, unknown>;
-    const { outputs } = interpretLettaOutputs(values, "letta", "notes");
-    expect(outputs).toEqual({
+    const containers = ["postgres", "backup", "drill", "redis", "server", "nginx"].map((name) => `letta-${name}`);
+    expect(interpretLettaOutputs(values, "letta", "notes").outputs).toEqual({
       healthUrls: { server: "http://127.0.0.1:8283/v1/health/", gateway: "http://127.0.0.1:8284/nginx-health" },
       urls: { server: "http://127.0.0.1:8283", gateway: "http://127.0.0.1:8284" },
       internalUrls: { server: "http://letta-server:8283", gateway: "http://letta-nginx:8284" },
       network: { id: "id-of-network", name: "letta-network", subnet: "172.22.0.0/16" },
       volumes: { postgres: "letta-postgres", data: "letta-data", home: "letta-home" },
-      containers: [...["letta-postgres", "letta-backup", "letta-drill", "letta-redis", "letta-server", "letta-nginx"]],
-      images: "registry",
-      schemaVersion: "revision-1",
+      ...{ containers, images: "registry", schemaVersion: "revision-1" },
     });
   });
 
@@ -279,32 +268,23 @@ describe("outputs", () => {
   });
 });
 
-describe("TLS", () => {
-  const ofTls = (tls: unknown) => lettaGraph({ tls });
+test("TLS has its own port of the container, and its key in the volume's file only", async () => {
+  const { exports, resources, resource } = await lettaGraph({ tls: "self-signed" });
+  expect(resource("gateway-container").inputs.ports).toEqual([{ internal: 8443, external: 8284, ip: "127.0.0.1" }]);
+  const { urls, healthUrls, internalUrls, certificate } = exports;
+  const gateways = (await resolved([urls, healthUrls, internalUrls])).map(({ gateway }) => gateway);
+  expect(gateways).toEqual([
+    ...["https://127.0.0.1:8284", "https://127.0.0.1:8284/nginx-health", "http://letta-nginx:8284"],
+  ]);
+  expect(await resolved(certificate)).toBe("a certificate");
+  expect(resource("gateway-tls").inputs.content).toBe("a certificateplain-tls-key");
+  expect(JSON.stringify(resources.map(({ storedInputs }) => storedInputs))).not.toContain("plain-tls-key");
+  expect(resource("gateway-certificate").options.additionalSecretOutputs).toEqual(["key"]);
+});
 
-  test("is on another port of the container, so that other containers need none", async () => {
-    const { exports, resource } = await ofTls("self-signed");
-    expect(resource("gateway-container").inputs.ports).toEqual([{ internal: 8443, external: 8284, ip: "127.0.0.1" }]);
-    const { urls, healthUrls, internalUrls, certificate } = exports;
-    expect([await resolved(urls), await resolved(healthUrls), await resolved(internalUrls)]).toMatchObject([
-      { gateway: "https://127.0.0.1:8284" },
-      { gateway: "https://127.0.0.1:8284/nginx-health" },
-      { gateway: "http://letta-nginx:8284" },
-    ]);
-    expect(await resolved(certificate)).toBe("a certificate");
-  });
-
-  test("has its key in the volume's file only, as a secret", async () => {
-    const { resources, resource } = await ofTls("self-signed");
-    expect(resource("gateway-tls").inputs.content).toBe("a certificateplain-tls-key");
-    expect(JSON.stringify(resources.map(({ storedInputs }) => storedInputs))).not.toContain("plain-tls-key");
-    expect(resource("gateway-certificate").options.additionalSecretOutputs).toEqual(["key"]);
-  });
-
-  test("names the certificate's file that cannot be read", async () => {
-    const missing = ofTls({ certificateFile: "/nowhere/tls.crt", keyFile: "/nowhere/tls.key" });
-    await expect(missing).rejects.toThrow("tls.certificateFile /nowhere/tls.crt cannot be read");
-  });
+test("a certificate's file that cannot be read is named", async () => {
+  const missing = lettaGraph({ tls: { certificateFile: "/nowhere/tls.crt", keyFile: "/nowhere/tls.key" } });
+  await expect(missing).rejects.toThrow("tls.certificateFile /nowhere/tls.crt cannot be read");
 });
 
 test("a first preview, without known ids, completes", async () => {

@@ -73,42 +73,30 @@ test("without an engine nothing else is asked", async () => {
 });
 
 describe("a taken port", () => {
-  test("is refused, naming the container that has it", async () => {
-    const port = await takenPort();
-    const docker = engine({ publishers: { stdout: "other-postgres\t\n" } });
-    await expect(checkHost(claims({ ports: { "ports.postgres": port } }))).rejects.toThrow(
-      new UserError(
-        `port ${port} (ports.postgres) is taken by container other-postgres: stop it, or choose another port\n` +
-          "  fix: pulumi config set --path 'thoth-letta:ports.postgres' PORT -s letta",
-      ),
-    );
-    expect(docker.calls()).toContain(
-      `ps --filter publish=${port} --format {{.Names}}\t{{.Label "thoth-letta.prefix"}}`,
-    );
-  });
-
   test.each([
+    ["another's container", "other-postgres\t\n", "container other-postgres: stop it, or choose another port"],
     ["another stack's container", "try-postgres\ttry\n", "container try-postgres"],
     ["no container", "", "another process on this host"],
   ])("is refused when %s has it", async (_, stdout, holder) => {
+    const port = await takenPort();
+    const docker = engine({ publishers: { stdout } });
+    const checked = checkHost(claims({ ports: { "ports.postgres": port } }));
+    await expect(checked).rejects.toThrow(`port ${port} (ports.postgres) is taken by ${holder}`);
+    const fix = "\n  fix: pulumi config set --path 'thoth-letta:ports.postgres' PORT -s letta";
+    await expect(checked).rejects.toThrow(fix);
+    const question = `ps --filter publish=${port} --format {{.Names}}\t{{.Label "thoth-letta.prefix"}}`;
+    expect(docker.calls()).toContain(question);
+  });
+
+  test.each<[string, string, Partial<HostClaims>]>([
+    ["the stack itself has it", "letta-postgres\tletta\n", {}],
+    ["the stack has it as well", "other\t\nletta-postgres\tletta\n", {}],
+    ["it is one of IPv4, and Docker publishes those of IPv6 separately", "", { bindAddress: "::" }],
+  ])("is fine when %s", async (_, stdout, changes) => {
     engine({ publishers: { stdout } });
-    const ports = { "ports.gateway": await takenPort() };
-    await expect(checkHost(claims({ ports }))).rejects.toThrow(`is taken by ${holder}`);
+    const ports = { "ports.postgres": await takenPort() };
+    await expect(checkHost(claims({ ports, ...changes }))).resolves.toBeUndefined();
   });
-
-  test("of IPv4 does not conflict with all IPv6 addresses, which Docker publishes separately", async () => {
-    engine();
-    const ports = { "ports.gateway": await takenPort() };
-    await expect(checkHost(claims({ bindAddress: "::", ports }))).resolves.toBeUndefined();
-  });
-
-  test.each(["letta-postgres\tletta\n", "other\t\nletta-postgres\tletta\n"])(
-    "is fine when the stack itself has it: %j",
-    async (stdout) => {
-      engine({ publishers: { stdout } });
-      await expect(checkHost(claims({ ports: { "ports.postgres": await takenPort() } }))).resolves.toBeUndefined();
-    },
-  );
 });
 
 test("an address that this host does not have is reported once, however many ports there are", async () => {
@@ -120,53 +108,39 @@ test("an address that this host does not have is reported once, however many por
   );
 });
 
-describe("a subnet", () => {
-  test("that overlaps another network's is refused", async () => {
-    engine({ networks: [network("compose_default", "172.22.5.0/24")] });
-    await expect(checkHost(claims())).rejects.toThrow(
-      new UserError(
-        "subnet 172.22.0.0/16 overlaps with Docker network compose_default\n" +
-          "  fix: pulumi config set subnet 172.30.0.0/16 -s letta (or any free subnet)",
-      ),
-    );
-  });
-
-  test("next to the stack's own network and networks with IPv6 or without addresses is fine", async () => {
-    engine({ networks: [network("letta-network", "172.22.0.0/16"), network("six", "fd00::/64", undefined)] });
-    await expect(checkHost(claims())).resolves.toBeUndefined();
-  });
-
-  test("is compared with every subnet of a network", async () => {
-    engine({ networks: [network("both", "fd00::/64", "172.22.0.0/24")] });
-    await expect(checkHost(claims())).rejects.toThrow("overlaps with Docker network both");
-  });
+test.each([
+  ["compose_default", ["172.22.5.0/24"]],
+  ["both", ["fd00::/64", "172.22.0.0/24"]],
+])("a subnet that overlaps one of network %s is refused", async (name, subnets) => {
+  engine({ networks: [network(name, ...subnets)] });
+  const problem = `subnet 172.22.0.0/16 overlaps with Docker network ${name}`;
+  const fix = "pulumi config set subnet 172.30.0.0/16 -s letta (or any free subnet)";
+  await expect(checkHost(claims())).rejects.toThrow(new UserError(`${problem}\n  fix: ${fix}`));
 });
 
-describe("a container of the name", () => {
-  test("is refused when it is not this stack's, with a command that keeps it", async () => {
-    engine({ containers: { "letta-postgres": { stdout: "\n" } } });
-    await expect(checkHost(claims())).rejects.toThrow(
-      new UserError(
-        "container letta-postgres exists and is not this stack's; it may belong to an older installation\n" +
-          "  fix: docker stop letta-postgres && docker rename letta-postgres letta-postgres-old",
-      ),
-    );
-  });
+test("a container of the name that is not this stack's is refused, with a command that keeps it", async () => {
+  engine({ containers: { "letta-postgres": { stdout: "\n" } } });
+  await expect(checkHost(claims())).rejects.toThrow(
+    new UserError(
+      "container letta-postgres exists and is not this stack's; it may belong to an older installation\n" +
+        "  fix: docker stop letta-postgres && docker rename letta-postgres letta-postgres-old",
+    ),
+  );
+});
 
-  test("is fine when it is the stack's own", async () => {
-    engine({ containers: { "letta-postgres": { stdout: "letta\n" } } });
-    await expect(checkHost(claims())).resolves.toBeUndefined();
+test("the stack's own network and containers are fine, and networks of IPv6 or without addresses", async () => {
+  engine({
+    networks: [network("letta-network", "172.22.0.0/16"), network("six", "fd00::/64", undefined)],
+    containers: { "letta-postgres": { stdout: "letta\n" } },
   });
+  await expect(checkHost(claims())).resolves.toBeUndefined();
 });
 
 test("all conflicts come in one message", async () => {
-  engine({
-    networks: [network("compose_default", "172.22.0.0/16")],
-    containers: { "letta-server": { stdout: "\n" } },
-  });
+  const networks = [network("compose_default", "172.22.0.0/16")];
+  engine({ networks, containers: { "letta-server": { stdout: "\n" } } });
   const port = await takenPort();
-  const message = await checkHost(claims({ ports: { "ports.gateway": port } })).catch((error: Error) => error.message);
-  expect(message).toMatch(
+  await expect(checkHost(claims({ ports: { "ports.gateway": port } }))).rejects.toThrow(
     new RegExp(`^port ${port} .*\\n.*\\nsubnet 172.22.0.0/16 .*\\n.*\\ncontainer letta-server .*\\n.*$`),
   );
 });

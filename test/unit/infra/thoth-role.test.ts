@@ -76,11 +76,8 @@ describe("a role with its own image", () => {
   const own = { roles: { mcp: { image: "example/own:1" } } };
 
   test("runs that image the published way, rather than the repository's, next to the stand-in", () => {
-    expect(programOf("mcp", own)).toMatchObject({
-      image: "example/own:1",
-      command: ["python", "-m", "thoth", "mcp", "http", "--host", "0.0.0.0", "--port", "8001"],
-      isStandIn: false,
-    });
+    const command = ["python", "-m", "thoth", "mcp", "http", "--host", "0.0.0.0", "--port", "8001"];
+    expect(programOf("mcp", own)).toMatchObject({ image: "example/own:1", command, isStandIn: false });
     expect(programOf("api", own)).toMatchObject({ image: standIn, isStandIn: true });
     expect(programOf("mcp", { ...own, repository }).image).toBe("example/own:1");
   });

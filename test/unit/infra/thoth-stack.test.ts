@@ -53,29 +53,21 @@ test("only api and mcp are published", () => {
   ]);
 });
 
-test("the vault folder belongs to whom Thoth runs as", () => {
+test("the vault belongs to whom Thoth runs as, and Letta gets the MCP server's name on the shared network", () => {
   expect(graph.resource("vault").inputs).toMatchObject({ path: "/home/reader/vault", owner: "1000:1000" });
-});
-
-test("Letta gets the MCP server's name on the shared network", () => {
   expect(graph.resource("mcp-registration").inputs).toMatchObject({
-    serverName: "thoth",
-    mcpUrl: "http://thoth-mcp:8001/mcp",
-    lettaUrl: "http://127.0.0.1:8284",
-    token: "plain-mcp-token",
+    ...{ serverName: "thoth", mcpUrl: "http://thoth-mcp:8001/mcp" },
+    ...{ lettaUrl: lettaOutputs.urls.gateway, token: "plain-mcp-token" },
   });
 });
 
-describe("order", () => {
-  test.each(roles)("%s starts after the vault is there and Letta was seen to work", (role) => {
+test("roles start after the vault is there and Letta was seen to work; only api waits for Letta to read the tools", () => {
+  for (const role of roles) {
     expect(graph.waitsFor(`${role}-container`)).toEqual(expect.arrayContaining(["vault", "letta-works"]));
-  });
-
-  test("Letta reads the tools of an MCP server that answers; of the roles, only api waits for that", () => {
-    expect(graph.waitsFor("mcp-registration")).toContain("mcp-ready");
-    const waiting = roles.filter((role) => graph.waitsFor(`${role}-container`).includes("mcp-registration"));
-    expect(waiting).toEqual(["api"]);
-  });
+  }
+  const waiting = roles.filter((role) => graph.waitsFor(`${role}-container`).includes("mcp-registration"));
+  expect(waiting).toEqual(["api"]);
+  expect(graph.waitsFor("mcp-registration")).toContain("mcp-ready");
 });
 
 test("the gate asks Letta again when a role's program or the environment changes", async () => {
@@ -99,26 +91,29 @@ test("exports no secret", () => {
 describe("the operator's own variables", () => {
   const secretsOf = (role: string, recorded: Graph<ThothExports>) => uploaded(recorded, role, "/secrets.env");
 
+  const withFile = (text: string, raw = {}) => {
+    const folder = temporaryFiles({ ".env": text });
+    return thothGraph({ envFile: `${folder}/.env`, ...raw });
+  };
+
   test("of the env file reach every role as secrets, under both names of a key", async () => {
-    const folder = temporaryFiles({ ".env": 'OPENROUTER_API_KEY="plain-key"\nOTHER=1\n' });
-    const withFile = await thothGraph({ envFile: `${folder}/.env` });
+    const recorded = await withFile('OPENROUTER_API_KEY="plain-key"\nOTHER=1\n');
     for (const role of roles) {
-      expect(secretsOf(role, withFile)).toContain("OPENROUTER_API_KEY='plain-key'\n");
-      expect(secretsOf(role, withFile)).toContain("API_OPENROUTER_KEY='plain-key'\n");
-      expect(JSON.stringify(withFile.resource(`${role}-container`).storedInputs)).not.toContain("plain-key");
+      for (const name of ["OPENROUTER_API_KEY", "API_OPENROUTER_KEY"]) {
+        expect(secretsOf(role, recorded)).toContain(`${name}='plain-key'\n`);
+      }
+      expect(JSON.stringify(recorded.resource(`${role}-container`).storedInputs)).not.toContain("plain-key");
     }
   });
 
   test("of the config win over the env file's", async () => {
-    const folder = temporaryFiles({ ".env": "MISTRAL_API_KEY=from-file\n" });
-    const both = await thothGraph({ envFile: `${folder}/.env`, secretEnv: { MISTRAL_API_KEY: "from-config" } });
+    const both = await withFile("MISTRAL_API_KEY=from-file\n", { secretEnv: { MISTRAL_API_KEY: "from-config" } });
     expect(secretsOf("api", both)).toContain("MISTRAL_API_KEY='from-config'\n");
     expect(secretsOf("api", both)).not.toContain("from-file");
   });
 
   test("in the env file must have names that a shell takes, or it would run them", async () => {
-    const folder = temporaryFiles({ ".env": "GOOD=1\nMY-KEY=plain-key\n$(touch x)=1\n" });
-    const failure = thothGraph({ envFile: `${folder}/.env` });
+    const failure = withFile("GOOD=1\nMY-KEY=plain-key\n$(touch x)=1\n");
     await expect(failure).rejects.toThrow(/\/\.env: not a variable name: \$\(touch x\), MY-KEY\n {2}fix: rename/);
     await expect(failure).rejects.not.toThrow("plain-key");
   });

@@ -3,13 +3,8 @@ import { defaultUser } from "../../../../infra/lib/letta/identities.ts";
 import provider, { type LettaIdentitiesInputs } from "../../../../infra/providers/letta-identities.ts";
 import { type ImitatedLetta, imitatedLetta } from "../../../support/imitated-letta.ts";
 
-interface Organization {
-  id: string;
-  name: string;
-}
-interface User extends Organization {
-  organization_id: string;
-}
+type Organization = Record<"id" | "name", string>;
+type User = Organization & Record<"organization_id", string>;
 
 /** An imitation of Letta's admin API, with its own user and whatever else there is. */
 async function letta(organizations: Organization[] = [], users: User[] = []): Promise<ImitatedLetta> {

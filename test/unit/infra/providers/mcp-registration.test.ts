@@ -3,16 +3,8 @@ import { UserError } from "../../../../infra/lib/errors.ts";
 import provider from "../../../../infra/providers/mcp-registration.ts";
 import { type ImitatedLetta, imitatedLetta } from "../../../support/imitated-letta.ts";
 
-interface Server {
-  id: string;
-  server_name: string;
-  server_url?: string;
-  custom_headers?: Record<string, string>;
-}
-interface Request {
-  server_name?: string;
-  config: Omit<Server, "id" | "server_name">;
-}
+type Server = { id: string; server_name: string; server_url?: string; custom_headers?: Record<string, string> };
+type Request = { server_name?: string; config: Omit<Server, "id" | "server_name"> };
 
 /** An imitation of Letta that knows these MCP servers and reads these tools of each. */
 async function letta(servers: Server[], tools: unknown[] = [{ name: "search" }]): Promise<ImitatedLetta> {
@@ -38,12 +30,7 @@ const fix =
   `is ${new URL(mcpUrl).hostname} in thoth-letta:mcpHosts of the letta stack? ` +
   "Else look at the mcp container: make thoth-logs";
 const inputsFor = ({ url, password }: ImitatedLetta) => ({
-  lettaUrl: url,
-  lettaPassword: password,
-  serverName: "thoth",
-  mcpUrl,
-  token: "token-1",
-  trigger: "container-1",
+  ...{ lettaUrl: url, lettaPassword: password, serverName: "thoth", mcpUrl, token: "token-1", trigger: "container-1" },
 });
 const registered = {
   mcp_server_type: "streamable_http",

@@ -7,6 +7,8 @@ import { fakeDocker } from "../../../support/fake-docker.ts";
 const inputs = { container: "a-container", containerId: "id-1", timeoutSeconds: 10, processes: 100 };
 const diff = (news = inputs) => provider.diff?.("a-container", inputs, news);
 const starting = inspected({ Health: { Status: "starting" } });
+const unlimited = inspected({}, { processes: 0 });
+const refused = { exitCode: 1, stderr: "Error response from daemon: cannot update a stopped container\n" };
 const passes = { exitCode: 0 };
 const fails = { exitCode: 1, stderr: "connection refused\n" };
 
@@ -28,7 +30,7 @@ describe("diff", () => {
     ["paused", { "container inspect": inspected({ Status: "paused", Running: true }) }],
     ["gone", { "container inspect": notThere }],
     ["unhealthy", { "container inspect": inspected({ Health: { Status: "unhealthy" } }), exec: fails }],
-    ["without its process limit", { "container inspect": inspected({}, { processes: 0 }) }],
+    ["without its process limit", { "container inspect": unlimited }],
   ])("of a container that is %s shows a change", async (_, answers) => {
     fakeDocker(answers);
     expect(await diff()).toEqual({ changes: true });
@@ -94,50 +96,41 @@ describe("create", () => {
     // Were it to wait for its timeout, this test would not end.
     await expect(provider.create({ ...inputs, timeoutSeconds: 1e6 })).rejects.toThrow(
       new UserError(
-        [
-          "a-container stopped instead of answering (exit code 1)",
-          "  likely cause: the disk is full: free space, then start again",
-          "  last lines of its log:",
-          ...Array.from({ length: 14 }, (_, index) => `    line ${index + 7}`),
+        "a-container stopped instead of answering (exit code 1)\n" +
+          "  likely cause: the disk is full: free space, then start again\n  last lines of its log:\n" +
+          Array.from({ length: 14 }, (_, index) => `    line ${index + 7}\n`).join("") +
           "    FATAL: No space left on device",
-        ].join("\n"),
       ),
     );
     expect(docker.calls().at(-1)).toBe("logs --tail 15 a-container");
   });
 
-  test("fails in time with the check's last line", async () => {
+  test.each([
+    [
+      "the check's last line",
+      inspected(),
+      "its health check says: trying\n  last lines of its log:\n    still loading",
+    ],
+    ["the engine's refusal", unlimited, "its process limit is not set: Error response from daemon: cannot update"],
+  ])("fails in time with %s", async (_, state, problem) => {
     fakeDocker({
-      "container inspect": starting,
+      "container inspect": state,
+      update: refused,
       exec: { exitCode: 1, stdout: "trying\n", stderr: "curl: (7) Failed to connect\n" },
       logs: { stdout: "still loading\n" },
     });
-    await expect(provider.create({ ...inputs, timeoutSeconds: 0.1 })).rejects.toThrow(
-      "a-container did not answer within 0.1 s; its health check says: trying\n" +
-        "  last lines of its log:\n    still loading",
-    );
+    const created = provider.create({ ...inputs, timeoutSeconds: 0.1 });
+    await expect(created).rejects.toThrow(`a-container did not answer within 0.1 s; ${problem}`);
   });
 
-  describe("limits the container's processes", () => {
-    const unlimited = inspected({}, { processes: 0 });
-    const refused = { exitCode: 1, stderr: "Error response from daemon: cannot update a stopped container\n" };
-
-    test("again when the engine refused that between two of its restarts", async () => {
-      const docker = fakeDocker({
-        "container inspect": unlimited,
-        "update --pids-limit 100 a-container": [refused, {}],
-        exec: passes,
-      });
-      await provider.create(inputs);
-      expect(docker.calls().filter((call) => call.startsWith("update"))).toHaveLength(2);
+  test("limits the container's processes, again when the engine refused that between two of its restarts", async () => {
+    const docker = fakeDocker({
+      "container inspect": unlimited,
+      "update --pids-limit 100 a-container": [refused, {}],
+      exec: passes,
     });
-
-    test("or fails in time with the engine's message", async () => {
-      fakeDocker({ "container inspect": unlimited, update: refused, exec: passes, logs: {} });
-      await expect(provider.create({ ...inputs, timeoutSeconds: 0.1 })).rejects.toThrow(
-        "did not answer within 0.1 s; its process limit is not set: Error response from daemon: cannot update",
-      );
-    });
+    await provider.create(inputs);
+    expect(docker.calls().filter((call) => call.startsWith("update"))).toHaveLength(2);
   });
 
   describe("sees a crash loop behind a state of running", () => {
@@ -168,10 +161,4 @@ describe("create", () => {
       expect(docker.calls()).toContain("start a-container");
     });
   });
-});
-
-test("delete leaves the container alone", async () => {
-  const docker = fakeDocker({});
-  await provider.delete?.("a-container", inputs);
-  expect(docker.calls()).toEqual([]);
 });
