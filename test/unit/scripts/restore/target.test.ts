@@ -7,7 +7,7 @@ import { repository } from "../../../support/fake-backups.ts";
 describe("the moment to restore", () => {
   test.each([
     [{ latest: true }, "latest"],
-    [{ at: "2026-11-22T11:00:00+01:00" }, "time:2026-11-22T10:00:00.000Z"],
+    [{ at: "2026-11-22 11:00:00+01:00" }, "time:2026-11-22T10:00:00.000Z"],
     [{ point: "good" }, "name:good"],
   ])("%j is %s to the agent", (options: TargetOptions, agent) => {
     expect(formatTarget(parseTarget(options))).toBe(agent);
