@@ -5,18 +5,18 @@ import type { Outcome } from "../../scripts/upgrade/change.ts";
 import { createAgent, stream } from "../support/conversation.ts";
 import { removeProject } from "../support/engine-objects.ts";
 import { agentIds, populateLetta } from "../support/letta-agents.ts";
+import { headerValues, rawRequest } from "../support/raw-request.ts";
+import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts";
+import { ownProject } from "../support/shared-stacks.ts";
+import { succeeded, type TestProject } from "../support/stacks.ts";
 import {
   deriveLetta,
   derivePostgres,
   failingMigration,
   outsideRehearsal,
   removeDerived,
-} from "../support/letta-images.ts";
-import { headerValues, rawRequest } from "../support/raw-request.ts";
-import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts";
-import { ownProject } from "../support/shared-stacks.ts";
-import { succeeded, type TestProject } from "../support/stacks.ts";
-import { upgradeOf } from "../support/upgrades.ts";
+  upgradeOf,
+} from "../support/upgrades.ts";
 
 /**
  * Between images that are built here on the local Letta, each with one more migration. The real releases are for the

@@ -10,11 +10,10 @@ import { say } from "../support/conversation.ts";
 import { removeProject } from "../support/engine-objects.ts";
 import { startKillable } from "../support/kill.ts";
 import { agentIds, populateLetta } from "../support/letta-agents.ts";
-import { deriveLetta, failingMigration, outsideRehearsal, removeDerived } from "../support/letta-images.ts";
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts";
 import { ownProject } from "../support/shared-stacks.ts";
 import { succeeded, type TestProject } from "../support/stacks.ts";
-import { upgradeOf } from "../support/upgrades.ts";
+import { deriveLetta, failingMigration, outsideRehearsal, removeDerived, upgradeOf } from "../support/upgrades.ts";
 
 let project: TestProject;
 let model: ScriptedModel;

@@ -4,7 +4,6 @@ import { describe, expect, test } from "vitest";
 import type { Offsite } from "../../../images/backup/src/contract.ts";
 import { OffsiteCopy, repositoryId, repositoryState } from "../../../images/backup/src/offsite/copy.ts";
 import { OffsitePushes } from "../../../images/backup/src/offsite/pushes.ts";
-import { Remote } from "../../../images/backup/src/offsite/remote.ts";
 import { agentSettings, FakeWorld, silent } from "../../support/fake-world.ts";
 
 const account = { type: "sftp", host: "nas", port: 22, user: "keeper", path: "letta", privateKey: "-" } as const;
@@ -65,13 +64,6 @@ describe("a push", () => {
     });
     await expect(copy.push(silent)).rejects.toThrow("permission denied");
     expect(brief(world.taken("rclone"))).toEqual(["look", "newest WAL", "snapshot of the indexes", "others"]);
-  });
-
-  test("leaves the copy of another repository as it is", async () => {
-    const { world, copy } = await pushes();
-    world.answers.rclone = '{"id": "of another"}';
-    await expect(copy.push(silent)).rejects.toThrow(`${name} has the copy of another repository (of another)`);
-    expect(brief(world.taken("rclone"))).toEqual(["look"]);
   });
 });
 
@@ -175,14 +167,4 @@ test("the repository's state changes with everything but WAL", async () => {
   expect(await repositoryState(world)).toBe(before);
   add(world, "files/keys.json.bin");
   expect(await repositoryState(world)).not.toBe(before);
-});
-
-test("the place of a copy is named as a person would write it", () => {
-  const world = new FakeWorld();
-  expect(new Remote(world, account).name).toBe(name);
-  const keys = { region: "us-east-1", accessKey: "-", secretKey: "-" };
-  const endpoint = "https://s3.example.org/";
-  const bucket = new Remote(world, { type: "s3", endpoint, bucket: "backups", path: "letta", ...keys });
-  expect(bucket.name).toBe("https://s3.example.org/backups/letta");
-  expect(bucket.at("repository.json")).toBe("offsite:backups/letta/repository.json");
 });
