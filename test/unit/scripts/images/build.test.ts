@@ -36,16 +36,19 @@ describe("the hash of an image's inputs", () => {
 });
 
 describe("the plan", () => {
-  it("gives every image that has a Dockerfile a new reference when the base changes", () => {
-    const root = checkout(postgresImages);
+  it("marks the stand-in, and gives every image that has a Dockerfile a new reference when the base changes", () => {
+    const root = checkout({ ...postgresImages, "images/thoth/Dockerfile": "FROM base" });
     const before = referencesOf(root);
     expect(before.map((reference) => reference.replace(/[0-9a-f]{12}$/, ""))).toEqual([
       "thoth-letta/base:trixie-",
       "thoth-letta/letta:1.0.0-",
       "thoth-letta/postgres:17-",
+      "thoth-letta/thoth-standin:0.1.0-",
       "thoth-letta/redis:8-",
       "thoth-letta/backup:17-",
     ]);
+    const standIn = planImages(root, "1.0.0").find(({ name }) => name === "thoth");
+    expect(standIn?.labels).toMatchObject({ "thoth-letta.stand-in": "true" });
     addFiles(root, { "offline/base/build.sh": "changed" });
     expect(referencesOf(root).filter((reference) => before.includes(reference))).toEqual([]);
   });
@@ -63,13 +66,6 @@ describe("the plan", () => {
     expect(find("postgres")?.reference).toBe(postgres?.reference);
     addFiles(root, { "images/postgres/Dockerfile": "changed" });
     expect([before?.reference, withSource]).not.toContain(find("backup")?.reference);
-  });
-
-  it("marks the stand-in with a label", () => {
-    const root = checkout({ "images/thoth/Dockerfile": "FROM base" });
-    const thoth = planImages(root, "1.0.0").find(({ name }) => name === "thoth");
-    expect(thoth?.reference).toMatch(/^thoth-letta\/thoth-standin:0\.1\.0-/);
-    expect(thoth?.labels).toMatchObject({ "thoth-letta.stand-in": "true" });
   });
 
   it("refuses a release of Letta without a pinned hash, and says where to write it", () => {
@@ -95,15 +91,20 @@ describe("the host's settings", () => {
 });
 
 describe("the steps", () => {
-  it("are done when the engine has their images and the references are written", async () => {
+  it("are done when the engine has their images and the references are written, for everyone in a private folder", async () => {
     const root = checkout();
-    const [base, letta] = referencesOf(root);
+    const [base, letta, redis] = referencesOf(root);
     const missing = { exitCode: 1 };
     fakeDocker({ [`image inspect ${base}`]: {}, [`image inspect ${letta}`]: {}, "image inspect": missing });
     const areDone = () => Promise.all(imageSteps({ root, lettaVersion: "1.0.0" }).map(({ isDone }) => isDone()));
     expect(await areDone()).toEqual([true, true, false, false]);
-    await step(root, "image-lock").run(() => {});
+    const lock = step(root, "image-lock");
+    expect(lock.needs).toEqual(["image-letta", "image-redis"]);
+    await lock.run(() => {});
     expect(await areDone()).toEqual([true, true, false, true]);
+    const file = join(root, ".state/images.local.json");
+    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({ letta, redis });
+    expect([file, dirname(file)].map((path) => statSync(path).mode & 0o777)).toEqual([0o644, 0o700]);
   });
 
   it("build an image on the base, and report the builder's steps", async () => {
@@ -130,18 +131,6 @@ describe("the steps", () => {
       expect(failure).toMatch(part);
     }
     expect(failure).not.toContain("line 9\n");
-  });
-
-  it("write the references readable for everyone, in a private folder", async () => {
-    const root = checkout();
-    const lock = step(root, "image-lock");
-    expect(lock.needs).toEqual(["image-letta", "image-redis"]);
-    await lock.run(() => {});
-    const file = join(root, ".state/images.local.json");
-    const [, letta, redis] = referencesOf(root);
-    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({ letta, redis });
-    expect(statSync(file).mode & 0o777).toBe(0o644);
-    expect(statSync(dirname(file)).mode & 0o777).toBe(0o700);
   });
 
   it("of another release of Letta write its reference under its version, and leave the rest", async () => {

@@ -25,29 +25,28 @@ describe("from a registry", () => {
   };
 
   test("a version is pulled and pinned next to the default one", async () => {
-    expect(await require("0.16.7")).toEqual({
-      choice: { version: "0.16.7", reference: `letta/letta:0.16.7@${newDigest}` },
-      lock: {
-        letta: { name: "letta/letta", tag: "0.16.8", digest },
-        "letta@0.16.7": { name: "letta/letta", tag: "0.16.7", digest: newDigest },
-      },
-      pulls: ["docker pull letta/letta:0.16.7"],
-    });
+    const { choice, lock, pulls } = await require("0.16.7");
+    expect(choice).toEqual({ version: "0.16.7", reference: `letta/letta:0.16.7@${newDigest}` });
+    const pinned = { name: "letta/letta", tag: "0.16.7", digest: newDigest };
+    expect(lock).toEqual({ letta: { name: "letta/letta", tag: "0.16.8", digest }, "letta@0.16.7": pinned });
+    expect(pulls).toEqual(["docker pull letta/letta:0.16.7"]);
   });
 
-  test("the pinned one is not pulled again", async () => {
-    const { choice, pulls } = await require("0.16.8");
-    expect(choice).toEqual({ version: "0.16.8", reference: `letta/letta:0.16.8@${digest}` });
-    expect(pulls).toEqual([]);
-  });
-
-  test("a reference is used as given, and through the mirror if there is one", async () => {
-    expect((await require("ghcr.io/me/letta:0.16.8-mine")).choice.reference).toBe(
-      `ghcr.io/me/letta:0.16.8-mine@${newDigest}`,
-    );
-    const { choice, pulls } = await require("0.16.7", "  thoth-letta:imageMirror: mirror.example.org/hub\n");
-    expect(choice.reference).toBe(`mirror.example.org/hub/letta/letta:0.16.7@${newDigest}`);
-    expect(pulls).toEqual(["docker pull mirror.example.org/hub/letta/letta:0.16.7"]);
+  const mirror = "mirror.example.org/hub";
+  test.each([
+    ["the pinned one is not pulled again", "0.16.8", "", `letta/letta:0.16.8@${digest}`, []],
+    ["a reference is used as given", "me/letta:mine", "", `me/letta:mine@${newDigest}`, ["me/letta:mine"]],
+    [
+      "a version comes through the mirror",
+      "0.16.7",
+      `  thoth-letta:imageMirror: ${mirror}\n`,
+      `${mirror}/letta/letta:0.16.7@${newDigest}`,
+      [`${mirror}/letta/letta:0.16.7`],
+    ],
+  ])("%s", async (_, wanted, config, reference, pulled) => {
+    const { choice, pulls } = await require(wanted, config);
+    expect(choice.reference).toBe(reference);
+    expect(pulls).toEqual(pulled.map((image) => `docker pull ${image}`));
   });
 });
 

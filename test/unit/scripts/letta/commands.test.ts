@@ -26,14 +26,10 @@ const stopsInOrder = [
 describe("letta start", () => {
   const start = (options = {}) => startLetta({ stack: "letta" }, fakeDeps(options));
 
-  test("checks the setup, repairs, and brings the stack up, in this order", async () => {
+  test("checks the setup, repairs, and brings the stack up, in this order; Pulumi draws on a terminal", async () => {
     const programs = fakeStacks();
     expect(await start()).toBe(0);
     expect(programs.calls()).toEqual(startCalls);
-  });
-
-  test("lets Pulumi draw on a terminal", async () => {
-    const programs = fakeStacks();
     await start({ isTerminal: true });
     expect(programs.calls()).toContain("pulumi up --stack letta --yes --skip-preview --suppress-outputs");
   });

@@ -24,11 +24,8 @@ const lines = [
   [21, "third"],
 ] as const;
 
-test("a log gets a line every ten seconds", () => {
+test("a log gets a line every ten seconds, a terminal all of them", () => {
   expect(shown(false, lines)).toEqual(["first", "second", "third"]);
-});
-
-test("a terminal gets all of them", () => {
   expect(shown(true, lines)).toEqual(lines.map(([, line]) => line));
 });
 

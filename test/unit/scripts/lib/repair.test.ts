@@ -7,8 +7,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { UserError } from "../../../../infra/lib/errors.ts";
 import { repair } from "../../../../scripts/lib/repair.ts";
 import { notThere } from "../../../support/container-state.ts";
-import { type FakeDepsOptions, fakeDeps } from "../../../support/fake-deps.ts";
-import type { FakeAnswers } from "../../../support/fake-programs.ts";
+import { fakeDeps } from "../../../support/fake-deps.ts";
 import { fakeStacks, without } from "../../../support/fake-stacks.ts";
 import { temporaryFiles, temporaryFolder, withEnvironment } from "../../../support/temporary.ts";
 
@@ -48,22 +47,20 @@ function livingPulumi(): number {
 
 const engineHas = (...rows: string[]) => ({ "ps --all": { stdout: rows.map((row) => `${row}\n`).join("") } });
 
-type Answers = { docker?: FakeAnswers; pulumi?: FakeAnswers };
-
 /** Fake programs, the lock that a run left if one did, and the repair of the stack. */
-function prepared(answers: Answers = {}, held?: Parameters<typeof lock>[1], stack?: string) {
+function prepared(answers: Parameters<typeof fakeStacks>[0] = {}, held?: Parameters<typeof lock>[1], stack?: string) {
   const programs = fakeStacks({ ...answers, docker: { rm: {}, ...answers.docker } });
   const backend = fileURLToPath(process.env.PULUMI_BACKEND_URL ?? "");
   const file = held === undefined ? "" : lock(backend, held, stack);
-  const run = async (options: FakeDepsOptions = {}, of = "letta") => {
-    const deps = fakeDeps(options);
+  const run = async (projectDirectory = temporaryFolder(), of = "letta") => {
+    const deps = fakeDeps({ projectDirectory });
     await repair(deps, of);
     return { calls: programs.calls(), printed: deps.printed };
   };
   return { run, isHeld: () => existsSync(file), calls: programs.calls };
 }
 
-const repaired = (answers: Answers = {}, options: FakeDepsOptions = {}) => prepared(answers).run(options);
+const repaired = (answers?: Parameters<typeof fakeStacks>[0]) => prepared(answers).run();
 
 describe("a lock", () => {
   test.each([
@@ -105,7 +102,7 @@ describe("a lock", () => {
     const projectDirectory = temporaryFolder();
     withEnvironment({ PULUMI_BACKEND_URL: url, HOME: projectDirectory });
     const file = lock(join(projectDirectory, "state"), { pid: deadProcess() });
-    await run({ projectDirectory });
+    await run(projectDirectory);
     expect(existsSync(file)).toBe(false);
   });
 });
@@ -118,11 +115,8 @@ describe("containers", () => {
     const docker = engineHas("id-1\tletta-redis");
     const { calls, printed } = await repaired({ docker, pulumi: state({ "letta-redis": "id-1" }) });
     expect(printed).toEqual([]);
-    expect(calls).toEqual([
-      "pulumi stack export --stack letta",
-      engineHasContainers,
-      "docker container inspect letta-redis",
-    ]);
+    const inspect = "docker container inspect letta-redis";
+    expect(calls).toEqual(["pulumi stack export --stack letta", engineHasContainers, inspect]);
   });
 
   test("that the state does not know are removed, but never a volume of theirs", async () => {
@@ -134,7 +128,7 @@ describe("containers", () => {
 
   test("are found by the stack's prefix, which need not be its name", async () => {
     const projectDirectory = temporaryFiles({ "Pulumi.letta.yaml": "config:\n  thoth-letta:prefix: shared\n" });
-    const { calls } = await repaired({}, { projectDirectory });
+    const { calls } = await prepared().run(projectDirectory);
     expect(calls[1]).toContain("--filter label=thoth-letta.prefix=shared ");
   });
 });
@@ -185,9 +179,8 @@ describe("an empty state, of a checkout that is new or has lost its own,", () =>
   });
 
   test("of Thoth, which has no data, is fixed by removing what is there", async () => {
-    await expect(
-      prepared({ docker: engineHas("1\tthoth-api", "2\tthoth-mcp"), pulumi }).run({}, "thoth"),
-    ).rejects.toThrow(
+    const { run } = prepared({ docker: engineHas("1\tthoth-api", "2\tthoth-mcp"), pulumi });
+    await expect(run(undefined, "thoth")).rejects.toThrow(
       "docker rm --force thoth-api thoth-mcp; docker network rm thoth-network (Thoth keeps nothing in them)",
     );
   });

@@ -1,20 +1,16 @@
-import { beforeEach, describe, expect, test, vi } from "vitest";
-import type { Step } from "../../../../scripts/lib/steps.ts";
-import { runSteps } from "../../../../scripts/lib/steps.ts";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { runSteps, type Step } from "../../../../scripts/lib/steps.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
 
 /** The progress that a run shows. */
-let shown: () => string;
+const texts: string[] = [];
 
 beforeEach(() => {
-  const texts: string[] = [];
-  const write = (text: unknown) => texts.push(String(text)) > 0;
-  const spies = [vi.spyOn(process.stdout, "write"), vi.spyOn(process.stderr, "write")];
-  for (const spy of spies) spy.mockImplementation(write);
-  shown = () => texts.join("");
-  return () => {
-    for (const spy of spies) spy.mockRestore();
-  };
+  texts.length = 0;
+  for (const stream of [process.stdout, process.stderr]) {
+    const spy = vi.spyOn(stream, "write").mockImplementation((text) => texts.push(String(text)) > 0);
+    onTestFinished(() => spy.mockRestore());
+  }
 });
 
 /** Steps that write down when they begin and end; each takes a turn of the event loop. */
@@ -59,7 +55,7 @@ describe("steps", () => {
     const { all, events } = steps(...plans);
     await expect(runSteps(all, fakeDeps())).rejects.toThrow("a is broken");
     expect(events).toEqual(["a begins", "other begins", "other ends"]);
-    expect(shown().match(/broken/g)).toHaveLength(1);
+    expect(texts.join().match(/broken/g)).toHaveLength(1);
   });
 
   test("that were not reached run the next time, without those that were done", async () => {
@@ -67,12 +63,8 @@ describe("steps", () => {
     await expect(runSteps(all, fakeDeps())).rejects.toThrow("b is broken");
     const run = async () => void events.push("b ends");
     events.length = 0;
-    expect(
-      await runSteps(
-        all.map((step) => (step.id === "b" ? { ...step, run } : step)),
-        fakeDeps(),
-      ),
-    ).toBe(2);
+    const fixed = all.map((step) => (step.id === "b" ? { ...step, run } : step));
+    expect(await runSteps(fixed, fakeDeps())).toBe(2);
     expect(events).toEqual(["b ends", "c begins", "c ends"]);
   });
 });

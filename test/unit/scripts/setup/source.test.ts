@@ -9,7 +9,6 @@ import { temporaryFiles, temporaryFolder, withEnvironment } from "../../../suppo
 const lock = JSON.stringify({ nginx: { name: "library/nginx", tag: "1" } });
 const configured = (yaml: string) =>
   temporaryFiles({ "Pulumi.letta.yaml": `config:\n${yaml}`, "images.lock.json": lock });
-const answers = { docker: { pull: {} } };
 
 describe("the source of images", () => {
   test.each(["registry", "local"])(
@@ -25,22 +24,17 @@ describe("the source of images", () => {
     },
   );
 
-  test("is else a registry, when one answers", async () => {
-    withEnvironment({ THOTH_LETTA_IMAGES: undefined, THOTH_LETTA_MIRROR: undefined });
-    const programs = fakePrograms(answers);
-    const deps = fakeDeps({ projectDirectory: configured("") });
-    expect(await chooseSource(deps, "letta")).toEqual({ images: "registry", reason: "an image registry answers" });
-    expect(programs.calls()).toEqual(["docker pull --quiet library/nginx:1"]);
-  });
-
+  const mirror = "mirror.example.org/hub";
   test.each([
-    ["the environment's", { THOTH_LETTA_MIRROR: "mirror.example.org/hub/" }, ""],
-    ["the config's", { THOTH_LETTA_MIRROR: "other" }, "  thoth-letta:imageMirror: mirror.example.org/hub\n"],
-  ])("asks %s mirror", async (_, environment, config) => {
-    withEnvironment({ THOTH_LETTA_IMAGES: undefined, ...environment });
-    const programs = fakePrograms(answers);
-    await chooseSource(fakeDeps({ projectDirectory: configured(config) }), "letta");
-    expect(programs.calls()).toEqual(["docker pull --quiet mirror.example.org/hub/library/nginx:1"]);
+    ["Docker Hub", undefined, "", ""],
+    ["the environment's mirror", `${mirror}/`, "", `${mirror}/`],
+    ["the config's mirror", "other", `  thoth-letta:imageMirror: ${mirror}\n`, `${mirror}/`],
+  ])("is else a registry, when %s answers", async (_, THOTH_LETTA_MIRROR, config, asked) => {
+    withEnvironment({ THOTH_LETTA_IMAGES: undefined, THOTH_LETTA_MIRROR });
+    const programs = fakePrograms({ docker: { pull: {} } });
+    const deps = fakeDeps({ projectDirectory: configured(config) });
+    expect(await chooseSource(deps, "letta")).toEqual({ images: "registry", reason: "an image registry answers" });
+    expect(programs.calls()).toEqual([`docker pull --quiet ${asked}library/nginx:1`]);
   });
 
   test("is else this machine, and missing where nothing can be built either", async () => {
@@ -56,13 +50,6 @@ describe("the source of images", () => {
 });
 
 describe("images that no registry has", () => {
-  const stacks = { lettaStack: "letta", thothStack: "thoth" };
-  const configs = (thoth: string, letta = "") => ({
-    projectDirectory: temporaryFiles({
-      "Pulumi.thoth.yaml": `config:\n${thoth}`,
-      "Pulumi.letta.yaml": `config:\n${letta}`,
-    }),
-  });
   const roles = (...names: string[]) =>
     `  thoth-letta:roles:\n${names.map((name) => `    ${name}:\n      image: own\n`).join("")}`;
   const published = "  thoth-letta:repository: registry.example.org/thoth\n";
@@ -74,6 +61,8 @@ describe("images that no registry has", () => {
     ["Thoth's images are published", published, "", ["backup"]],
     ["all roles have an image", roles("api", "mcp", "discovery", "monitor"), noBackup, []],
   ])("when %s", (_, thoth, letta, expected) => {
-    expect(ownImages(configs(thoth, letta), stacks)).toEqual(expected);
+    const files = { "Pulumi.thoth.yaml": `config:\n${thoth}`, "Pulumi.letta.yaml": `config:\n${letta}` };
+    const stacks = { lettaStack: "letta", thothStack: "thoth" };
+    expect(ownImages({ projectDirectory: temporaryFiles(files) }, stacks)).toEqual(expected);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../../../infra/lib/errors.ts";
 import { engineStep, type Host, requireInstallable } from "../../../../scripts/setup/engine.ts";
-import { installedVersion, isNewEnough, pulumiCliStep } from "../../../../scripts/setup/pulumi-cli.ts";
+import { isNewEnough, pulumiCliStep } from "../../../../scripts/setup/pulumi-cli.ts";
 import { engineDown } from "../../../support/container-state.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
 import { fakePrograms } from "../../../support/fake-programs.ts";
@@ -22,30 +22,21 @@ describe("the Docker engine", () => {
     },
   );
 
-  const onlyDebian = ", and setup can install one only on Debian and Ubuntu";
-  test.each<[string, Partial<Host>, string, string]>([
+  const otherHost =
+    /^no Docker engine answers here, and setup can install one only on Debian and Ubuntu\n {2}fix: install/;
+  test.each<[string, Partial<Host>, RegExp]>([
     [
       "where DOCKER_HOST names another",
-      { dockerHost: "tcp://10.0.0.1:2375" },
-      ": DOCKER_HOST is tcp://10.0.0.1:2375",
-      "start that engine, or unset DOCKER_HOST",
+      { dockerHost: "tcp://a" },
+      /here: DOCKER_HOST is tcp:\/\/a\n {2}fix: start that engine/,
     ],
-    [
-      "on another distribution",
-      { osRelease: "ID=fedora\nVARIANT_ID=debian-like\n" },
-      onlyDebian,
-      "install Docker and start it",
-    ],
-    ["on no distribution", { osRelease: "" }, onlyDebian, "install Docker and start it"],
-    [
-      "by anyone but root",
-      { isRoot: false },
-      ", and only root can start or install one",
-      "start Docker, or run sudo make setup once",
-    ],
-  ])("is not installed %s", (_, changes, problem, fix) => {
+    ["on another distribution", { osRelease: "ID=fedora\nVARIANT_ID=debian-like\n" }, otherHost],
+    ["on no distribution", { osRelease: "" }, otherHost],
+    ["by anyone but root", { isRoot: false }, /only root can start or install one\n {2}fix: .*sudo make setup once/],
+  ])("is not installed %s", (_, changes, message) => {
     const host = { osRelease: "ID=debian\n", isRoot: true, ...changes };
-    expect(() => requireInstallable(host)).toThrow(new UserError(`no Docker engine answers here${problem}`, fix));
+    expect(() => requireInstallable(host)).toThrow(UserError);
+    expect(() => requireInstallable(host)).toThrow(message);
   });
 });
 
@@ -62,15 +53,12 @@ describe("the Pulumi CLI", () => {
     expect(isNewEnough(version)).toBe(expected);
   });
 
-  test("prints its version with a v before it", async () => {
-    fakePrograms({ pulumi: { version: { stdout: "v3.256.0\n" } } });
-    expect(await installedVersion(fakeDeps())).toBe("3.256.0");
-    expect(await pulumiCliStep(fakeDeps()).isDone()).toBe(true);
-  });
-
-  test("that is too old, or fails, is not enough", async () => {
-    fakePrograms({ pulumi: { version: [{ stdout: "v3.10.0\n" }, { exitCode: 127 }] } });
-    expect(await pulumiCliStep(fakeDeps()).isDone()).toBe(false);
-    expect(await pulumiCliStep(fakeDeps()).isDone()).toBe(false);
+  test.each([
+    ["new enough, after a v,", { stdout: "v3.256.0\n" }, true],
+    ["too old", { stdout: "v3.10.0\n" }, false],
+    ["missing", { exitCode: 127 }, false],
+  ])("that is %s is reported so", async (_, version, isDone) => {
+    fakePrograms({ pulumi: { version } });
+    expect(await pulumiCliStep(fakeDeps()).isDone()).toBe(isDone);
   });
 });

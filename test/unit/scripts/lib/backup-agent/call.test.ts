@@ -34,23 +34,13 @@ describe("a command of the agent", () => {
   });
 
   const error = events({ event: "error", problem: "no room", fix: "make room" });
+  const died = { stdout: "Segmentation fault\n", exitCode: 139 };
+  const stopped = { stderr: "Error: Container 0123 is not running\n", exitCode: 1 };
   test.each<[string, FakeAnswer, UserError | string]>([
-    [
-      "says what the agent says, and what fixes it",
-      { stdout: error, exitCode: 1 },
-      new UserError("no room", "make room"),
-    ],
-    [
-      "names the container that does not run, and what starts it",
-      { stderr: "Error: Container 0123 is not running\n", exitCode: 1 },
-      new UserError("container letta-backup does not run", "make letta-start"),
-    ],
+    ["says what the agent says", { stdout: error, exitCode: 1 }, new UserError("no room", "make room")],
+    ["names its stopped container", stopped, new UserError("container letta-backup does not run", "make letta-start")],
     ["says that there is no engine", engineDown, "the Docker engine does not answer"],
-    [
-      "shows the last lines of an agent that died",
-      { stdout: "Segmentation fault\n", exitCode: 139 },
-      "backup verify failed:\n    Segmentation fault\n    exit code 139",
-    ],
+    ["shows its last lines", died, "backup verify failed:\n    Segmentation fault\n    exit code 139"],
   ])("that fails %s", async (_, answer, message) => {
     await expect(called({ exec: answer }).result).rejects.toThrow(message);
     const interactive = { docker: ["exec", "-i", ...exec.slice(1)] };
