@@ -29,12 +29,9 @@ describe("the kind of a stack", () => {
   });
 
   test.each([{}, { "thoth-letta:kind": "lettuce" }])("of another name must be given: not %j", async (config) => {
-    await expect(run("production", config as Record<string, string>)).rejects.toThrow(
-      new UserError(
-        'stack "production" does not say which kind it is: thoth-letta:kind must be letta or thoth',
-        "pulumi config set kind letta -s production",
-      ),
-    );
+    const message = 'stack "production" does not say which kind it is: thoth-letta:kind must be letta or thoth';
+    const fix = "pulumi config set kind letta -s production";
+    await expect(run("production", config as Record<string, string>)).rejects.toThrow(new UserError(message, fix));
   });
 });
 
