@@ -63,12 +63,6 @@ describe("the agent", () => {
   });
 });
 
-test("backups and drills leave a busy processor to the servers", () => {
-  const sharesOf = ({ resource }: typeof graph) =>
-    ["backup", "backup-drill", "postgres"].map((name) => resource(`${name}-container`).inputs.cpuShares);
-  expect(sharesOf(graph)).toEqual([64, 64, 1024]);
-});
-
 test("the drill sees only the backups, cannot change them, and its scratch space may be lost", () => {
   const { mounts, networkMode } = graph.resource("backup-drill-container").inputs;
   expect(mounts).toEqual([

@@ -99,8 +99,3 @@ test.each(stacks)("%s stores no secret in plain text", (_, resources) => {
     expect(JSON.stringify(storedInputs), `${type} ${name}`).not.toMatch(isPlainSecret);
   }
 });
-
-test("an address other than loopback is published when the config asks for it", async () => {
-  const { resource } = await thothGraph({ bindAddress: "0.0.0.0" });
-  expect(inputsOf(resource("api-container")).ports).toEqual([{ internal: 8000, external: 8080, ip: "0.0.0.0" }]);
-});

@@ -102,11 +102,9 @@ test("the server has a fixed address, which the gateway's hosts file has", () =>
 });
 
 test("Redis is not published; Postgres, Letta and the gateway are, each on its port", () => {
-  const services = ["redis", "postgres", "server", "gateway"];
+  const portsOf = (name: string) => graph.resource(`${name}-container`).inputs.ports;
   const port = (number: number) => [{ internal: number, external: number, ip: "127.0.0.1" }];
-  expect(services.map((name) => graph.resource(`${name}-container`).inputs.ports)).toEqual([
-    ...[[], port(5432), port(8283), port(8284)],
-  ]);
+  expect(["redis", "postgres", "server", "gateway"].map(portsOf)).toEqual([[], port(5432), port(8283), port(8284)]);
 });
 
 test("Postgres keeps its cluster on the volume and shuts down fast", () => {

@@ -36,15 +36,9 @@ test("exists once models, database and background runs work, and leaves nothing 
   const inputs = inputsFor(imitation);
   expect(await provider.create(inputs)).toEqual({ id: imitation.url, outs: inputs });
   expect(imitation.requests).toEqual([
-    "GET /v1/models/",
-    "GET /v1/blocks/",
-    "POST /v1/blocks/",
-    "GET /v1/blocks/blocks-1",
-    "DELETE /v1/blocks/blocks-1",
-    "GET /v1/agents/",
-    "POST /v1/agents/",
-    "POST /v1/agents/agents-1/messages/stream",
-    "DELETE /v1/agents/agents-1",
+    ...["GET /v1/models/", "GET /v1/blocks/", "POST /v1/blocks/", "GET /v1/blocks/blocks-1"],
+    ...["DELETE /v1/blocks/blocks-1", "GET /v1/agents/", "POST /v1/agents/"],
+    ...["POST /v1/agents/agents-1/messages/stream", "DELETE /v1/agents/agents-1"],
   ]);
   expect(imitation.left()).toEqual([]);
 });
@@ -52,32 +46,23 @@ test("exists once models, database and background runs work, and leaves nothing 
 describe("refuses a Letta that is healthy but does not work, and still deletes what it created", () => {
   const stream = "POST /v1/agents/:id/messages/stream";
   const broken = () => ({ status: 500, body: "broken" });
-  test.each<[string, Routes, string[]]>([
+  const away = () => ({ status: 503, body: "Redis is not available" });
+  const failing = { "GET /v1/models/": broken, "POST /v1/blocks/": broken, "POST /v1/agents/": broken };
+  test.each<[string[], Routes]>([
+    [["background: POST /v1/agents/agents-1/messages/stream: HTTP 503 Redis is not available"], { [stream]: away }],
+    [["background: a background run gave no event: "], { [stream]: () => ({ body: "" }) }],
     [
-      "its Redis being away",
-      { [stream]: () => ({ status: 503, body: "Redis is not available" }) },
-      ["background: POST /v1/agents/agents-1/messages/stream: HTTP 503 Redis is not available"],
-    ],
-    [
-      "a background run ending without an event",
-      { [stream]: () => ({ body: "" }) },
-      ["background: a background run gave no event: "],
-    ],
-    [
-      "its database forgetting what was written",
-      { "GET /v1/blocks/:id": () => ({ body: { value: "another" } }) },
       ["database: a block read back differs from what was written"],
+      { "GET /v1/blocks/:id": () => ({ body: { value: "another" } }) },
     ],
+    // Each with its own reason
     [
-      "everything failing, each with its own reason",
-      { "GET /v1/models/": broken, "POST /v1/blocks/": broken, "POST /v1/agents/": broken },
-      [
-        "models: GET /v1/models/: HTTP 500 broken",
-        "database: POST /v1/blocks/: HTTP 500 broken",
-        "background: POST /v1/agents/: HTTP 500 broken",
-      ],
+      ["models: GET /v1/models/", "database: POST /v1/blocks/", "background: POST /v1/agents/"].map(
+        (step) => `${step}: HTTP 500 broken`,
+      ),
+      failing,
     ],
-  ])("%s", async (_, routes, problems) => {
+  ])("%j", async (problems, routes) => {
     const imitation = await letta(routes);
     await expect(provider.create(inputsFor(imitation))).rejects.toThrow(
       new UserError(
