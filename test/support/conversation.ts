@@ -2,31 +2,18 @@ import { randomUUID } from "node:crypto";
 import { type LettaEndpoint, lettaFetch, lettaJson } from "../../infra/lib/letta/api.ts";
 
 /** One server-sent event of Letta, parsed. */
-export interface LettaEvent {
-  readonly message_type?: string;
-  readonly content?: string;
-  readonly run_id?: string;
-}
+export type LettaEvent = { readonly message_type?: string; readonly content?: string; readonly run_id?: string };
 
 /** What Letta makes an agent of that talks to a scripted model of the test's own. */
 export function bareAgent(modelPort: number) {
   const url = `http://host.docker.internal:${modelPort}/v1`;
+  const model = { model: "scripted-model", model_endpoint_type: "openai", model_endpoint: url };
+  const embedding = { embedding_model: "scripted-model", embedding_endpoint_type: "openai", embedding_endpoint: url };
   return {
     name: `test-${randomUUID()}`,
     include_base_tools: false,
-    llm_config: {
-      model: "scripted-model",
-      model_endpoint_type: "openai",
-      model_endpoint: url,
-      context_window: 8192,
-      handle: "test/scripted-model",
-    },
-    embedding_config: {
-      embedding_model: "scripted-model",
-      embedding_endpoint_type: "openai",
-      embedding_endpoint: url,
-      embedding_dim: 1536,
-    },
+    llm_config: { ...model, context_window: 8192, handle: "test/scripted-model" },
+    embedding_config: { ...embedding, embedding_dim: 1536 },
   };
 }
 

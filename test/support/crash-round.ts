@@ -26,17 +26,12 @@ export async function crashRound(
   const killedAt = Date.now();
   await killFirstProcess(container);
   const before = writers.acknowledged;
-  const isBack = async () => writers.failures >= 4 && writers.acknowledged > before && (await answers(url));
+  const hasAnswered = () => withPostgres(url, (client) => client.query("select")).catch(() => undefined);
+  const isBack = async () =>
+    writers.failures >= 4 && writers.acknowledged > before && (await hasAnswered()) !== undefined;
   const problem = () => new Error("Postgres did not come back within two minutes");
   await until(isBack, { seconds: 120, everyMs: 50, problem });
   const backAfterSeconds = (Date.now() - killedAt) / 1000;
   await writers.stop();
   return { ...(await writers.compare()), backAfterSeconds };
-}
-
-async function answers(url: string): Promise<boolean> {
-  return withPostgres(url, (client) => client.query("select")).then(
-    () => true,
-    () => false,
-  );
 }

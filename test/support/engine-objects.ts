@@ -61,9 +61,8 @@ function ownerOf(suffix: string): number | undefined {
 
 function listObjects(kind: "container" | "network" | "volume"): string[] {
   const format = kind === "container" ? "{{.Names}}" : "{{.Name}}";
-  return tryDocker([kind, "ls", ...(kind === "container" ? ["--all"] : []), "--format", format])
-    .split("\n")
-    .filter((name) => name !== "");
+  const list = [kind, "ls", ...(kind === "container" ? ["--all"] : []), "--format", format];
+  return tryDocker(list).split("\n").filter(Boolean);
 }
 
 function tryDocker(args: readonly string[]): string {

@@ -1,21 +1,16 @@
-import type { BackupRecord, Restored } from "../../images/backup/src/contract.ts";
+import type { Restored } from "../../images/backup/src/contract.ts";
 import { inspected } from "./container-state.ts";
 import { type FakeDeps, type FakeDepsOptions, fakeDeps } from "./fake-deps.ts";
 import { type FakeAnswers, type FakePrograms, fakePrograms } from "./fake-programs.ts";
 import { agentResult, agentRun, dockerAnswers, pulumiAnswers, temporaryBackend } from "./fake-stacks.ts";
+import { backupRecord } from "./fake-world.ts";
 import { temporaryFiles } from "./temporary.ts";
 
 /** A full backup. */
-export const record: BackupRecord = {
-  label: "20261122-031700F",
-  type: "full",
-  startedAt: "2026-11-22T03:17:00.000Z",
-  stoppedAt: "2026-11-22T03:18:01.000Z",
-  bytes: 3 * 2 ** 30,
-  repositoryBytes: 2 ** 30,
-  databaseBytes: 4 * 2 ** 30,
-  error: false,
-};
+export const record = backupRecord("2026-11-22T03:18:01.000Z", {
+  ...{ label: "20261122-031700F", startedAt: "2026-11-22T03:17:00.000Z" },
+  ...{ bytes: 3 * 2 ** 30, repositoryBytes: 2 ** 30, databaseBytes: 4 * 2 ** 30 },
+});
 
 /** What the repository has. */
 export const repository = {

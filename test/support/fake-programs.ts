@@ -34,22 +34,19 @@ export function fakePrograms(programs: Readonly<Record<string, FakeAnswers>>): F
   withEnvironment({ PATH: `${folder}:${process.env.PATH}` });
   const read = (name: string) => (existsSync(join(folder, name)) ? readFileSync(join(folder, name), "utf8") : "");
   onTestFinished(() => expect(read("unexpected"), "calls that the test does not expect").toBe(""));
-  return {
-    calls: () => read("calls").split("\0").slice(0, -1),
-    lastInput: () => read("input"),
-  };
+  return { calls: () => read("calls").split("\0").slice(0, -1), lastInput: () => read("input") };
 }
 
 /** A few built-ins of the shell: starting it takes a hundredth of what Node would. */
 function programText(folder: string, name: string, answers: FakeAnswers): string {
   const branches = Object.entries(answers).map(([start, given], rule) => {
     const all = [given].flat();
-    all.forEach((answer, index) => {
-      const file = join(folder, `${name}.${rule}.${index + 1}`);
-      writeFileSync(`${file}.out`, answer.stdout ?? "");
-      writeFileSync(`${file}.err`, answer.stderr ?? "");
-      writeFileSync(`${file}.code`, `${answer.exitCode ?? 0}\n`);
-    });
+    for (const [index, { stdout = "", stderr = "", exitCode = 0 }] of all.entries()) {
+      const contents = { out: stdout, err: stderr, code: `${exitCode}\n` };
+      for (const [end, text] of Object.entries(contents)) {
+        writeFileSync(join(folder, `${name}.${rule}.${index + 1}.${end}`), text);
+      }
+    }
     return `  ${quote(start)}*) rule=${name}.${rule} last=${all.length} ;;`;
   });
   return `#!/bin/sh
@@ -74,6 +71,4 @@ exit $code
 `;
 }
 
-function quote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
-}
+const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;

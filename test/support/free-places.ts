@@ -48,8 +48,8 @@ export async function freeSubnets(count: number): Promise<string[]> {
 /** Every port and subnet in the config of a test project, whether its stacks are up or still to come. */
 function configuredNumbers(): Set<string> {
   const folders = readdirSync(tmpdir()).filter((name) => name.startsWith(folderStart));
-  const files = folders.flatMap((folder) => configFiles(join(tmpdir(), folder)));
-  return new Set(files.flatMap((text) => text.match(/\d+(?:\.\d+\.\d+\.\d+\/\d+)?/g) ?? []));
+  const texts = folders.flatMap((folder) => configFiles(join(tmpdir(), folder)));
+  return new Set(texts.flatMap((text) => text.match(/\d+(?:\.\d+\.\d+\.\d+\/\d+)?/g) ?? []));
 }
 
 function configFiles(folder: string): string[] {

@@ -1,18 +1,8 @@
 import { type LettaEndpoint, lettaJson } from "../../infra/lib/letta/api.ts";
 
 /** An MCP server as Letta lists it. */
-export interface McpServer {
-  readonly id: string;
-  readonly server_name: string;
-  readonly server_url: string;
-  readonly custom_headers: Readonly<Record<string, string>>;
-}
-
-/** One of its tools. */
-export interface McpTool {
-  readonly id: string;
-  readonly name: string;
-}
+type McpServer = { id: string; server_name: string; server_url: string; custom_headers: Record<string, string> };
+type McpTool = { id: string; name: string };
 
 /** Every MCP server of that name that Letta knows. */
 export async function mcpServers(endpoint: LettaEndpoint, name: string): Promise<McpServer[]> {

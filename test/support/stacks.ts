@@ -25,16 +25,10 @@ export interface CommandResult {
   readonly output: string;
 }
 
-export interface CommandOptions {
-  readonly env?: Readonly<Record<string, string>>;
-  readonly input?: string;
-}
+type CommandOptions = { readonly env?: Readonly<Record<string, string>>; readonly input?: string };
 
 /** A container as a test that looks for restarts compares it. */
-export interface ContainerIdentity {
-  readonly id: string;
-  readonly startedAt: string;
-}
+export type ContainerIdentity = { readonly id: string; readonly startedAt: string };
 
 /** The config of one stack: key -> value, without the namespace. */
 export type StackConfig = Record<string, unknown>;
@@ -116,13 +110,8 @@ export class TestProject {
     return JSON.parse(stdout) as Outputs;
   }
 
-  lettaOutputs(): Promise<LettaStack> {
-    return this.outputs<LettaStack>(this.letta);
-  }
-
-  thothOutputs(): Promise<ThothExports> {
-    return this.outputs<ThothExports>(this.thoth);
-  }
+  readonly lettaOutputs = () => this.outputs<LettaStack>(this.letta);
+  readonly thothOutputs = () => this.outputs<ThothExports>(this.thoth);
 
   /** Letta through its own port, not through the gateway. */
   async lettaEndpoint(): Promise<LettaEndpoint> {

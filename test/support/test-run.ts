@@ -22,11 +22,6 @@ declare module "vitest" {
 /** What Letta sends to its model provider; a test looks for it where no secret may be. */
 export const modelKey = "sk-scripted-model-key-0123456789";
 
-/** Letta's environment for a scripted model on this host. */
-export function modelEnvironment(port: number): Record<string, string> {
-  return { OPENAI_BASE_URL: `http://host.docker.internal:${port}/v1` };
-}
-
 export default async function setup(vitest: VitestProject): Promise<() => Promise<void>> {
   removeLeftovers();
   const remove = async () => removeProjectsOf(process.pid);
@@ -48,7 +43,7 @@ function sharingFiles(vitest: VitestProject): number {
 async function startPairs(count: number): Promise<{ pairs: string[]; stop: () => Promise<void> }> {
   const model = await startScriptedModel({ host: "0.0.0.0" });
   const projects: TestProject[] = [];
-  const letta = { env: modelEnvironment(model.port) };
+  const letta = { env: { OPENAI_BASE_URL: `http://host.docker.internal:${model.port}/v1` } };
   for (let made = 0; made < count; made++) projects.push(await makeProject({ owner: process.pid, letta }));
   // One after the other: on two processors, two that start at once make each other time out.
   let isOver = false;

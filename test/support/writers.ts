@@ -2,13 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { withPostgres } from "../../infra/lib/postgres/connect.ts";
 
-/** What one writer knows of one of its rows: Postgres said that it is committed, or the connection died before it said. */
-interface Written {
-  readonly acknowledged: Set<number>;
-  /** When Postgres last acknowledged a row, in milliseconds. */
-  lastAt: number;
-  failures: number;
-}
+/** What one writer knows: the rows that Postgres said are committed, and when, in milliseconds, it last said so. */
+type Written = { readonly acknowledged: Set<number>; lastAt: number; failures: number };
 
 /** What came of the rows that were acknowledged. */
 export interface Comparison {
