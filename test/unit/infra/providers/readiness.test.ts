@@ -105,20 +105,15 @@ describe("create", () => {
     expect(docker.calls().at(-1)).toBe("logs --tail 15 a-container");
   });
 
+  const says = "its health check says:";
+  const red = { exitCode: 1, stdout: "trying\n", stderr: "curl: (7) Failed to connect\n" };
   test.each([
-    [
-      "the check's last line",
-      inspected(),
-      "its health check says: trying\n  last lines of its log:\n    still loading",
-    ],
-    ["the engine's refusal", unlimited, "its process limit is not set: Error response from daemon: cannot update"],
-  ])("fails in time with %s", async (_, state, problem) => {
-    fakeDocker({
-      "container inspect": state,
-      update: refused,
-      exec: { exitCode: 1, stdout: "trying\n", stderr: "curl: (7) Failed to connect\n" },
-      logs: { stdout: "still loading\n" },
-    });
+    ["the check's last line", inspected(), red, `${says} trying\n  last lines of its log:\n    still loading`],
+    ["the exit code of a silent check", inspected(), { exitCode: 3 }, `${says} exit code 3`],
+    ["the engine's refusal", unlimited, red, "its process limit is not set: Error response from daemon: cannot update"],
+  ])("fails in time with %s", async (_, state, exec, problem) => {
+    const logs = { stdout: "still loading\n" };
+    fakeDocker({ "container inspect": state, update: refused, exec, logs });
     const created = provider.create({ ...inputs, timeoutSeconds: 0.1 });
     await expect(created).rejects.toThrow(`a-container did not answer within 0.1 s; ${problem}`);
   });
