@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
 import { docker, dockerOutput, inspectContainer, readOnlyRoot, runOnce } from "../lib/docker/engine.ts";
 import { UserError } from "../lib/errors.ts";
@@ -55,12 +56,24 @@ async function write(inputs: VolumeFileInputs): Promise<void> {
   await reloadReader(inputs);
 }
 
+/** How long the engine may take to end a container that it is stopping, in seconds: the gateway's grace and a bit. */
+const stopSeconds = 20;
+
+/** What the engine says when it could not run the command at all, because the container is ending. */
+const isEnding = /OCI runtime|is not running|is restarting|no such container/i;
+
 async function reloadReader({ container, reload }: VolumeFileInputs): Promise<void> {
-  if (reload.length === 0 || (await inspectContainer(container))?.State.Status !== "running") return;
-  const { exitCode, stdout, stderr } = await docker(["exec", container, ...reload]);
-  if (exitCode === 0) return;
-  throw new UserError(
-    `${container} does not accept its new settings: ${`${stderr}${stdout}`.trim()}`,
-    "make letta-logs",
-  );
+  const deadline = Date.now() + stopSeconds * 1000;
+  // A reader that stops, or is replaced by the same update, reads the file when it starts.
+  while (reload.length > 0 && (await inspectContainer(container))?.State.Status === "running") {
+    const { exitCode, stdout, stderr } = await docker(["exec", container, ...reload]);
+    if (exitCode === 0) return;
+    if (!isEnding.test(`${stderr}${stdout}`) || Date.now() > deadline) {
+      throw new UserError(
+        `${container} does not accept its new settings: ${`${stderr}${stdout}`.trim()}`,
+        "make letta-logs",
+      );
+    }
+    await setTimeout(200);
+  }
 }
