@@ -69,7 +69,7 @@ export class LettaServer extends pulumi.ComponentResource {
         owner: "0:0",
         image: args.image,
         container: names.server,
-        // The server notices changes by itself.
+        // The server watches the files.
         reload: [],
       },
       // Its logins must work before the server sees them.

@@ -16,7 +16,7 @@ export interface VolumeFileInputs {
   readonly image: string;
   /** Docker name of the reader, which reloads the file when it changes. */
   readonly container: string;
-  /** The command that reloads it in the reader; empty: the reader notices by itself. */
+  /** The command that reloads it in the reader; empty: the reader watches the file. */
   readonly reload: string[];
 }
 

@@ -51,7 +51,7 @@ export interface LettaOutputs extends SharedOutputs {
 
 type SecretText = "serverPassword" | "hostDatabaseUrl" | "recoveryKey" | "backupSettings";
 
-/** The outputs as the program exports them, each secret by itself. */
+/** The outputs as the program exports them, each secret encrypted separately. */
 export type LettaExports = {
   readonly [Key in keyof Omit<LettaOutputs, SecretText | "projects">]: pulumi.Input<unknown>;
 } & { readonly [Key in keyof Pick<LettaOutputs, SecretText>]: pulumi.Output<string> } & {

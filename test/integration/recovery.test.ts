@@ -28,7 +28,7 @@ describe("a service that dies", () => {
   test.each([
     ["Redis", redis],
     ["Postgres", postgres],
-  ])("%s comes back by itself, and Letta keeps working without a restart", async (_name, container) => {
+  ])("%s restarts after a crash, and Letta keeps working without a restart", async (_name, container) => {
     const before = await inspectContainer(server);
     const restarts = (await inspectContainer(container))?.RestartCount ?? 0;
     await killFirstProcess(container);

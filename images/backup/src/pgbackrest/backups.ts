@@ -9,7 +9,7 @@ import { type Info, parseInfo, parseProgress, parseVerify, typeNames } from "./o
 /** How a backup treats the database: at once after a forced checkpoint, or after the next one, with spare processor time. */
 export type Pace = "fast" | "gentle";
 
-/** The physical backups in the repository. Postgres archives its WAL there by itself. */
+/** The physical backups in the repository. Postgres archives its WAL there. */
 export class Backups {
   readonly #world: World;
   readonly #retention: Settings["retention"];

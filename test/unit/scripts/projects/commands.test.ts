@@ -126,7 +126,7 @@ describe("rotate of everything", () => {
     expect(ups.map((call) => /--stack (\w+)/.exec(call)?.[1])).toEqual(["letta", "thoth", "letta"]);
   });
 
-  test.each([false, true])("refuses while one project is rotated by itself, to finish: %s", async (finish) => {
+  test.each([false, true])("refuses while a rotation of one project is unfinished, to finish: %s", async (finish) => {
     const { programs, deps } = stackWith({ config: overlapOf("thoth") });
     await expect(rotateAll({ ...all, finish }, deps)).rejects.toThrow(/make project-rotate NAME=thoth FINISH=1/);
     expect(updates(programs.calls())).toBe(0);

@@ -131,7 +131,7 @@ describe("an upgrade", () => {
   test.each([
     ["fails", fails, "the migration failed"],
     ["comes up with other rows", loses, "rows of public.agents: 0 -> 7"],
-  ])("that %s goes back by itself, with the data from before", async (_what, up, problem) => {
+  ])("that %s is reverted, with the data from before", async (_what, up, problem) => {
     world.ups = [up];
     const kept = [`letta_failed_${id}`];
     expect(await upgradeIt()).toMatchObject({ result: "returned", problem: expect.stringContaining(problem), kept });
