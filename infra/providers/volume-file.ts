@@ -1,7 +1,7 @@
-import { setTimeout } from "node:timers/promises";
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
 import { docker, dockerOutput, inspectContainer, readOnlyRoot, runOnce } from "../lib/docker/engine.ts";
 import { UserError } from "../lib/errors.ts";
+import { retryWhile } from "../lib/until.ts";
 
 /** Inputs of the VolumeFile resource. */
 export interface VolumeFileInputs {
@@ -62,18 +62,17 @@ const stopSeconds = 20;
 /** What the engine says when it could not run the command at all, because the container is ending. */
 const isEnding = /OCI runtime|is not running|is restarting|no such container/i;
 
+/** A reader that stops, or is replaced by the same update, reads the file when it starts. */
 async function reloadReader({ container, reload }: VolumeFileInputs): Promise<void> {
-  const deadline = Date.now() + stopSeconds * 1000;
-  // A reader that stops, or is replaced by the same update, reads the file when it starts.
-  while (reload.length > 0 && (await inspectContainer(container))?.State.Status === "running") {
+  if (reload.length === 0) return;
+  const ask = async () => {
+    if ((await inspectContainer(container))?.State.Status !== "running") return;
     const { exitCode, stdout, stderr } = await docker(["exec", container, ...reload]);
     if (exitCode === 0) return;
-    if (!isEnding.test(`${stderr}${stdout}`) || Date.now() > deadline) {
-      throw new UserError(
-        `${container} does not accept its new settings: ${`${stderr}${stdout}`.trim()}`,
-        "make letta-logs",
-      );
-    }
-    await setTimeout(200);
-  }
+    throw new UserError(
+      `${container} does not accept its new settings: ${`${stderr}${stdout}`.trim()}`,
+      "make letta-logs",
+    );
+  };
+  await retryWhile(isEnding, ask, { seconds: stopSeconds, everyMs: 200 });
 }

@@ -1,12 +1,12 @@
 import { thothReference } from "../../infra/config/thoth.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import { databaseNames, lettaOwner } from "../../infra/lib/names.ts";
+import { until } from "../../infra/lib/until.ts";
 import { startLetta } from "../letta/start.ts";
 import type { Deps } from "../lib/deps.ts";
 import { requireNoOperation } from "../lib/operation.ts";
 import { readConfigFile } from "../lib/stack-file.ts";
 import { readThoth } from "../lib/stacks.ts";
-import { until } from "../lib/until.ts";
 import { startThoth } from "../thoth/start.ts";
 import { envCommand } from "./add.ts";
 import { applyGenerations, type Generations, generationsOf, mayRevoke, oldSessions } from "./rotation.ts";

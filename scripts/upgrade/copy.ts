@@ -1,7 +1,7 @@
 import { paths } from "../../images/backup/src/contract.ts";
 import { UserError } from "../../infra/lib/errors.ts";
+import { until } from "../../infra/lib/until.ts";
 import type { Deps } from "../lib/deps.ts";
-import { until } from "../lib/until.ts";
 import type { Site } from "./operation.ts";
 
 /** Removes what a change made for its preparation, also what a killed run left. */

@@ -1,8 +1,8 @@
 import { UserError } from "../../infra/lib/errors.ts";
 import { drainFlags } from "../../infra/lib/gateway/config.ts";
+import { until } from "../../infra/lib/until.ts";
 import type { Deps } from "../lib/deps.ts";
 import { literal, psql } from "../lib/psql.ts";
-import { until } from "../lib/until.ts";
 import type { Site } from "./operation.ts";
 
 /** Has the gateway answer 503 to requests that would begin a run, or to all. Letta's own port is the operator's, and stays open. */

@@ -1,4 +1,5 @@
 import { UserError } from "../../infra/lib/errors.ts";
+import { retryWhile, until } from "../../infra/lib/until.ts";
 import { callAgent, inContainer } from "../lib/backup-agent/call.ts";
 import { copySettings, disconnect, dropDatabase, listDatabases, swapDatabases } from "../lib/databases.ts";
 import type { Deps } from "../lib/deps.ts";
@@ -8,7 +9,6 @@ import { up } from "../lib/pulumi.ts";
 import { repair } from "../lib/repair.ts";
 import { changeConfigFile } from "../lib/stack-file.ts";
 import { stopContainers } from "../lib/stacks.ts";
-import { retryWhile, until } from "../lib/until.ts";
 import { differences, requireNone, takeInventory } from "./check.ts";
 import { removeCopy } from "./copy.ts";
 import { awaitRuns, keepOut, letIn } from "./drain.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { withPostgres } from "../../infra/lib/postgres/connect.ts";
-import { until } from "../../scripts/lib/until.ts";
+import { until } from "../../infra/lib/until.ts";
 import { killFirstProcess } from "./kill.ts";
 import { type Comparison, Writers } from "./writers.ts";
 

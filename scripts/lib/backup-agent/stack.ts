@@ -3,11 +3,11 @@ import { agentCapabilities, runOnce } from "../../../infra/lib/docker/engine.ts"
 import { UserError } from "../../../infra/lib/errors.ts";
 import { imageReference } from "../../../infra/lib/images.ts";
 import { labels, lettaNames } from "../../../infra/lib/names.ts";
+import { until } from "../../../infra/lib/until.ts";
 import type { Deps } from "../deps.ts";
 import { prefixOf } from "../stack-file.ts";
 import { imageSource } from "../stack-images.ts";
 import { type LettaStack, readLetta, required } from "../stacks.ts";
-import { until } from "../until.ts";
 import { type AgentCall, inContainer } from "./call.ts";
 
 /** What it takes to run the agent for a letta stack, whether or not the stack is up. */

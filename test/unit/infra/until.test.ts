@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { until } from "../../../../scripts/lib/until.ts";
+import { until } from "../../../infra/lib/until.ts";
 
 const problem = () => new Error("no answer");
 
