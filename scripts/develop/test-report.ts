@@ -6,6 +6,8 @@ interface TestResult {
   readonly status: string;
   /** Milliseconds; absent for a test that did not run. */
   readonly duration?: number;
+  /** An error each, with its stack. */
+  readonly failureMessages?: readonly string[];
 }
 
 interface FileResult {
@@ -54,10 +56,15 @@ export function failures(report: TestReport, failedChecks: readonly string[]): {
     const file = relative(root, name);
     const notPassed = assertionResults.filter((test) => test.status !== "passed");
     if (notPassed.length === 0 && status !== "passed") return [file];
-    return notPassed.map((test) => `${file} > ${test.fullName}`);
+    return notPassed.map((test) => `${file} > ${test.fullName}${reason(test)}`);
   });
   return {
     lines: [...failedChecks, ...tests].map((name) => `failed: ${name}`),
     count: report.numFailedTests + report.numPendingTests + suites + failedChecks.length,
   };
+}
+
+/** The first line of the first error, in a log that keeps only its end. */
+function reason({ failureMessages: [first = ""] = [] }: TestResult): string {
+  return first === "" ? "" : ` (${first.split("\n", 1)})`;
 }

@@ -29,6 +29,13 @@ test("a run in which everything passed has no failure", () => {
   expect(failures(passed, [])).toEqual({ lines: [], count: 0 });
 });
 
+test("a failed test has the first line of its error", () => {
+  const failed = { fullName: "one", status: "failed", failureMessages: ["Error: no answer\n    at a.ts:1"] };
+  const result = { ...file("test/a.test.ts", {}, { status: "failed" }), assertionResults: [failed] };
+  const report = { ...passed, success: false, numFailedTests: 1, testResults: [result] };
+  expect(failures(report, [])).toEqual({ lines: ["failed: test/a.test.ts > one (Error: no answer)"], count: 1 });
+});
+
 test.each<[string, Partial<TestReport>, string[], string]>([
   ["a failed check", {}, ["check:lint"], "failed: check:lint"],
   [
