@@ -62,7 +62,7 @@ function generationsToIssue({ finish }: RotateAllOptions, site: ProjectsSite): G
   // Finishing that one would look like a rotation of everything.
   if (project !== undefined) {
     throw new UserError(
-      `project ${project} is being rotated by itself`,
+      `project ${project} has a rotation in progress`,
       `make project-rotate NAME=${project} FINISH=1`,
     );
   }

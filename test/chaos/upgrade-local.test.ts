@@ -69,7 +69,7 @@ describe("a migration that fails", () => {
     result = await upgrade("--to", images.fails);
   });
 
-  test("leads back to the old version by itself, and the result says why", () => {
+  test("returns to the old version without a command, and the result says why", () => {
     expect(result).toMatchObject({
       result: "returned",
       problem: expect.stringContaining("the test's migration fails"),

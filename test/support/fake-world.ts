@@ -25,7 +25,7 @@ export const backupRecord = (stoppedAt: string, changes: Partial<BackupRecord> =
   return { label: stoppedAt, type: "full", startedAt: stoppedAt, stoppedAt, ...sizes, error: false, ...changes };
 };
 
-/** The agent's surroundings, in a folder of their own. */
+/** The agent's surroundings, in a folder of the test. */
 export class FakeWorld implements World {
   readonly paths: World["paths"];
   /** Start of a command, or a part of a query -> its answer; the first that fits counts. Others put out nothing. */
