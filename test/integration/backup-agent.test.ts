@@ -60,7 +60,7 @@ test("an idle database soon has a restore point after its newest backup, for a d
     const beats = JSON.parse(file) as { at: string; point?: string; isRecoverable: boolean }[];
     expect(beats.some(({ at, point, isRecoverable }) => at > full.stoppedAt && point && isRecoverable)).toBe(true);
   };
-  await vi.waitFor(isThere, { timeout: 60_000, interval: 200 });
+  await vi.waitFor(isThere, { timeout: 120_000, interval: 200 });
 });
 
 test("two backups asked for at once are made one after the other, each of what changed since the last", async () => {

@@ -55,7 +55,7 @@ async function drillOnCopy(damage: string, settings: { recoveryKey?: string } = 
     const start = "cat >/run/settings.json; exec backup --settings /run/settings.json serve-drill";
     const run = ["run", "-i", "--name", name, "--network", "none", ...mounts, "--entrypoint", "sh", image, "-c", start];
     const serving = docker(run, { input: changed });
-    await vi.waitFor(() => dockerOutput(["exec", name, "backup", "health"]), { timeout: 30_000, interval: 200 });
+    await vi.waitFor(() => dockerOutput(["exec", name, "backup", "health"]), { timeout: 120_000, interval: 200 });
     const { value } = await agent<Drill>(name, "drill");
     await docker(["rm", "--force", "--volumes", name]);
     await serving;

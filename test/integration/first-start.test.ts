@@ -68,7 +68,7 @@ async function serves(volume: string, entrypoint: string): Promise<void> {
   const settings = postgresSettings(parseLettaConfig({ backup: { enabled: false } }, "letta"));
   await dockerOutput(guarded(volume, entrypoint, ["postgres", ...settings], ["--detach"]));
   const isReady = async () => (await docker(["exec", container, "pg_isready", "-q", "-h", "127.0.0.1"])).exitCode;
-  await expect.poll(isReady, { timeout: 60_000, interval: 100 }).toBe(0);
+  await expect.poll(isReady, { timeout: 120_000, interval: 100 }).toBe(0);
 }
 
 /** Starts Postgres for the first time and kills it before the last of that start's steps. */
@@ -76,7 +76,7 @@ async function killedFirstStart(volume: string, entrypoint: string): Promise<voi
   await inVolume(volume, "touch be-slow");
   await dockerOutput(guarded(volume, entrypoint, ["postgres"], ["--detach"]));
   const log = async () => (await lastLogLines(container, 200)).join("\n");
-  await expect.poll(log, { timeout: 60_000, interval: 100 }).toContain("slow script");
+  await expect.poll(log, { timeout: 120_000, interval: 100 }).toContain("slow script");
   await dockerOutput(["kill", container]);
   await dockerOutput(["rm", container]);
   await inVolume(volume, "rm be-slow");
@@ -149,7 +149,7 @@ test("a stack whose first start was interrupted says what fixes it, and then it 
   const isReady = async () => (await docker(["exec", volume, "pg_isready", "-q", "-h", "127.0.0.1"])).exitCode;
   // Docker's restarts of a container that ends at once are ever further apart.
   await dockerOutput(["restart", volume]);
-  await expect.poll(isReady, { timeout: 60_000, interval: 200 }).toBe(0);
+  await expect.poll(isReady, { timeout: 120_000, interval: 200 }).toBe(0);
   const again = await project.command(["letta", "reinit"]);
   expect(again.output).toContain("another Postgres holds");
   expect(again.exitCode).toBe(1);

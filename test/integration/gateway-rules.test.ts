@@ -71,7 +71,7 @@ beforeAll(async () => {
   rmSync(folder, { recursive: true });
   await dockerOutput(["start", container]);
   gateway = `http://${(await dockerOutput(["port", container, "8284/tcp"])).split("\n")[0]}`;
-  await vi.waitFor(() => rawRequest(gateway, "/nginx-health"), { timeout: 30_000 });
+  await vi.waitFor(() => rawRequest(gateway, "/nginx-health"), { timeout: 120_000 });
 }, 60_000);
 
 afterAll(async () => {

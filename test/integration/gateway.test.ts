@@ -63,7 +63,7 @@ describe("when Letta is away", () => {
     await dockerOutput(["pause", server]);
     expect(await health()).toBe(503);
     await dockerOutput(["unpause", server]);
-    await expect.poll(health, { timeout: 30_000 }).toBe(200);
+    await expect.poll(health, { timeout: 120_000 }).toBe(200);
   });
 
   test("the gateway finds it again after a restart, without being restarted itself", async () => {

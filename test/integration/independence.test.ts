@@ -95,7 +95,7 @@ async function readyAgent(): Promise<string> {
       expect(agent.state).toBe("ready");
       return agent.id;
     },
-    { timeout: 60_000, interval: 100 },
+    { timeout: 120_000, interval: 100 },
   );
 }
 

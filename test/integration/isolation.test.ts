@@ -208,7 +208,7 @@ describe("identity", () => {
 });
 
 describe("a project that sends too many requests", () => {
-  test("gets its share of concurrent runs, and no other project waits for it", { timeout: 120_000 }, async () => {
+  test("gets its share of concurrent runs, and no other project waits for it", async () => {
     const gate = Promise.withResolvers<void>();
     const held = await startScriptedModel({ host: "0.0.0.0", beforeWord: () => gate.promise });
     const agents = await Promise.all(Array.from({ length: 9 }, () => createAgent(as("third"), held.port)));
@@ -219,7 +219,7 @@ describe("a project that sends too many requests", () => {
         body: JSON.stringify({ messages: [{ role: "user", content: "hello" }], stream_tokens: true }),
       });
     const running = agents.slice(0, 8).map(run);
-    await expect.poll(() => held.requests.length, { timeout: 60_000 }).toBe(8);
+    await expect.poll(() => held.requests.length, { timeout: 120_000 }).toBe(8);
 
     const refused = await run(agents[8]);
     expect([refused.status, headerValues(refused, "retry-after"), JSON.parse(refused.body)]).toEqual([
@@ -247,7 +247,7 @@ describe("a project that sends too many requests", () => {
   });
 });
 
-test("adding a project restarts nothing and cuts no running stream", { timeout: 180_000 }, async () => {
+test("adding a project restarts nothing and cuts no running stream", async () => {
   const before = await serving();
   const gate = Promise.withResolvers<void>();
   const held = await startScriptedModel({
@@ -257,11 +257,11 @@ test("adding a project restarts nothing and cuts no running stream", { timeout: 
   const agent = await createAgent(as("second"), held.port);
   const words: string[] = [];
   const streaming = (async () => {
-    for await (const event of stream(as("second"), agent, "before after", { timeoutSeconds: 170 })) {
+    for await (const event of stream(as("second"), agent, "before after", { timeoutSeconds: 570 })) {
       if (event.message_type === "assistant_message") words.push(event.content ?? "");
     }
   })();
-  await expect.poll(() => words.at(-1), { timeout: 30_000 }).toBe(" before");
+  await expect.poll(() => words.at(-1), { timeout: 120_000 }).toBe(" before");
 
   stacks.configure(stacks.letta, { projects: ["thoth", "second", "third", "fourth"] });
   await stacks.up(stacks.letta);

@@ -22,7 +22,7 @@ describe("after up", () => {
     expect(letta.containers).toHaveLength(6);
     const health = async () =>
       Promise.all(letta.containers.map(async (name) => (await inspectContainer(name))?.State.Health?.Status));
-    await expect.poll(health, { timeout: 60_000 }).toEqual(Array(6).fill("healthy"));
+    await expect.poll(health, { timeout: 120_000 }).toEqual(Array(6).fill("healthy"));
   });
 
   test("the health URLs of the outputs answer 200", async () => {
@@ -91,7 +91,7 @@ describe("Letta", () => {
       const sessions = [...stderr.matchAll(/\[(\d+)\] LOG: .*\bCachedPlanSource:/g)].map(([, session]) => session);
       return Math.max(0, ...[...new Set(sessions)].map((one) => sessions.filter((other) => other === one).length));
     };
-    await expect.poll(statements, { timeout: 10_000 }).toBeGreaterThan(3);
+    await expect.poll(statements, { timeout: 120_000 }).toBeGreaterThan(3);
   });
 
   test("runs a message in the background through Redis", async () => {
@@ -112,7 +112,7 @@ describe("Letta", () => {
     const count = (sql: string) =>
       withPostgres(letta.hostDatabaseUrl, async (client) => (await client.query(sql)).rowCount);
     const traces = `select from provider_trace_metadata where agent_id = '${agent.id}'`;
-    await expect.poll(() => count(traces), { timeout: 30_000 }).toBeGreaterThan(0);
+    await expect.poll(() => count(traces), { timeout: 120_000 }).toBeGreaterThan(0);
     for (const table of ["provider_traces", "provider_trace_metadata"]) {
       expect(await count(`select from ${table} t where t::text like '%marker-of-a-private-prompt%'`), table).toBe(0);
     }

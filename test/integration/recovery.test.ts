@@ -58,7 +58,7 @@ describe("the processes of Letta's server", () => {
     const runs = (await processes()).find(({ niceness }) => niceness > 0);
     await killProcess(runs?.pid ?? "", postgresImage);
     const restarts = async () => (await inspectContainer(server))?.RestartCount;
-    await expect.poll(restarts, { timeout: 60_000, interval: 500 }).toBe((before?.RestartCount ?? 0) + 1);
+    await expect.poll(restarts, { timeout: 120_000, interval: 500 }).toBe((before?.RestartCount ?? 0) + 1);
     await expect.poll(failedProbes, { timeout: 120_000, interval: 500 }).toEqual([]);
     const { stdout, stderr } = await docker(["logs", "--since", before?.State.StartedAt ?? "", server]);
     expect(`${stdout}${stderr}`).toContain("run process 1 of 1 exited with -9: stopping the others");

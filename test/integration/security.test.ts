@@ -62,7 +62,7 @@ beforeAll(async () => {
     // An update asks each container's health check itself; the engine asks, and says so, up to an interval later.
     expect(Object.keys(containers).filter((name) => containers[name]?.State.Health?.Status !== "healthy")).toEqual([]);
   };
-  await vi.waitFor(look, { timeout: 60_000, interval: 500 });
+  await vi.waitFor(look, { timeout: 120_000, interval: 500 });
   hasAppArmor = (await dockerOutput(["info", "--format", "{{.SecurityOptions}}"])).includes("name=apparmor");
 });
 

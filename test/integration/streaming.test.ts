@@ -29,7 +29,7 @@ class Gate {
   }
 }
 
-test("each word of an answer reaches the client before the model says the next one", { timeout: 60_000 }, async () => {
+test("each word of an answer reaches the client before the model says the next one", async () => {
   const gate = new Gate();
   const model = await startScriptedModel({ host: "0.0.0.0", beforeWord: (word) => gate.wait(word) });
   const throughGateway = await stacks.projectEndpoint();

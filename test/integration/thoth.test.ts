@@ -23,9 +23,9 @@ test("a file that is put into the vault becomes a paper of the API, and goes wit
   const file = join(stacks.vault, "thoth/papers/a-paper-of-the-test.md");
   const titles = async () => (await papers()).map(({ title }) => title);
   writeFileSync(file, "# Memory of agents\n\nAgents remember.\n");
-  await expect.poll(titles, { timeout: 60_000 }).toContain("Memory of agents");
+  await expect.poll(titles, { timeout: 120_000 }).toContain("Memory of agents");
   rmSync(file);
-  await expect.poll(titles, { timeout: 60_000 }).not.toContain("Memory of agents");
+  await expect.poll(titles, { timeout: 120_000 }).not.toContain("Memory of agents");
 });
 
 test("a question to the API is answered by its agent in Letta", async () => {
@@ -80,7 +80,7 @@ describe("each role", () => {
   test("has its own health check in Docker", async () => {
     const health = async () =>
       Promise.all(thoth.containers.map(async (name) => (await inspectContainer(name))?.State.Health?.Status));
-    await expect.poll(health, { timeout: 60_000 }).toEqual(["healthy", "healthy", "healthy", "healthy"]);
+    await expect.poll(health, { timeout: 120_000 }).toEqual(["healthy", "healthy", "healthy", "healthy"]);
     const checks = thoth.containers.map(async (name) =>
       (await inspectContainer(name))?.Config.Healthcheck?.Test?.at(-1),
     );

@@ -190,7 +190,7 @@ return "seen"`;
     const command =
       "ls /run/letta-tools; cd /proc; for p in [0-9]*; do [ $(stat -c %u $p) -ge 1000000 ] && echo $p; done";
     const seen = async () => (await inServer("sh", "-c", `${command} 2>/dev/null || true`)).trim().split("\n");
-    await expect.poll(async () => (await seen()).length, { timeout: 30_000 }).toBeGreaterThanOrEqual(2);
+    await expect.poll(async () => (await seen()).length, { timeout: 120_000 }).toBeGreaterThanOrEqual(2);
     const [folder, process] = await seen();
     const look = `
 import json, os
@@ -222,7 +222,7 @@ if os.fork() == 0:
             os._exit(0)
 return "left"`;
     expect((await runTool(endpoint, lines, one.user)).tool_return).toBe("left");
-    await expect.poll(processUsers, { timeout: 30_000 }).toEqual(["0"]);
+    await expect.poll(processUsers, { timeout: 120_000 }).toEqual(["0"]);
   });
 
   test("exceed its processes, memory or file size, and Letta keeps working", async () => {

@@ -127,7 +127,7 @@ export class BackedUpPostgres {
 
   /** Waits until the agent's repository takes backups. */
   async untilReady(): Promise<void> {
-    await vi.waitFor(() => dockerOutput(["exec", this.agent, "backup", "health"]), { timeout: 60_000, interval: 500 });
+    await vi.waitFor(() => dockerOutput(["exec", this.agent, "backup", "health"]), { timeout: 120_000, interval: 500 });
   }
 
   /** Runs SQL as superuser. @throws with what Postgres said */

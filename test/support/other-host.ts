@@ -48,7 +48,7 @@ export class OtherHost {
   /** Waits until all of its servers answer. */
   async untilUp(): Promise<void> {
     const answering = "curl -sS localhost:9000 && curl -sSk https://localhost:9443 && ssh-keyscan localhost";
-    await vi.waitFor(() => this.shell(`(${answering}) >/dev/null 2>&1`), { timeout: 60_000, interval: 200 });
+    await vi.waitFor(() => this.shell(`(${answering}) >/dev/null 2>&1`), { timeout: 120_000, interval: 200 });
   }
 
   /** An SFTP account's folder. With `knownHosts` as the host tells them itself. */
