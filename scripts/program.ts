@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { addBackupCommands, addRecoverCommand } from "./backup/commands.ts";
 import { addDevelopCommands } from "./develop/commands.ts";
 import { addHelpCommands } from "./help/commands.ts";
@@ -30,6 +30,13 @@ export function buildProgram(deps: Deps, hooks: Hooks): { program: Command; comm
   );
   add(program, "down", "remove the containers of both stacks; data is kept", stacks, async (options) =>
     (await import("./stacks/both.ts")).down(options, deps),
+  );
+  add<{ fix: boolean }>(
+    program,
+    "doctor",
+    "look for what is wrong with both stacks, and name the command that fixes it; exit code 1: warnings, 2: errors",
+    [...stacks, json, new Option("--fix", "repair what has no risk").default(false)],
+    async (options) => (await import("./doctor/doctor.ts")).doctor(options, deps),
   );
   add(program, "status", "both stacks; fails unless all is healthy", [...stacks, json], async (options) =>
     (await import("./status/command.ts")).status({ ...options, scope: "all" }, deps),

@@ -18,7 +18,8 @@ const shared = ["^scripts/lib/", lib, "^infra/config/", outputs, contract];
 const features = {
   backup: ["images"],
   develop: ["images", "setup"],
-  help: [],
+  doctor: ["status"],
+  help: ["doctor"],
   images: [],
   letta: ["restore", "status", "upgrade", "backup"],
   projects: ["backup", "letta", "thoth"],

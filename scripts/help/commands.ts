@@ -8,7 +8,7 @@ export function addHelpCommands(program: Command, add: Add, deps: Deps, commands
   program.commandsGroup("Everyday");
   add(program, "help", "this list", [], async () => (await import("./help.ts")).showHelp(commands, deps));
   program.commandsGroup("Development");
-  const docs = "write docs/commands.md, the list with all variables";
+  const docs = "write docs/commands.md and the checks in docs/troubleshooting.md";
   add(program, "docs", docs, [], async () => (await import("./reference.ts")).writeReference(commands, deps));
   program.commandsGroup("");
   add(program, "environment", "lines for a shell: environment, aliases and completion", [], async () =>

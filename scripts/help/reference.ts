@@ -1,4 +1,6 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { troubleshootingFile, withChecks } from "../doctor/troubleshooting.ts";
 import { root } from "../lib/checkout.ts";
 import type { Deps } from "../lib/deps.ts";
 import type { MakeCommand, MakeVariable } from "../lib/make.ts";
@@ -8,10 +10,11 @@ import { groupsOf } from "./help.ts";
 /** The generated page. */
 export const referenceFile = join(root, "docs/commands.md");
 
-/** Writes docs/commands.md. */
+/** Writes docs/commands.md, and the list of checks into docs/troubleshooting.md. */
 export async function writeReference(commands: readonly MakeCommand[], deps: Deps): Promise<number> {
   await writeWhole(referenceFile, renderReference(commands));
-  deps.print(`written: ${referenceFile}`);
+  await writeWhole(troubleshootingFile, withChecks(await readFile(troubleshootingFile, "utf8")));
+  deps.print(`written: ${referenceFile}, ${troubleshootingFile}`);
   return 0;
 }
 

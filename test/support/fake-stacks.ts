@@ -41,7 +41,7 @@ export const lettaOutputs: LettaStack = {
 };
 
 /** Outputs of a thoth stack. */
-const thothOutputs: ThothExports = {
+export const thothOutputs: ThothExports = {
   healthUrls: { api: "http://127.0.0.1:4/health", mcp: "http://127.0.0.1:5/health" },
   urls: { api: "http://127.0.0.1:4", mcp: "http://127.0.0.1:5" },
   containers: ["thoth-api", "thoth-mcp", "thoth-discovery", "thoth-monitor"],

@@ -1,7 +1,7 @@
 import type { ContainerState } from "./engine.ts";
 
 /** What a log line usually means; the first match wins. */
-const knownCauses: readonly (readonly [RegExp, string])[] = [
+export const knownCauses: readonly (readonly [RegExp, string])[] = [
   [/No space left on device/i, "the disk is full: free space, then start again"],
   [/REFUSED: another (instance|Postgres)/i, "another container uses the same data volume: stop it first"],
   [

@@ -1,0 +1,147 @@
+import { likelyCause } from "../../../infra/lib/docker/likely-cause.ts";
+import type { Check, Finding } from "../check.ts";
+import { lettaOf, type Patient } from "../patient.ts";
+
+/** Docker's restart policy hides a crash loop behind "running"; this many restarts count as one. */
+const crashLoopRestarts = 3;
+
+/** The containers of both stacks. */
+export const serviceChecks: readonly Check[] = [
+  {
+    id: "containers",
+    title: "Every container of both stacks runs.",
+    why: "Letta, and what uses it, needs all of them.",
+    fix: "`make up`",
+    needs: ["engine"],
+    find: (patient) => ofContainers(patient, notRunning),
+  },
+  {
+    id: "health",
+    title: "Every running container passes its health check now.",
+    why: "A service can run and answer nothing. The cause is drawn from its log.",
+    fix: "`make letta-logs`, `make thoth-logs`",
+    needs: ["engine"],
+    find: (patient) => ofContainers(patient, notHealthy),
+  },
+  {
+    id: "restarts",
+    title: "No container restarts again and again.",
+    why: "The engine restarts what crashes, which hides the crash.",
+    fix: "`make letta-logs`, `make thoth-logs`",
+    needs: ["engine"],
+    find: (patient) => ofContainers(patient, crashLoop),
+  },
+  {
+    id: "network",
+    title: "Thoth's containers are on Letta's network.",
+    why: "Otherwise they cannot reach Letta or their database: “database connection failed”.",
+    fix: "`make thoth-restart`",
+    needs: ["state", "thoth"],
+    find: network,
+  },
+  {
+    id: "drift",
+    title: "What runs is what the config asks for.",
+    why: "A changed config or a container changed by hand takes effect with the next update, which may surprise.",
+    fix: "`make up`",
+    needs: ["engine", "state"],
+    find: drift,
+  },
+];
+
+type Look = (patient: Patient, name: string) => Promise<Finding | undefined>;
+
+async function ofContainers(patient: Patient, look: Look): Promise<Finding[]> {
+  const found = await Promise.all([...patient.containers.keys()].map((name) => look(patient, name)));
+  return found.filter((finding) => finding !== undefined);
+}
+
+async function causeOf({ deps, containers }: Patient, name: string): Promise<string> {
+  const cause = likelyCause(containers.get(name), await deps.engine.lastLogLines(name, 15));
+  return cause === undefined ? "" : `; likely cause: ${cause}`;
+}
+
+async function notRunning(patient: Patient, name: string): Promise<Finding | undefined> {
+  const state = patient.containers.get(name)?.State;
+  if (state === undefined) return { severity: "error", problem: `${name} does not exist`, fix: "make up" };
+  if (state.Status === "running") return undefined;
+  const exit = state.Status === "exited" ? ` (exit code ${state.ExitCode})` : "";
+  return {
+    severity: "error",
+    problem: `${name} is ${state.Status}${exit}${await causeOf(patient, name)}`,
+    fix: "`make up`",
+  };
+}
+
+async function notHealthy(patient: Patient, name: string): Promise<Finding | undefined> {
+  if (patient.containers.get(name)?.State.Status !== "running") return undefined;
+  const red = await patient.deps.engine.runHealthCheck(name);
+  if (red === undefined) return undefined;
+  const problem = `${name} does not answer: ${red.split("\n").at(-1)}${await causeOf(patient, name)}`;
+  return { severity: "error", problem, fix: logsOf(patient, name) };
+}
+
+async function crashLoop(patient: Patient, name: string): Promise<Finding | undefined> {
+  const count = patient.containers.get(name)?.RestartCount ?? 0;
+  if (count < crashLoopRestarts) return undefined;
+  const problem = `${name} crashed ${count} times since its last start${await causeOf(patient, name)}`;
+  return { severity: "warning", problem, fix: logsOf(patient, name) };
+}
+
+const logsOf = ({ letta }: Patient, name: string) =>
+  letta?.containers.includes(name) === true ? "make letta-logs" : "make thoth-logs";
+
+async function network(patient: Patient): Promise<Finding[]> {
+  const { deps, thoth, containers } = patient;
+  const { name } = lettaOf(patient).network;
+  const members = await deps.engine.networkContainers(name);
+  const running = (thoth?.containers ?? []).filter((one) => containers.get(one)?.State.Status === "running");
+  const missing = running.filter((one) => !members.includes(one));
+  return missing.map((one) => ({
+    severity: "error",
+    problem: `${one} is not on network ${name}`,
+    fix: `docker network connect ${name} ${one}`,
+    repair: () => deps.engine.dockerOutput(["network", "connect", name, one]),
+  }));
+}
+
+/** A step of `pulumi preview --json`. */
+interface Step {
+  readonly op: string;
+  readonly urn: string;
+}
+
+async function drift({ deps, stacks, letta, thoth }: Patient): Promise<Finding[]> {
+  const present = [letta && stacks.letta, thoth && stacks.thoth].filter((stack) => stack !== undefined);
+  const found = await Promise.all(
+    present.map(async (stack) => {
+      const { exitCode, stdout, stderr } = await deps.$({ nothrow: true })`pulumi preview --json --stack ${stack}`;
+      const { steps = [] } = parsed(stdout);
+      const changed = steps.filter(({ op }) => op !== "same").map(({ op, urn }) => `${op} ${urn.split("::").at(-1)}`);
+      if (exitCode !== 0) return [failedPreview(stack, stdout || stderr)];
+      if (changed.length === 0) return [];
+      const problem = `an update of stack ${stack} would change ${changed.length} resources: ${listed(changed)}`;
+      return [{ severity: "warning" as const, problem, fix: `pulumi preview --diff --stack ${stack}, then make up` }];
+    }),
+  );
+  return found.flat();
+}
+
+function failedPreview(stack: string, output: string): Finding {
+  const said = parsed(output).diagnostics?.find(({ severity }) => severity === "error")?.message ?? output;
+  const problem = `a preview of stack ${stack} fails: ${said.trim().split("\n").slice(0, 4).join("\n")}`;
+  return { severity: "error", problem, fix: `pulumi preview --stack ${stack}` };
+}
+
+function parsed(text: string): { steps?: Step[]; diagnostics?: { severity: string; message: string }[] } {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 5).join(", ");
+  return names.length > 5 ? `${shown}, …` : shown;
+}
