@@ -1,6 +1,8 @@
 import { isIP } from "node:net";
+import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import { firstAddress } from "../lib/docker/network.ts";
+import { variableName } from "../lib/env-file.ts";
 
 /** A Docker name prefix: lower case, digits and dashes. */
 export const prefixSchema = z
@@ -35,28 +37,40 @@ export const subnetSchema = z
 /** The host address that published ports listen on; any but loopback exposes them to the network. */
 export const bindAddressSchema = z.string().refine((value) => isIP(value) !== 0, "must be an IP address of this host");
 
-/** The version of an image: a tag, which YAML takes for a number when it looks like one. */
+/** The version of an image: a tag. */
 export const versionSchema = z
-  .union([z.string(), z.number().transform(String)])
+  .string()
   .refine(
     (tag) => /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(tag),
     "is not a valid version: it must be the tag of an image",
   );
+
+/** A host name or an IP address, in the form in which URLs have it: in lower case, IPv6 without brackets and abbreviated. */
+export const hostSchema = z.string().transform((text, context) => {
+  const host = text.toLowerCase().replace(/^\[(.*)\]$/, "$1");
+  if (ipaddr.IPv6.isValid(host)) return ipaddr.IPv6.parse(host).toString();
+  if (/^[a-z0-9_.-]+$/.test(host)) return host;
+  context.addIssue({ code: "custom", message: "must be a host name or an IP address, without a port" });
+  return z.NEVER;
+});
 
 /** The name of a Docker volume. */
 export const volumeSchema = z
   .string()
   .regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/, "must be the name of a Docker volume: letters, digits, _, . and -");
 
-/** A valid name of a shell variable. */
-export const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
-
-/** Environment variables: name -> value. */
-export const environmentSchema = z.record(
-  z.string().regex(variableName, "must be a variable name"),
-  // Not z.coerce.string(), which turns a list or an object into "[object Object]".
-  z.union([z.string(), z.number(), z.boolean()], "must be text, a number or true/false").transform(String),
-);
+/** Environment variables: name -> value. `refused`: names that are not accepted -> why. */
+export const environmentSchema = (refused: Readonly<Record<string, string>> = {}) =>
+  z.record(
+    z
+      .string()
+      .regex(variableName, "must be a variable name")
+      .superRefine((name, context) => {
+        const reason = Object.hasOwn(refused, name) ? refused[name] : undefined;
+        if (reason !== undefined) context.addIssue({ code: "custom", message: reason });
+      }),
+    z.string("must be text, a number or true/false; more than 15 digits must be in quotes"),
+  );
 
 /** Memory in MiB. */
 export const mebibytes = (least: number) =>

@@ -5,6 +5,7 @@ import { backupSchema } from "./backup.ts";
 import {
   bindAddressSchema,
   environmentSchema,
+  hostSchema,
   mebibytes,
   portSchema,
   portsSchema,
@@ -14,6 +15,7 @@ import {
   volumeSchema,
 } from "./common.ts";
 import { parseConfig, type RawConfig } from "./read.ts";
+import { refusedVariables } from "./server-variables.ts";
 import { sizesSchema } from "./sizes.ts";
 
 const usualDefaultProject = "thoth";
@@ -95,16 +97,16 @@ const lettaSchema = z.strictObject({
   allowedOrigins: z
     .array(originSchema)
     .default(["app://obsidian.md", "capacitor://localhost", "http://localhost", "https://app.letta.com"]),
-  /** Host names on private addresses that may be MCP servers of Letta's agents; Letta refuses all others. */
-  mcpHosts: z.array(z.string().regex(/^[A-Za-z0-9.-]+$/, "must be a host name")).default(["thoth-mcp"]),
+  /** Hosts on private addresses that may be MCP servers of Letta's agents; Letta refuses all others. */
+  mcpHosts: z.array(hostSchema).default(["thoth-mcp"]),
   /** Largest request body the gateway accepts, in MiB. */
   maxRequestMiB: mebibytes(1).default(100),
   /** Largest context window Letta gives an agent, in tokens. Letta 0.16.7 raised its own default from 32000 to 128000. */
   contextWindowLimit: z.int().min(4000).default(128_000),
   /** Extra environment of the Letta server, e.g. `OLLAMA_BASE_URL`. */
-  env: environmentSchema.default({}),
+  env: environmentSchema(refusedVariables).default({}),
   /** Extra secret environment of the Letta server, e.g. `OPENAI_API_KEY`; set it with `--secret --path`. */
-  secretEnv: environmentSchema.default({}),
+  secretEnv: environmentSchema(refusedVariables).default({}),
   sizes: sizesSchema.prefault({}),
   backup: backupSchema.prefault({}),
   /** The volume that Postgres runs on; default: `<prefix>-postgres`. A restore creates another one and sets this. */

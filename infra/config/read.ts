@@ -28,7 +28,8 @@ const formerKeys: Readonly<Record<string, string>> = {
  * @throws UserError with every mistake in one message: the key, what is wrong, and the command that fixes it
  */
 export function parseConfig<Schema extends z.ZodType>(schema: Schema, raw: RawConfig, stack: string): z.output<Schema> {
-  const result = schema.safeParse(raw);
+  const first = schema.safeParse(raw);
+  const result = first.success ? first : schema.safeParse(convert(raw, first.error.issues));
   if (result.success) return result.data;
   const mistakes = result.error.issues.flatMap((issue) => describeIssue(issue, stack));
   const count = mistakes.length === 1 ? "1 mistake" : `${mistakes.length} mistakes`;
@@ -62,11 +63,42 @@ function formatPart(part: PropertyKey): string {
   return /^[\w-]+$/.test(String(part)) ? `.${String(part)}` : `["${String(part)}"]`;
 }
 
-/** Pulumi passes every value as text, in which objects, lists, numbers and booleans are JSON. */
+/** Pulumi passes every value as text, in which objects and lists are JSON. */
 function parseValue(text: string): unknown {
+  if (!/^\s*[[{]/.test(text)) return text;
   try {
     return JSON.parse(text);
   } catch {
     return text;
   }
+}
+
+/**
+ * The config with each value in the type its key has. Pulumi does not know the types: `config set release 20260304` arrives
+ * as text, `config set --path env.PORT 80` as a number, and `--path sizes.server.cpus 0.5` as text again.
+ */
+function convert(raw: RawConfig, issues: readonly z.core.$ZodIssue[]): unknown {
+  const config = structuredClone(raw);
+  for (const issue of issues) {
+    if (issue.code !== "invalid_type") continue;
+    const place = issue.path.slice(0, -1).reduce<unknown>((parent, key) => Reflect.get(Object(parent), key), config);
+    const key = issue.path.at(-1);
+    if (key === undefined || typeof place !== "object" || place === null) continue;
+    Reflect.set(place, key, converted(Reflect.get(place, key), issue.expected));
+  }
+  return config;
+}
+
+/** The same value in another type, where that loses nothing. */
+function converted(value: unknown, expected: z.core.$ZodIssueInvalidType["expected"]): unknown {
+  if (expected === "string" && (typeof value === "boolean" || isExact(value))) return String(value);
+  if (typeof value !== "string") return value;
+  if (expected === "number" && value.trim() !== "" && isExact(Number(value))) return Number(value);
+  if (expected === "boolean" && /^(true|false)$/.test(value)) return value === "true";
+  return value;
+}
+
+/** False for a number whose last digits were lost when it was read. */
+function isExact(value: unknown): boolean {
+  return typeof value === "number" && Number.isFinite(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER;
 }

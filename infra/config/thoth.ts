@@ -54,8 +54,8 @@ const thothSchema = z.strictObject({
   vault: z.string().min(1).default("vault"),
   /** The user that Thoth runs as and that owns the vault's files; default: the one who runs Pulumi. */
   user: userSchema.optional(),
-  env: environmentSchema.default({}),
-  secretEnv: environmentSchema.default({}),
+  env: environmentSchema().default({}),
+  secretEnv: environmentSchema().default({}),
   /** A file of further `NAME=value` lines, e.g. Thoth's own `.env`; its values are treated as secrets. */
   envFile: z.string().optional(),
   roles: z

@@ -1,16 +1,13 @@
-import { readFileSync } from "node:fs";
-import { parseEnv } from "node:util";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { bridgeNetwork } from "../components/networks.ts";
 import { ProviderResource } from "../components/provider-resource.ts";
 import { Service } from "../components/service/service.ts";
 import { lettaDataPath, thothEnvironment, thothSecrets, vaultPath } from "../components/thoth-environment.ts";
 import { type RoleProgram, roleProgram } from "../components/thoth-role.ts";
-import { variableName } from "../config/common.ts";
 import type { ThothConfig } from "../config/thoth.ts";
 import { hostUrl, planNetwork } from "../lib/docker/network.ts";
-import { UserError } from "../lib/errors.ts";
+import { readEnvFile } from "../lib/env-file.ts";
 import { fingerprint } from "../lib/fingerprint.ts";
 import { type ThothRole, thothNames, thothRoles } from "../lib/names.ts";
 import type { LettaReference, ThothExports } from "./outputs.ts";
@@ -34,7 +31,7 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
   const mcpUrl = `http://${names.role("mcp")}:${programs.mcp.port}`;
   const env = { ...thothEnvironment(letta.outputs.internalUrls.gateway, mcpUrl), ...config.env };
   const secretEnv = thothSecrets(letta, mcpToken.result, {
-    file: readEnvFile(config.envFile),
+    file: operatorsFile(config),
     config: config.secretEnv,
     setInTheOpen: Object.keys(env),
   });
@@ -113,22 +110,10 @@ function publishedPorts(role: ThothRole, internal: number, { ports, bindAddress 
   return [{ internal, external: ports[role], bindAddress }];
 }
 
-/** Variables of the operator's env file. @throws UserError when it cannot be read, or has an invalid name */
-function readEnvFile(path: string | undefined): Record<string, string> {
-  if (path === undefined) return {};
-  const env = parseEnv(readText(path)) as Record<string, string>;
-  const wrong = Object.keys(env).filter((name) => !variableName.test(name));
-  if (wrong.length === 0) return env;
-  throw new UserError(`envFile ${path}: not a variable name: ${wrong.join(", ")}`, "rename or remove it in the file");
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw new UserError(
-      `envFile ${path} cannot be read: ${(error as Error).message}`,
-      "pulumi config set envFile PATH",
-    );
-  }
+/** Variables of the operator's env file; tells what in it does not count. */
+function operatorsFile({ envFile }: ThothConfig): Record<string, string> {
+  if (envFile === undefined) return {};
+  const { values, ignored } = readEnvFile(envFile);
+  if (ignored.length > 0) void pulumi.log.warn(`envFile ${envFile}: ignored ${ignored.join("; ")}`);
+  return values;
 }

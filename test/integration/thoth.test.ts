@@ -1,9 +1,10 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { inspectContainer } from "../../infra/lib/docker/engine.ts";
+import { dockerOutput, inspectContainer } from "../../infra/lib/docker/engine.ts";
 import { type LettaEndpoint, lettaJson } from "../../infra/lib/letta/api.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
+import { envFileLines } from "../support/env-file-lines.ts";
 import { mcpServers, mcpTools } from "../support/mcp-servers.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 import { succeeded } from "../support/stacks.ts";
@@ -36,6 +37,17 @@ test("a question to the API is answered by its agent in Letta", async () => {
   });
   const words = [...(await answer.text()).matchAll(/"content":"([^"]*)"/g)].map(([, word]) => word);
   expect(words.join("")).toBe("You said: what do you know");
+});
+
+test("an env file is read as python-dotenv reads it, by which Thoth reads its own", async () => {
+  const script = `
+import io, json, sys
+from dotenv import dotenv_values
+print(json.dumps([dotenv_values(stream=io.StringIO(text)) for text in json.load(sys.stdin)]))`;
+  const texts = envFileLines.map(([line]) => `FIRST=one\n${line}\n`);
+  const python = ["exec", "--interactive", `${stacks.letta}-server`, "python3", "-c", script];
+  const read = JSON.parse(await dockerOutput(python, { input: JSON.stringify(texts) }));
+  expect(read).toEqual(envFileLines.map(([, values]) => ({ FIRST: "one", ...values })));
 });
 
 describe("the MCP server", () => {

@@ -295,6 +295,28 @@ describe("Letta itself never", () => {
     expect(said).not.toContain("not_the_projects");
   });
 
+  test("takes a tool whose packages the image has, and refuses one with others, by their names", async () => {
+    const { url, password } = endpoint;
+    const headers = { authorization: `Bearer ${password}`, "content-type": "application/json", user_id: one.user };
+    const change = async (method: string, id: string, pip_requirements: object[]) => {
+      const body = JSON.stringify({ source_code: toolSource("return 'ran'"), pip_requirements });
+      const response = await fetch(`${url}/v1/tools/${id}`, { method, headers, body });
+      return { status: response.status, said: await response.text() };
+    };
+    const made = await change("POST", "", [{ name: "pydantic" }]);
+    expect(made.status).toBe(200);
+    const { id } = JSON.parse(made.said) as { id: string };
+    const refusal = {
+      status: 400,
+      said: expect.stringMatching(/no-such-package is not in .*pydantic .*not 1\.0.*security\.md/),
+    };
+    const wrong = [{ name: "no-such-package" }, { name: "pydantic", version: "1.0" }];
+    expect(await change("POST", "", wrong)).toEqual(refusal);
+    expect(await change("PATCH", id, wrong)).toEqual(refusal);
+    const run = await askForTool(endpoint, { source_code: toolSource("return 1"), pip_requirements: wrong }, one.user);
+    expect(run.text).toContain("no-such-package is not in Letta's image");
+  });
+
   test("makes a venv for a project, which installs and runs what the project names", async () => {
     const headers = {
       authorization: `Bearer ${endpoint.password}`,

@@ -5,6 +5,7 @@ Importing the server takes most of a start and needs neither, so it happens in t
 
 import asyncio
 import gc
+import ipaddress
 import os
 import signal
 import sys
@@ -31,9 +32,17 @@ def allow_private_mcp_servers(allowed: set[str]) -> None:
     check = url_validation.validate_mcp_server_url
 
     def check_others(url: str, *, resolve_hostname: bool = True) -> str:
-        return url if urlparse(url).hostname in allowed else check(url, resolve_hostname=resolve_hostname)
+        return url if canonical(urlparse(url).hostname) in allowed else check(url, resolve_hostname=resolve_hostname)
 
     url_validation.validate_mcp_server_url = check_others
+
+
+def canonical(host: str | None) -> str | None:
+    """An address as the stack's config writes it: one IPv6 address can be written in many ways."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host
 
 
 def change_letta() -> None:

@@ -12,6 +12,8 @@ import json
 import os
 import sys
 
+from server_packages import missing_packages, refuse_missing_packages
+
 LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tool_launcher.py")
 FOLDERS = "/run/letta-tools"
 # World-writable: tools of one organization could leave files there for those of another.
@@ -98,6 +100,7 @@ def contain_tools() -> None:
     # The server would create, write to and, with its venv, delete a folder that the project chooses.
     SandboxConfig.get_local_config = lambda self: LocalSandboxConfig(sandbox_dir=FOLDERS)
     base.add_imports_and_pydantic_schemas_for_args = own_references_only(base.add_imports_and_pydantic_schemas_for_args)
+    refuse_missing_packages()
 
 
 def plain_types_of(resolve_type):
@@ -154,6 +157,10 @@ async def run(self, agent_state=None, additional_env_vars=None):
     )
     if config.config.get("use_venv"):
         raise Refused("a venv with packages of a project is disabled in this server, see docs/security.md")
+    await self._init_async()
+    problem = missing_packages(self.tool.pip_requirements)
+    if problem is not None:
+        raise Refused(problem)
     own = await self._gather_env_vars(agent_state, additional_env_vars, config.id, is_local=False)
     organization = self.user.organization_id
     job = {

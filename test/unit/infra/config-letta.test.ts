@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { serverEnvironment } from "../../../infra/components/letta-server.ts";
 import { parseLettaConfig } from "../../../infra/config/letta.ts";
 import type { RawConfig } from "../../../infra/config/read.ts";
+import { refusedVariables } from "../../../infra/config/server-variables.ts";
 import { UserError } from "../../../infra/lib/errors.ts";
 
 const parse = (raw: RawConfig, stack = "letta") => parseLettaConfig(raw, stack);
@@ -52,8 +54,13 @@ test("numbers and booleans in the environment become the text that a container g
   expect(env).toEqual({ PORT: "80", DEBUG: "true", NAME: "x", EMPTY: "" });
 });
 
+test("hosts of MCP servers are written as a URL has them", () => {
+  const mcpHosts = ["Notes-MCP", "my_mcp", "10.0.0.7", "[FD00:0::01]", "fd00::2"];
+  expect(parse({ mcpHosts }).mcpHosts).toEqual(["notes-mcp", "my_mcp", "10.0.0.7", "fd00::1", "fd00::2"]);
+});
+
 test("all mistakes come in one message", () => {
-  const ports = { postgres: "5432", server: 65_536, smtp: 25 };
+  const ports = { postgres: "a", server: 65_536, smtp: 25 };
   expect(refusal({ bindAddress: "localhost", ports, projects: ["ok", "Thoth"], bogus: 1 }, "try")).toBe(
     [
       "6 mistakes in Pulumi.try.yaml:",
@@ -104,8 +111,12 @@ describe("refuses", () => {
     ...["letta", "none", "pg_thoth"].map((name): Row => [{ projects: [name] }, `projects[0]: ${used}`]),
     // An origin stands in a string of nginx.
     ...["https://a.org/", "*", 'a://b"c', "a.org"].map((one): Row => [{ allowedOrigins: [one] }, origin]),
-    [{ mcpHosts: ["a:80"] }, "mcpHosts[0]: must be a host name"],
+    ...["a:80", "http://a", "[fd00::1]:80", ""].map(
+      (host): Row => [{ mcpHosts: [host] }, "mcpHosts[0]: must be a host name or"],
+    ),
     [{ env: { "MY-VAR": "x" } }, "env.MY-VAR: must be a variable name"],
+    [{ env: { TOOL_EXEC_VENV_NAME: "venv" } }, "env.TOOL_EXEC_VENV_NAME: would take every organization its tools"],
+    [{ secretEnv: { LETTA_PG_URI: "x" } }, "secretEnv.LETTA_PG_URI: would move Letta to another database"],
     [{ env: { A: ["x"] } }, `env.A: ${environment}`],
     [{ env: { A: null } }, `env.A: ${environment}`],
     [{ sizes: { server: { memoryMiB: 512 } } }, "sizes.server.memoryMiB: must be at least 768 MiB"],
@@ -126,6 +137,17 @@ test("a variable whose name is wrong is removed rather than set again, and quote
   const message = refusal({ env: { "MY-VAR": "x", "my.var": "x" } });
   expect(message).toContain("fix: pulumi config rm --path 'thoth-letta:env.MY-VAR' -s letta");
   expect(message).toContain(`rm --path 'thoth-letta:env["my.var"]' -s letta`);
+});
+
+test("a variable that would break Letta is removed", () => {
+  const message = refusal({ env: { LETTA_SERVER_SECURE: "false" } });
+  expect(message).toContain("fix: pulumi config rm --path 'thoth-letta:env.LETTA_SERVER_SECURE' -s letta");
+});
+
+test("every variable that the stack sets itself is refused, but for the one that reduces traces", () => {
+  const open = ["LETTA_TELEMETRY_PROVIDER_TRACE_PG_METADATA_ONLY"];
+  const own = Object.keys(serverEnvironment(parse({}))).filter((name) => !open.includes(name));
+  expect(Object.keys(refusedVariables)).toEqual(expect.arrayContaining(own));
 });
 
 test("a refused secret is not in the message", () => {
