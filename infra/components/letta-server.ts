@@ -3,7 +3,8 @@ import type { LettaConfig } from "../config/letta.ts";
 import type { WorkingCredentials } from "../lib/credentials.ts";
 import { gatewayPort } from "../lib/gateway/config.ts";
 import { launcherFiles } from "../lib/image-files.ts";
-import { aliases, lettaNames, serverPorts } from "../lib/names.ts";
+import { aliases, hostAlias, lettaNames, serverPorts } from "../lib/names.ts";
+import { noProxyFor } from "../lib/no-proxy.ts";
 import { dataSecret } from "./credentials.ts";
 import { databaseUrl, type OwnDatabase } from "./databases.ts";
 import type { Postgres } from "./postgres.ts";
@@ -88,7 +89,7 @@ export class LettaServer extends pulumi.ComponentResource {
           { id: args.internalNetworkId, aliases: [aliases.server], isInternal: true },
         ],
         ports: [{ internal: serverPorts.requests, external: config.ports.server, bindAddress: config.bindAddress }],
-        env: { ...serverEnvironment(config), ...config.env },
+        env: { ...serverEnvironment(config), ...config.env, ...withoutProxy(config) },
         secretEnv: {
           LETTA_ENCRYPTION_KEY: this.encryptionKey,
           ...config.secretEnv,
@@ -151,6 +152,11 @@ function migration(name: string, args: LettaServerArgs, parent: pulumi.Resource)
     { parent, dependsOn: args.database.resource },
     ["schemaVersion"],
   );
+}
+
+/** With a proxy in the config: what keeps the stack's own hosts off it. */
+function withoutProxy({ env, secretEnv, mcpHosts }: LettaConfig): Record<string, string> {
+  return noProxyFor([...Object.values(aliases), hostAlias, ...mcpHosts], { ...env, ...secretEnv });
 }
 
 /** The server's environment without secrets; names as in letta/settings.py at 0.16.8. */

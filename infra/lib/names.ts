@@ -25,6 +25,9 @@ export const aliases = {
   backup: "letta-backup",
 } as const;
 
+/** The name of this host in every container that has a way out. */
+export const hostAlias = "host.docker.internal";
+
 /** Ports of Letta's server in its container: the same API on both, served by different processes. */
 export const serverPorts = { requests: 8283, runs: 8285 } as const;
 

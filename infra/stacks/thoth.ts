@@ -9,7 +9,8 @@ import type { ThothConfig } from "../config/thoth.ts";
 import { hostUrl, planNetwork } from "../lib/docker/network.ts";
 import { readEnvFile } from "../lib/env-file.ts";
 import { fingerprint } from "../lib/fingerprint.ts";
-import { type ThothRole, thothNames, thothRoles } from "../lib/names.ts";
+import { aliases, hostAlias, type ThothRole, thothNames, thothRoles } from "../lib/names.ts";
+import { noProxyFor } from "../lib/no-proxy.ts";
 import type { LettaReference, ThothExports } from "./outputs.ts";
 
 /** The Thoth research assistant on a letta stack: four roles, whose only data is the vault. */
@@ -29,7 +30,11 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
     ...(letta.generation > 1 ? { keepers: { generation: String(letta.generation) } } : {}),
   });
   const mcpUrl = `http://${names.role("mcp")}:${programs.mcp.port}`;
-  const env = { ...thothEnvironment(letta.outputs.internalUrls.gateway, mcpUrl), ...config.env };
+  const env = {
+    ...thothEnvironment(letta.outputs.internalUrls.gateway, mcpUrl),
+    ...config.env,
+    ...noProxyFor([...Object.values(aliases), hostAlias, names.role("mcp")], { ...config.env, ...config.secretEnv }),
+  };
   const secretEnv = thothSecrets(letta, mcpToken.result, {
     file: operatorsFile(config),
     config: config.secretEnv,

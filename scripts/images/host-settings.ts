@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { noProxyFor } from "../../infra/lib/no-proxy.ts";
 import { ask } from "../lib/run.ts";
 
 /** Build argument -> how the host reaches a package index. */
@@ -20,6 +21,8 @@ export async function hostSettings(env: NodeJS.ProcessEnv = process.env): Promis
   return defined({
     ...Object.fromEntries(proxyVariables.map((name) => [name, env[name]])),
     http_proxy: aptProxy === "DIRECT" ? undefined : aptProxy,
+    // A build uses the host's network, where an index or mirror may be on loopback.
+    ...noProxyFor([], env),
     PIP_INDEX_URL: pipIndex,
     NPM_CONFIG_REGISTRY: npmRegistry,
   });

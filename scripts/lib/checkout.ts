@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { noProxyFor } from "../../infra/lib/no-proxy.ts";
 
 /** The checkout. */
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -13,6 +14,9 @@ export const paths = {
   tools: join(root, ".tools/bin"),
   nodeBinaries: join(root, "node_modules/.bin"),
 } as const;
+
+/** Is there if the CLI in this checkout was built by offline/toolchain, not downloaded. */
+export const builtCli = join(paths.tools, "pulumi.built-from");
 
 /** The oldest and newest version of the Pulumi CLI that this project was tried with. */
 export const pulumiVersion = { floor: "3.200.0", tried: "3.256.0" } as const;
@@ -30,9 +34,11 @@ export function projectEnvironment(env: NodeJS.ProcessEnv = process.env): Record
     PULUMI_SKIP_UPDATE_CHECK: "true",
     // Node caches compiled modules there, which saves a tenth of a second per run.
     NODE_COMPILE_CACHE: join(root, "node_modules/.cache/node-compile"),
-    // Plugins built here are not available for download.
-    ...(existsSync(join(paths.tools, "pulumi")) ? { PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true" } : {}),
+    // Plugins built here are not available for download. The official CLI, which setup may have put there, downloads its own.
+    ...(existsSync(builtCli) ? { PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true" } : {}),
     ...definedOnly(env),
+    // Pulumi's programs talk to each other on loopback.
+    ...noProxyFor([], env),
     PATH: [...new Set(path)].join(delimiter),
   };
 }

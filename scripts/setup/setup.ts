@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { lockFolder } from "../../infra/lib/images.ts";
 import { ownImages } from "../images/own.ts";
 import { lockStep, pinnedReferences, pullStep, readLock } from "../images/registry.ts";
-import { root } from "../lib/checkout.ts";
+import { builtCli, root } from "../lib/checkout.ts";
 import type { Deps } from "../lib/deps.ts";
 import { readConfigFile } from "../lib/stack-file.ts";
 import { mirrorOf } from "../lib/stack-images.ts";
@@ -52,7 +52,7 @@ export async function setup({ lettaStack, thothStack }: SetupOptions, deps: Deps
 
 /** The Pulumi CLI and its plugins: what is on PATH, the official ones, or ones built here. */
 async function toolSteps(source: Source, deps: Deps): Promise<Step[]> {
-  const isOwn = existsSync(join(root, ".tools/bin/pulumi"));
+  const isOwn = existsSync(builtCli);
   if (source.images === "registry" || (!isOwn && isNewEnough(await installedVersion(deps))))
     return [pulumiCliStep(deps)];
   return (await loadToolchain()).toolchainSteps({

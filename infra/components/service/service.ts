@@ -1,6 +1,6 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { labels } from "../../lib/names.ts";
+import { hostAlias, labels } from "../../lib/names.ts";
 import { ProviderResource } from "../provider-resource.ts";
 import type { Health, ServiceArgs } from "./args.ts";
 import { startCommand, uploads } from "./files.ts";
@@ -113,7 +113,7 @@ function attachment({ networks, hosts = {} }: ServiceArgs): Partial<docker.Conta
     })),
     hosts: [
       // For model servers on the host, such as Ollama, on Linux as on Docker Desktop.
-      ...(isInternal ? [] : [{ host: "host.docker.internal", ip: "host-gateway" }]),
+      ...(isInternal ? [] : [{ host: hostAlias, ip: "host-gateway" }]),
       ...Object.entries(hosts).map(([host, ip]) => ({ host, ip })),
     ],
   };

@@ -85,7 +85,9 @@ describe("the host's settings", () => {
   it("come from the environment before any tool is asked, and are left out where there are none", async () => {
     const env = { http_proxy: "http://p", UV_DEFAULT_INDEX: "http://i", npm_config_registry: "n" };
     const found = { http_proxy: "http://p", PIP_INDEX_URL: "http://i", NPM_CONFIG_REGISTRY: "n" };
-    expect(await hostSettings({ PATH: temporaryFolder(), ...env })).toEqual(found);
+    const direct = "localhost,127.0.0.1,::1";
+    const lists = { NO_PROXY: direct, no_proxy: direct };
+    expect(await hostSettings({ PATH: temporaryFolder(), ...env })).toEqual({ ...found, ...lists });
     expect(await hostSettings({ PATH: temporaryFolder() })).toEqual({});
   });
 });

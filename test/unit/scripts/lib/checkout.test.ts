@@ -26,6 +26,13 @@ describe("the environment", () => {
     expect(projectEnvironment(own)).toMatchObject({ ...own, PATH: expect.stringMatching(/:\/usr\/bin$/) });
   });
 
+  test("keeps Pulumi's programs, which talk on loopback, off a proxy", () => {
+    expect(projectEnvironment({ https_proxy: "http://p", no_proxy: "a, b" }).no_proxy).toBe(
+      "a,b,localhost,127.0.0.1,::1",
+    );
+    expect(projectEnvironment({})).not.toHaveProperty("no_proxy");
+  });
+
   test.each(["a passphrase", ""])("names no passphrase file if the operator set a passphrase: %j", (passphrase) => {
     const env = projectEnvironment({ PULUMI_CONFIG_PASSPHRASE: passphrase });
     expect(env.PULUMI_CONFIG_PASSPHRASE).toBe(passphrase);
