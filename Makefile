@@ -5,6 +5,9 @@ NODE := node_modules/.bin/node
 # The variables on make's command line; make itself exports their values.
 GIVEN = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 
+# Compiled modules are kept: without them each command spends half a second on compiling them again.
+export NODE_COMPILE_CACHE ?= $(CURDIR)/node_modules/.cache/node-compile
+
 .DEFAULT_GOAL := help
 .PHONY: help ALWAYS
 

@@ -1,11 +1,11 @@
-import { RunError } from "@pulumi/pulumi/errors.js";
-
 /**
  * Something the operator can fix: Pulumi and the scripts print its message without a stack trace.
  * Any other error is a bug and keeps its stack trace.
  */
-export class UserError extends RunError {
+export class UserError extends Error {
   override readonly name = "UserError";
+  /** Makes it a RunError for Pulumi, whose class would load gRPC into every command. */
+  readonly __pulumiRunError = true;
 
   /**
    * @param problem what is wrong, where, and the value found

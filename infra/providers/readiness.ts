@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
 import {
   type ContainerState,
+  changeContainer,
   docker,
-  dockerOutput,
   inspectContainer,
   lastLogLines,
   runHealthCheck,
@@ -55,8 +55,8 @@ async function becomeReady(inputs: ReadinessInputs): Promise<void> {
       "pulumi refresh, then pulumi up (or the stack's start command, which does both)",
     );
   }
-  if (before.State.Status === "paused") await dockerOutput(["unpause", inputs.container]);
-  else if (!before.State.Running) await dockerOutput(["start", inputs.container]);
+  if (before.State.Status === "paused") await changeContainer(inputs.container, "unpause");
+  else if (!before.State.Running) await changeContainer(inputs.container, "start");
   // A start by hand counts restarts from 0 again.
   const restartsBefore = before.State.Running ? before.RestartCount : 0;
   const deadline = Date.now() + inputs.timeoutSeconds * 1000;

@@ -1,4 +1,4 @@
-import { question, type Shell } from "zx";
+import type { Shell } from "zx";
 import * as engine from "../../infra/lib/docker/engine.ts";
 import { projectEnvironment, root } from "./checkout.ts";
 import { redact } from "./format.ts";
@@ -28,8 +28,13 @@ export interface Deps {
 export function realDeps(typed = () => ""): Deps {
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const projectDirectory = process.env.THOTH_LETTA_PROJECT ?? root;
+  let shell: Shell | undefined;
+  const question = async (text: string) => (await import("zx")).question(text);
   return {
-    $: zxShell({ env: projectEnvironment(), cwd: projectDirectory }),
+    get $() {
+      shell ??= zxShell({ env: projectEnvironment(), cwd: projectDirectory });
+      return shell;
+    },
     engine,
     projectDirectory,
     get typed() {

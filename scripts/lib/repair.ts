@@ -39,28 +39,15 @@ export async function repair(deps: Deps, stack: string): Promise<void> {
 
 /** Containers with the stack's label that are missing from its state. */
 async function orphanedContainers(deps: Deps, prefix: string, known: ReadonlySet<string>): Promise<string[]> {
-  const filter = `label=${labels.prefix}=${prefix}`;
-  const format = "{{.ID}}\t{{.Names}}";
-  const listing = await deps.engine.dockerOutput(["ps", "--all", "--no-trunc", "--filter", filter, "--format", format]);
-  const rows = listing.split("\n").filter((line) => line !== "");
-  return rows
-    .map((row) => row.split("\t") as [string, string])
-    .filter(([id]) => !known.has(id))
-    .map(([, name]) => name);
+  const containers = await deps.engine.listContainers(`${labels.prefix}=${prefix}`);
+  return containers.filter(({ Id }) => !known.has(Id)).map(({ Id, Names }) => Names[0]?.slice(1) ?? Id);
 }
 
 /** A network that the engine created for a run killed before it was recorded; Docker refuses a second one of that name. */
 async function removeOrphanedNetwork(deps: Deps, name: string): Promise<void> {
-  const names = await deps.engine.dockerOutput([
-    "network",
-    "ls",
-    "--filter",
-    `name=^${name}$`,
-    "--format",
-    "{{.Name}}",
-  ]);
+  const network = await deps.engine.findNetwork(name);
   // A network in use belongs to somebody else: that is for the operator to decide.
-  if (names.trim() === "" || (await deps.engine.networkContainers(name)).length > 0) return;
+  if (network === undefined || network.containers.length > 0) return;
   deps.print(`removing ${name}: an interrupted run left it`);
   await deps.engine.dockerOutput(["network", "rm", name]);
 }

@@ -34,14 +34,14 @@ export function required<Stack>(value: Stack | undefined, stack: string, command
  * Each gets its own grace. Containers that are gone or stopped are skipped.
  */
 export async function stopContainers(deps: Deps, order: readonly (string | readonly string[])[]): Promise<void> {
+  const names = order.flat();
+  const states = await Promise.all(names.map((name) => deps.engine.inspectContainer(name)));
+  const running = new Set(names.filter((_, index) => states[index]?.State.Running));
+  if (running.size > 0) deps.print(`stopping ${[...running].join(", ")}`);
   for (const group of order) {
-    const names = [group].flat();
-    const states = await Promise.all(names.map((name) => deps.engine.inspectContainer(name)));
-    const running = names.filter((_, index) => states[index]?.State.Running);
-    if (running.length === 0) continue;
-    deps.print(`stopping ${running.join(", ")}`);
+    const due = [group].flat().filter((name) => running.has(name));
     // No --time: the container carries its own grace.
-    await deps.engine.dockerOutput(["stop", ...running]);
+    if (due.length > 0) await deps.engine.dockerOutput(["stop", ...due]);
   }
 }
 

@@ -1,9 +1,12 @@
 import { type SpawnOptions, spawn } from "node:child_process";
-import { type Shell, $ as zx } from "zx";
+import { createRequire } from "node:module";
+import type { Shell } from "zx";
 
 /** A quiet zx shell. A program that exits without reading all of its input does not crash this process. */
 export function zxShell(options: { env: Record<string, string>; cwd: string }): Shell {
-  return zx({ ...options, quiet: true, spawn: spawnBash });
+  // Loaded when the first program is run: it takes longer to load than some commands to run.
+  const zx = createRequire(import.meta.url)("zx/core") as { readonly $: Shell };
+  return zx.$({ ...options, quiet: true, spawn: spawnBash });
 }
 
 /**

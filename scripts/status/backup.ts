@@ -10,7 +10,7 @@ export type BackupState = BackupStatus | string | null;
 export async function readBackupState(deps: Deps, { backup }: Pick<LettaStack, "backup">): Promise<BackupState> {
   if (backup?.enabled === undefined) return "no backups yet: an older version brought this stack up, make letta-start";
   if (!backup.enabled) return "no backups: thoth-letta:backup.enabled is false";
-  const { exitCode, stdout } = await deps.engine.docker(["exec", backup.container, "backup", "status"], {
+  const { exitCode, stdout } = await deps.engine.execIn(backup.container, ["backup", "status"], {
     timeoutSeconds: 20,
   });
   if (exitCode !== 0) return null;

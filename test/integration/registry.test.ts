@@ -80,16 +80,16 @@ SOURCES
 `;
 
 describe("images-lock", () => {
-  test("writes the digests that the registry has", () => {
-    const { exitCode, stdout, stderr } = lockImages();
+  test("writes the digests that the registry has", async () => {
+    const { exitCode, stdout, stderr } = await lockImages();
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
     expect(digests(readLock())).toEqual(pushed);
     expect(stdout.split("\n").filter((line) => line.endsWith(" (changed)"))).toHaveLength(Object.keys(pushed).length);
   });
 
-  test("finds nothing changed the second time", () => {
+  test("finds nothing changed the second time", async () => {
     const before = readFileSync(join(folder, lockFile), "utf8");
-    const { exitCode, stdout } = lockImages();
+    const { exitCode, stdout } = await lockImages();
     expect(exitCode).toBe(0);
     expect(stdout).not.toContain("(changed)");
     expect(readFileSync(join(folder, lockFile), "utf8")).toBe(before);
@@ -98,17 +98,17 @@ describe("images-lock", () => {
   test("finds the one tag that stands for something else now, and that it is back", async () => {
     const { name, tag } = checkoutLock.nginx ?? { name: "", tag: "" };
     const other = await registry.push(presentImage("redis"), name, tag);
-    const { stdout } = lockImages();
+    const { stdout } = await lockImages();
     expect(stdout.match(/^.*\(changed\)$/gm)).toEqual([`nginx: ${name}:${tag} is ${other} (changed)`]);
     expect(digests(readLock())).toEqual({ ...pushed, nginx: other });
     expect(await registry.push(presentImage("nginx"), name, tag)).toBe(pushed.nginx);
-    lockImages();
+    await lockImages();
     expect(digests(readLock())).toEqual(pushed);
   });
 
-  test("of a registry that does not answer is one clear error, and changes nothing", () => {
+  test("of a registry that does not answer is one clear error, and changes nothing", async () => {
     const before = readFileSync(join(folder, lockFile), "utf8");
-    const { exitCode, stderr } = lockImages("127.0.0.1:1");
+    const { exitCode, stderr } = await lockImages("127.0.0.1:1");
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(
       /^error: 127\.0\.0\.1:1\/\S+ cannot be pulled: .*connection refused\n {2}fix: check the network, or set thoth-letta:images to local to build images here\n$/,

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
+import { fakeEngine } from "./fake-engine.ts";
 import { temporaryFolder, withEnvironment } from "./temporary.ts";
 
 /** What a fake program says to one call. */
@@ -24,7 +25,7 @@ export interface FakePrograms {
   readonly lastInput: () => string;
 }
 
-/** Puts fake programs, name -> answers, first on PATH until the running test ends. */
+/** Puts fake programs, name -> answers, first on PATH until the running test ends; `docker` also answers as the engine's API. */
 export function fakePrograms(programs: Readonly<Record<string, FakeAnswers>>): FakePrograms {
   const folder = temporaryFolder();
   for (const [name, answers] of Object.entries(programs)) {
@@ -32,6 +33,7 @@ export function fakePrograms(programs: Readonly<Record<string, FakeAnswers>>): F
     chmodSync(join(folder, name), 0o755);
   }
   withEnvironment({ PATH: `${folder}:${process.env.PATH}` });
+  if (programs.docker !== undefined) fakeEngine(folder);
   const read = (name: string) => (existsSync(join(folder, name)) ? readFileSync(join(folder, name), "utf8") : "");
   onTestFinished(() => expect(read("unexpected"), "calls that the test does not expect").toBe(""));
   return { calls: () => read("calls").split("\0").slice(0, -1), lastInput: () => read("input") };

@@ -1,12 +1,9 @@
 import { execFile } from "node:child_process";
 import { UserError } from "../errors.ts";
+import { askEngine, messageOf, readEngine, startDocker } from "./api.ts";
+import { type DockerResult, execIn } from "./exec.ts";
 
-/** What one call of the Docker CLI gave. */
-export interface DockerResult {
-  readonly exitCode: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+export { type DockerResult, execIn };
 
 /** The parts of `docker inspect` that this project reads. */
 export interface ContainerState {
@@ -76,10 +73,7 @@ export function engineError(stderr: string): UserError | undefined {
     );
   }
   if (/cannot connect to the docker daemon|error during connect|is the docker daemon running/i.test(stderr)) {
-    return new UserError(
-      "the Docker engine does not answer",
-      "start Docker, or let `make setup` install and start one",
-    );
+    return new UserError("the Docker engine does not answer", startDocker);
   }
   return undefined;
 }
@@ -104,21 +98,47 @@ export const readOnlyRoot = ["--read-only", "--tmpfs", "/tmp"] as const;
  */
 export const agentCapabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"] as const;
 
+/** One of the engine's containers, as a list has it. */
+export interface ListedContainer {
+  readonly Id: string;
+  /** Each with a leading slash. */
+  readonly Names: readonly string[];
+  readonly State: ContainerState["State"]["Status"];
+  readonly Labels: Readonly<Record<string, string>>;
+  readonly Ports: readonly { readonly PublicPort?: number }[];
+}
+
+/** All containers, or those with these labels (`key=value`), whatever their state. */
+export async function listContainers(...label: string[]): Promise<readonly ListedContainer[]> {
+  const filters = encodeURIComponent(JSON.stringify({ label }));
+  return (await readEngine<ListedContainer[]>(`/containers/json?all=1&filters=${filters}`)) ?? [];
+}
+
+/** @throws UserError when no engine answers */
+export async function requireEngine(): Promise<void> {
+  await askEngine("GET", "/_ping");
+}
+
+const containerPath = (name: string) => `/containers/${encodeURIComponent(name)}`;
+
 /** The container's state, or undefined when the engine has none of that name. */
-export async function inspectContainer(name: string): Promise<ContainerState | undefined> {
-  const result = await docker(["container", "inspect", name]);
-  if (result.exitCode === 0) return (JSON.parse(result.stdout) as ContainerState[])[0];
-  if (/no such container/i.test(result.stderr)) return undefined;
-  throw engineError(result.stderr) ?? new Error(`docker inspect ${name}: ${result.stderr.trim()}`);
+export function inspectContainer(name: string): Promise<ContainerState | undefined> {
+  return readEngine<ContainerState>(`${containerPath(name)}/json`);
+}
+
+/** Starts a container, or ends its pause; one that runs already counts. @throws with the engine's message */
+export async function changeContainer(name: string, change: "start" | "unpause"): Promise<void> {
+  const answer = await askEngine("POST", `${containerPath(name)}/${change}`, { timeoutSeconds: 60 });
+  if (answer.status >= 400) throw new Error(`docker ${change} ${name}: ${messageOf(answer)}`);
 }
 
 export async function volumeExists(name: string): Promise<boolean> {
-  return (await docker(["volume", "inspect", name])).exitCode === 0;
+  return (await readEngine(`/volumes/${encodeURIComponent(name)}`)) !== undefined;
 }
 
 /** True when the engine has an image of this reference. */
 export async function imageExists(reference: string): Promise<boolean> {
-  return (await docker(["image", "inspect", reference])).exitCode === 0;
+  return (await readEngine(`/images/${reference}/json`)) !== undefined;
 }
 
 /** The last lines that a container printed on either stream, oldest first. */
@@ -138,21 +158,21 @@ export async function lastLogLines(name: string, count: number): Promise<string[
 export async function runHealthCheck(name: string): Promise<string | undefined> {
   const test = (await inspectContainer(name))?.Config.Healthcheck?.Test ?? [];
   const command = test[0] === "CMD-SHELL" ? ["/bin/sh", "-c", test[1] ?? "false"] : test.slice(1);
-  const result = await docker(["exec", name, ...command], { timeoutSeconds: 10 });
+  const result = await execIn(name, command, { timeoutSeconds: 10 });
   if (result.exitCode === 0) return undefined;
   return `${result.stderr}${result.stdout}`.trim() || `exit code ${result.exitCode}`;
 }
 
+/** A network with the names of the containers on it, sorted; undefined when the engine has none of that name. */
+export async function findNetwork(network: string): Promise<{ readonly containers: string[] } | undefined> {
+  const path = `/networks/${encodeURIComponent(network)}`;
+  const details = await readEngine<{ Containers?: Record<string, { Name: string }> }>(path);
+  if (details === undefined) return undefined;
+  const names = Object.values(details.Containers ?? {}).map((endpoint) => endpoint.Name);
+  return { containers: names.sort() };
+}
+
 /** Names of the containers attached to a network; empty when there is no such network. */
 export async function networkContainers(network: string): Promise<string[]> {
-  const result = await docker(["network", "inspect", network]);
-  if (result.exitCode !== 0) {
-    const error = engineError(result.stderr);
-    if (error !== undefined) throw error;
-    return [];
-  }
-  const [details] = JSON.parse(result.stdout) as [{ Containers?: Record<string, { Name: string }> }];
-  return Object.values(details.Containers ?? {})
-    .map((endpoint) => endpoint.Name)
-    .sort();
+  return (await findNetwork(network))?.containers ?? [];
 }

@@ -1,7 +1,8 @@
 import { createServer } from "node:net";
 import { UserError } from "../errors.ts";
 import { labels } from "../names.ts";
-import { docker, dockerOutput } from "./engine.ts";
+import { readEngine } from "./api.ts";
+import { type ListedContainer, listContainers } from "./engine.ts";
 import { subnetsOverlap } from "./network.ts";
 
 /** What a stack will occupy on this host. */
@@ -23,18 +24,27 @@ export interface HostClaims {
  * @throws UserError naming everything that is in the way, and the command that fixes each
  */
 export async function checkHost(claims: HostClaims): Promise<void> {
-  await dockerOutput(["version", "--format", "{{.Server.Version}}"], { timeoutSeconds: 20 });
-  const problems = (
-    await Promise.all([
-      ...Object.entries(claims.ports).map(([key, port]) => portProblem(key, port, claims)),
-      ...claims.networks.map((network) => subnetProblem(network, claims)),
-      ...claims.containers.map((name) => nameProblem(name, claims)),
-    ])
-  ).filter((problem) => problem !== undefined);
+  const [containers, networks = []] = await Promise.all([listContainers(), readEngine<ListedNetwork[]>("/networks")]);
+  const ports = Object.entries(claims.ports).map(([key, port]) => portProblem(key, port, claims, containers));
+  const problems = [
+    ...(await Promise.all(ports)),
+    ...claims.networks.map((network) => subnetProblem(network, claims, networks)),
+    ...claims.containers.map((name) => nameProblem(name, claims, containers)),
+  ].filter((problem) => problem !== undefined);
   if (problems.length > 0) throw new UserError([...new Set(problems)].join("\n"));
 }
 
-async function portProblem(key: string, port: number, claims: HostClaims): Promise<string | undefined> {
+interface ListedNetwork {
+  readonly Name: string;
+  readonly IPAM: { readonly Config: readonly { readonly Subnet?: string }[] | null };
+}
+
+async function portProblem(
+  key: string,
+  port: number,
+  claims: HostClaims,
+  containers: readonly ListedContainer[],
+): Promise<string | undefined> {
   const code = await listenError(claims.bindAddress, port);
   if (code === undefined) return undefined;
   const fix = `\n  fix: pulumi config set --path 'thoth-letta:${key}' PORT -s ${claims.stack}`;
@@ -42,14 +52,14 @@ async function portProblem(key: string, port: number, claims: HostClaims): Promi
     return `${claims.bindAddress} is not an address of this host\n  fix: pulumi config set bindAddress 127.0.0.1 -s ${claims.stack}`;
   }
   if (code === "EACCES") return `port ${port} (${key}) needs root${fix}`;
-  const format = `{{.Names}}\t{{.Label "${labels.prefix}"}}`;
-  const output = await dockerOutput(["ps", "--filter", `publish=${port}`, "--format", format]);
   // More than one if the port is published on several addresses.
-  const holders = output.split("\n").map((line) => line.split("\t"));
-  if (holders.some(([, prefix]) => prefix === claims.prefix)) return undefined;
-  const who = holders[0]?.[0] ? `container ${holders[0][0]}` : "another process on this host";
+  const holders = containers.filter(({ Ports }) => Ports.some(({ PublicPort }) => PublicPort === port));
+  if (holders.some(({ Labels }) => Labels[labels.prefix] === claims.prefix)) return undefined;
+  const who = holders[0] === undefined ? "another process on this host" : `container ${nameOf(holders[0])}`;
   return `port ${port} (${key}) is taken by ${who}: stop it, or choose another port${fix}`;
 }
+
+const nameOf = ({ Names }: ListedContainer) => Names[0]?.slice(1);
 
 /** The error code of listening on an address, or undefined when the port is free. */
 function listenError(host: string, port: number): Promise<string | undefined> {
@@ -60,13 +70,11 @@ function listenError(host: string, port: number): Promise<string | undefined> {
   });
 }
 
-async function subnetProblem(
+function subnetProblem(
   network: HostClaims["networks"][number],
   { networks: own, stack }: HostClaims,
-): Promise<string | undefined> {
-  const ids = (await dockerOutput(["network", "ls", "--quiet", "--no-trunc"])).trim().split("\n");
-  const { stdout } = await docker(["network", "inspect", ...ids]);
-  const networks = JSON.parse(stdout) as { Name: string; IPAM: { Config: { Subnet?: string }[] | null } }[];
+  networks: readonly ListedNetwork[],
+): string | undefined {
   const isOther = (name: string) => own.every((one) => one.name !== name);
   const other = networks.find(
     ({ Name, IPAM }) =>
@@ -80,10 +88,9 @@ async function subnetProblem(
   );
 }
 
-async function nameProblem(name: string, { prefix }: HostClaims): Promise<string | undefined> {
-  const format = `{{index .Config.Labels "${labels.prefix}"}}`;
-  const result = await docker(["container", "inspect", "--format", format, name]);
-  if (result.exitCode !== 0 || result.stdout.trim() === prefix) return undefined;
+function nameProblem(name: string, { prefix }: HostClaims, containers: readonly ListedContainer[]): string | undefined {
+  const found = containers.find((container) => nameOf(container) === name);
+  if (found === undefined || found.Labels[labels.prefix] === prefix) return undefined;
   return (
     `container ${name} exists and is not this stack's; it may belong to an older installation` +
     `\n  fix: docker stop ${name} && docker rename ${name} ${name}-old`

@@ -55,5 +55,5 @@ test.each([
 test("another failure is not mistaken for a missing container", async () => {
   fakeDocker({ "container inspect a": [engineDown, { exitCode: 1, stderr: "unknown flag\n" }] });
   await expect(inspectContainer("a")).rejects.toThrow(UserError);
-  await expect(inspectContainer("a")).rejects.toThrow("docker inspect a: unknown flag");
+  await expect(inspectContainer("a")).rejects.toThrow("the Docker engine: unknown flag");
 });

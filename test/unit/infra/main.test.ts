@@ -37,7 +37,7 @@ describe("the kind of a stack", () => {
 
 describe("before anything is made", () => {
   test("the engine must answer", async () => {
-    fakeDocker({ version: engineDown });
+    fakeDocker({ GET: engineDown });
     await expect(run("letta", {})).rejects.toThrow("the Docker engine does not answer");
   });
 
@@ -45,17 +45,21 @@ describe("before anything is made", () => {
     ["letta", ["try-postgres", "try-redis", "try-server", "try-nginx", "try-backup", "try-drill"]],
     ["thoth", ["try-api", "try-mcp", "try-discovery", "try-monitor"]],
   ])("%s claims the names of all its containers", async (kind, names) => {
-    const docker = fakeDocker({
-      version: {},
-      "network ls": { stdout: "id\n" },
-      "network inspect": { stdout: '[{"Name": "old", "IPAM": {"Config": [{"Subnet": "172.16.0.0/12"}]}}]' },
-      ps: {},
-      "container inspect": { exitCode: 1 },
+    // All of them and one more are there, and belong to somebody else.
+    const listed = [...names, "another"].map((name) => ({ Names: [`/${name}`], Labels: {}, Ports: [] }));
+    fakeDocker({
+      "GET /containers/json": { stdout: JSON.stringify(listed) },
+      "GET /networks": { stdout: '[{"Name": "old", "IPAM": {"Config": [{"Subnet": "172.16.0.0/12"}]}}]' },
     });
-    // The subnet is taken, so it goes no further; the address is one that no port of this host can be in the way of.
+    // The address is one that no port of this host can be in the way of.
     const config = { "thoth-letta:kind": kind, "thoth-letta:bindAddress": "127.0.0.77" };
-    await expect(run("try", config)).rejects.toThrow("overlaps with Docker network old");
-    const asked = docker.calls().filter((call) => call.startsWith("container inspect"));
-    expect(asked.map((call) => call.split(" ").at(-1)).sort()).toEqual(names.sort());
+    const { message } = (await run("try", config).catch((error: unknown) => error)) as Error;
+    expect(message).toContain("overlaps with Docker network old");
+    const refused = [...message.matchAll(/^container (\S+) exists/gm)].map(([, name]) => name);
+    expect(refused.sort()).toEqual(names.sort());
   });
+});
+
+test("Pulumi prints a user's error without a stack trace", () => {
+  expect(pulumi.RunError.isInstance(new UserError("a problem"))).toBe(true);
 });

@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { checkHost, type HostClaims } from "../../../infra/lib/docker/preflight.ts";
 import { UserError } from "../../../infra/lib/errors.ts";
 import { engineDown } from "../../support/container-state.ts";
-import { type FakeAnswer, fakeDocker } from "../../support/fake-docker.ts";
+import { fakeDocker } from "../../support/fake-docker.ts";
 
 async function listen() {
   const server = createServer();
@@ -31,22 +31,22 @@ const network = (Name: string, ...subnets: (string | undefined)[]) => ({
 });
 const bridge = network("bridge", "172.17.0.0/16");
 
+interface InTheWay {
+  readonly networks?: unknown[];
+  /** Name -> its prefix, and the port it publishes. */
+  readonly containers?: Readonly<Record<string, { prefix?: string; port?: number }>>;
+}
+
 /** An engine on which nothing is in the way but what is given. */
-function engine(
-  inTheWay: { networks?: unknown[]; publishers?: FakeAnswer; containers?: Record<string, FakeAnswer> } = {},
-) {
+function engine({ networks = [], containers = {} }: InTheWay = {}) {
+  const listed = Object.entries(containers).map(([name, { prefix, port }]) => ({
+    Names: [`/${name}`],
+    Labels: prefix === undefined ? {} : { "thoth-letta.prefix": prefix },
+    Ports: port === undefined ? [{}] : [{ PublicPort: port }],
+  }));
   return fakeDocker({
-    "version --format": { stdout: "28.0.0\n" },
-    "network ls --quiet --no-trunc": { stdout: "id-1\nid-2\n" },
-    "network inspect id-1 id-2": { stdout: JSON.stringify([bridge, network("none"), ...(inTheWay.networks ?? [])]) },
-    "ps --filter publish=": inTheWay.publishers ?? {},
-    ...Object.fromEntries(
-      Object.entries(inTheWay.containers ?? {}).map(([name, answer]) => [
-        `container inspect --format {{index .Config.Labels "thoth-letta.prefix"}} ${name}`,
-        answer,
-      ]),
-    ),
-    "container inspect": { exitCode: 1, stderr: "Error: No such container\n" },
+    "GET /containers/json": { stdout: JSON.stringify(listed) },
+    "GET /networks": { stdout: JSON.stringify([bridge, network("none"), ...networks]) },
   });
 }
 
@@ -63,38 +63,40 @@ const claims = (changes: Partial<HostClaims> = {}): HostClaims => ({
 test("a host without conflicts is fine", async () => {
   const docker = engine();
   await expect(checkHost(claims({ ports: { "ports.gateway": await freePort() } }))).resolves.toBeUndefined();
-  expect(docker.calls().filter((call) => call.startsWith("container inspect"))).toHaveLength(2);
+  expect(docker.calls().sort()).toEqual(["GET /containers/json", "GET /networks"]);
 });
 
-test("without an engine nothing else is asked", async () => {
-  const docker = fakeDocker({ version: engineDown });
+test("without an engine that is said", async () => {
+  fakeDocker({ GET: engineDown });
   await expect(checkHost(claims())).rejects.toThrow("the Docker engine does not answer");
-  expect(docker.calls()).toHaveLength(1);
 });
 
 describe("a taken port", () => {
+  type Holders = Record<string, { prefix?: string }>;
+  const onPort = (port: number, holders: Holders) =>
+    Object.fromEntries(Object.entries(holders).map(([name, holder]) => [name, { ...holder, port }]));
+
   test.each([
-    ["another's container", "other-postgres\t\n", "container other-postgres: stop it, or choose another port"],
-    ["another stack's container", "try-postgres\ttry\n", "container try-postgres"],
-    ["no container", "", "another process on this host"],
-  ])("is refused when %s has it", async (_, stdout, holder) => {
+    ["another's container", { "other-postgres": {} }, "container other-postgres: stop it, or choose another port"],
+    ["another stack's container", { "try-postgres": { prefix: "try" } }, "container try-postgres"],
+    ["no container", {}, "another process on this host"],
+  ])("is refused when %s has it", async (_, holders, holder) => {
     const port = await takenPort();
-    const docker = engine({ publishers: { stdout } });
+    engine({ containers: onPort(port, holders) });
     const checked = checkHost(claims({ ports: { "ports.postgres": port } }));
     await expect(checked).rejects.toThrow(`port ${port} (ports.postgres) is taken by ${holder}`);
     const fix = "\n  fix: pulumi config set --path 'thoth-letta:ports.postgres' PORT -s letta";
     await expect(checked).rejects.toThrow(fix);
-    const question = `ps --filter publish=${port} --format {{.Names}}\t{{.Label "thoth-letta.prefix"}}`;
-    expect(docker.calls()).toContain(question);
   });
 
-  test.each<[string, string, Partial<HostClaims>]>([
-    ["the stack itself has it", "letta-postgres\tletta\n", {}],
-    ["the stack has it as well", "other\t\nletta-postgres\tletta\n", {}],
-    ["it is one of IPv4, and Docker publishes those of IPv6 separately", "", { bindAddress: "::" }],
-  ])("is fine when %s", async (_, stdout, changes) => {
-    engine({ publishers: { stdout } });
-    const ports = { "ports.postgres": await takenPort() };
+  test.each<[string, Holders, Partial<HostClaims>]>([
+    ["the stack itself has it", { "letta-postgres": { prefix: "letta" } }, {}],
+    ["the stack has it as well", { other: {}, "letta-postgres": { prefix: "letta" } }, {}],
+    ["it is one of IPv4, and Docker publishes those of IPv6 separately", {}, { bindAddress: "::" }],
+  ])("is fine when %s", async (_, holders, changes) => {
+    const port = await takenPort();
+    engine({ containers: onPort(port, holders) });
+    const ports = { "ports.postgres": port };
     await expect(checkHost(claims({ ports, ...changes }))).resolves.toBeUndefined();
   });
 });
@@ -119,7 +121,7 @@ test.each([
 });
 
 test("a container of the name that is not this stack's is refused, with a command that keeps it", async () => {
-  engine({ containers: { "letta-postgres": { stdout: "\n" } } });
+  engine({ containers: { "letta-postgres": {} } });
   await expect(checkHost(claims())).rejects.toThrow(
     new UserError(
       "container letta-postgres exists and is not this stack's; it may belong to an older installation\n" +
@@ -131,14 +133,14 @@ test("a container of the name that is not this stack's is refused, with a comman
 test("the stack's own network and containers are fine, and networks of IPv6 or without addresses", async () => {
   engine({
     networks: [network("letta-network", "172.22.0.0/16"), network("six", "fd00::/64", undefined)],
-    containers: { "letta-postgres": { stdout: "letta\n" } },
+    containers: { "letta-postgres": { prefix: "letta" } },
   });
   await expect(checkHost(claims())).resolves.toBeUndefined();
 });
 
 test("all conflicts come in one message", async () => {
   const networks = [network("compose_default", "172.22.0.0/16")];
-  engine({ networks, containers: { "letta-server": { stdout: "\n" } } });
+  engine({ networks, containers: { "letta-server": {} } });
   const port = await takenPort();
   await expect(checkHost(claims({ ports: { "ports.gateway": port } }))).rejects.toThrow(
     new RegExp(`^port ${port} .*\\n.*\\nsubnet 172.22.0.0/16 .*\\n.*\\ncontainer letta-server .*\\n.*$`),

@@ -8,17 +8,17 @@ import { runMain } from "../../support/run-main.ts";
 describe("the command line", () => {
   test.each([[["lett"]], [["letta", "strat"]], [["thoth", "stop", "--now"]]])(
     "%j is refused, with the help",
-    (args) => {
-      const { exitCode, stderr } = runMain(args);
+    async (args) => {
+      const { exitCode, stderr } = await runMain(args);
       expect(exitCode).not.toBe(0);
       expect(stderr).toMatch(/^error: unknown (command|option)/);
       expect(stderr).toContain("Usage: thoth-letta");
     },
   );
 
-  test("what the operator can fix is printed without a stack", () => {
+  test("what the operator can fix is printed without a stack", async () => {
     fakePrograms({ docker: { version: engineDown } });
-    expect(runMain(["letta", "start"])).toEqual({
+    expect(await runMain(["letta", "start"])).toEqual({
       exitCode: 1,
       stdout: "",
       stderr:
@@ -26,11 +26,11 @@ describe("the command line", () => {
     });
   });
 
-  test("anything else is printed with one, redacted", () => {
+  test("anything else is printed with one, redacted", async () => {
     fakePrograms({ docker: { version: { exitCode: 1, stderr: "broken at tcp://user:s3cret@host\n" } } });
-    const { exitCode, stderr } = runMain(["letta", "start"]);
+    const { exitCode, stderr } = await runMain(["letta", "start"]);
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/^error: Error: docker version: broken at tcp:\/\/user:\[redacted\]@host\n {4}at /);
+    expect(stderr).toMatch(/^error: Error: the Docker engine: broken at tcp:\/\/user:\[redacted\]@host\n {4}at /);
   });
 });
 

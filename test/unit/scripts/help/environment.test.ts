@@ -37,10 +37,10 @@ test.each([
   [["make", "letta-stop", ""], "LETTA_STACK= YES=1"],
   [["make", "restore", "T"], "TABLES="],
   [["letta-stop", "--y"], "--yes"],
-])("completion in bash of %j offers %s", (words, offered) => {
+])("completion in bash of %j offers %s", async (words, offered) => {
   const args = `"${words[0]}" "${words.at(-1)}" ""`;
   const script = `COMP_WORDS=(${words.map((word) => `"${word}"`).join(" ")}); COMP_CWORD=${words.length - 1}
     _thoth_letta_bash ${args}; printf '%s' "\${COMPREPLY[*]}"`;
-  const { stdout, stderr } = evaluated("bash", runMain(["environment"]).stdout, script);
+  const { stdout, stderr } = evaluated("bash", (await runMain(["environment"])).stdout, script);
   expect([stdout, stderr]).toEqual([offered, ""]);
 });

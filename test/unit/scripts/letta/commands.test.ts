@@ -8,10 +8,10 @@ import type { FakeAnswers } from "../../../support/fake-programs.ts";
 import { fakeStacks, keepsState, networkOf, without } from "../../../support/fake-stacks.ts";
 
 const startCalls = [
-  "docker version --format {{.Server.Version}}",
+  "docker version",
   "pulumi stack ls --json",
   "pulumi stack export --stack letta",
-  "docker ps --all --no-trunc --filter label=thoth-letta.prefix=letta --format {{.ID}}\t{{.Names}}",
+  "docker ps --all --filter label=thoth-letta.prefix=letta",
   "pulumi up --stack letta --yes --skip-preview --suppress-outputs --non-interactive --color never --suppress-progress",
   ...keepsState,
 ];

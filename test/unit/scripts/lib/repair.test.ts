@@ -107,8 +107,7 @@ describe("a lock", () => {
   });
 });
 
-const engineHasContainers =
-  "docker ps --all --no-trunc --filter label=thoth-letta.prefix=letta --format {{.ID}}\t{{.Names}}";
+const engineHasContainers = "docker ps --all --filter label=thoth-letta.prefix=letta";
 
 describe("containers", () => {
   test("that the state knows stay", async () => {
@@ -129,7 +128,7 @@ describe("containers", () => {
   test("are found by the stack's prefix, which need not be its name", async () => {
     const projectDirectory = temporaryFiles({ "Pulumi.letta.yaml": "config:\n  thoth-letta:prefix: shared\n" });
     const { calls } = await prepared().run(projectDirectory);
-    expect(calls[1]).toContain("--filter label=thoth-letta.prefix=shared ");
+    expect(calls[1]).toContain("--filter label=thoth-letta.prefix=shared");
   });
 });
 

@@ -22,7 +22,7 @@ describe("thoth start", () => {
     expect(rest).toMatchObject({ exitCode: 0, ups: ["thoth"], questions: [] });
     expect(calls.slice(-4)).toEqual([
       "pulumi stack export --stack thoth",
-      "docker ps --all --no-trunc --filter label=thoth-letta.prefix=thoth --format {{.ID}}\t{{.Names}}",
+      "docker ps --all --filter label=thoth-letta.prefix=thoth",
       expect.stringMatching(/^pulumi up --stack thoth --yes /),
       "docker container inspect thoth-backup",
     ]);
