@@ -57,12 +57,11 @@ export class Postgres extends pulumi.ComponentResource {
           path,
           content: readImageFile(`postgres/uploads/${file}`),
         })),
-        mounts: [
-          { type: "volume", source: volume.name, target: postgresPaths.volume },
-          ...(config.backup.enabled
-            ? [{ type: "volume", source: repository.volumeName, target: backupPaths.repository }]
-            : []),
-        ],
+        mounts: [{ type: "volume", source: volume.name, target: postgresPaths.volume }],
+        // Not a mount: `docker inspect` would list the two in an order of its own, and people ask it for the data's.
+        ...(config.backup.enabled
+          ? { volumes: [{ volumeName: repository.volumeName, containerPath: backupPaths.repository }] }
+          : {}),
         // Over TCP: during a first start the image runs a temporary server on the socket only.
         // As a role that would be asked for a password: a rejected one leaves a line in the log each time.
         health: {

@@ -54,7 +54,7 @@ interface ContainerInputs {
   readonly labels?: readonly { readonly label: string; readonly value: string }[];
   readonly ports?: readonly { readonly internal: number; readonly ip?: string }[];
   readonly mounts?: readonly { readonly type: string; readonly source?: string; readonly target: string }[];
-  readonly volumes?: readonly unknown[];
+  readonly volumes?: readonly { readonly hostPath?: string; readonly volumeName?: string }[];
 }
 
 /** Services that run as root in their containers, and the only capabilities they have; docs/security.md says why. */
@@ -150,7 +150,9 @@ export const rules: readonly Rule[] = [
       readOnlyServices.includes(serviceOf(inputs)) && inputs.readOnly !== true && "its root filesystem is writable",
   ),
   ofContainers("mounts nothing of the host but the vault", ({ mounts = [], volumes = [] }) => {
-    if (volumes.length > 0) return "it has volumes other than mounts";
+    if (volumes.some(({ hostPath, volumeName }) => hostPath !== undefined || volumeName === undefined)) {
+      return "it has volumes that are not named";
+    }
     const host = mounts.find(({ type, source = "" }) => type === "bind" && hostPaths.test(source));
     if (host !== undefined) return `it mounts the host's ${host.source}`;
     const other = mounts.find(({ type, target }) => type === "bind" && target !== "/vault");

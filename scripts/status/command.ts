@@ -6,6 +6,7 @@ import { collectLetta, collectThoth, type ServiceStatus, type StackStatus } from
 export interface StatusOptions {
   readonly lettaStack: string;
   readonly thothStack: string;
+  /** `thoth`: both stacks too, Thoth first. */
   readonly scope: "all" | "letta" | "thoth";
   /** One JSON object instead of tables. */
   readonly json: boolean;
@@ -15,9 +16,10 @@ export interface StatusOptions {
 export async function status(options: StatusOptions, deps: Deps): Promise<number> {
   const letta = await readLetta(deps, options.lettaStack);
   const thoth = options.scope === "letta" ? undefined : await readThoth(deps, options.thothStack);
-  const stacks: StackStatus[] = [];
-  if (options.scope !== "thoth") stacks.push(await collectLetta(deps, options.lettaStack, letta));
+  const stacks: StackStatus[] = [await collectLetta(deps, options.lettaStack, letta)];
   if (options.scope !== "letta") stacks.push(await collectThoth(deps, options.thothStack, thoth, letta));
+  // Thoth is as healthy as the Letta it stands on, so both count.
+  if (options.scope === "thoth") stacks.reverse();
   const isHealthy = stacks.every((stack) => stack.isHealthy);
   if (options.json) deps.print(JSON.stringify({ healthy: isHealthy, stacks }, undefined, 2));
   else for (const stack of stacks) for (const line of render(stack)) deps.print(line);

@@ -23,7 +23,7 @@ export function addThothCommands(program: Command, add: Add, deps: Deps): void {
   add(thoth, "restart", "stop and start Thoth; Letta is not touched", [...stacks, yes], async (options) =>
     (await start()).restartThoth(namesOf(options), deps),
   );
-  add(thoth, "status", "its roles", [...stacks, json], async (options) =>
+  add(thoth, "status", "its roles, and the Letta it stands on", [...stacks, json], async (options) =>
     (await import("../status/command.ts")).status({ ...options, scope: "thoth" }, deps),
   );
   add(thoth, "logs [role]", "its logs, or those of one role", [thothStack, ...logOptions], async (options, service) => {

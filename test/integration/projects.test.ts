@@ -316,10 +316,11 @@ describe("a rotation", () => {
     [target.username, target.password] = [role, password];
     return target.href;
   };
-  const allow = (...logins: DatabaseLogin[]) => {
+  const withLogins = (...logins: DatabaseLogin[]): DatabaseInputs => {
     const databases = inputs.databases.map((one) => (one.name === "second" ? { ...one, logins } : one));
-    return provider.update?.("databases", inputs, { ...inputs, databases });
+    return { ...inputs, databases };
   };
+  const allow = (...logins: DatabaseLogin[]) => provider.update?.("databases", inputs, withLogins(...logins));
   const owner = (password = "") => ({ role: "second", password });
   const other = { role: "second-b", password: next ?? "" };
   const owners = "select array_agg(distinct tableowner::text) as owners from pg_tables where tablename like 'made_%'";
@@ -347,6 +348,10 @@ describe("a rotation", () => {
         await expect(rows(old, "select 1")).rejects.toMatchObject(refused.password);
         expect(ends).toContain("57P01");
         expect((await open.query("insert into made_before default values")).rowCount).toBe(1);
+        const psql = ["psql", "-U", "second", "-d", "second", "-tAc", "select current_user"];
+        const bySocket = await dockerOutput(["exec", `${stacks.letta}-postgres`, ...psql]);
+        expect(bySocket, "in its container a role answers without a password").toBe("second\n");
+        expect((await provider.diff?.("databases", withLogins(other), withLogins(other)))?.changes).toBe(false);
 
         await allow(owner(third), other);
         expect(await rows(as("second", third), owners)).toEqual([{ owners: ["second"] }]);

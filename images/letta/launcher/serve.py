@@ -56,11 +56,18 @@ def change_letta() -> None:
     contain_tools()
 
 
+def answer_health_without_slash(app) -> None:
+    """`/v1/health` as Letta's own health route, as its image's check and people's notes ask it. Letta answers 307."""
+    health = next(route for route in app.routes if getattr(route, "path", "") == "/v1/health/")
+    app.add_api_route("/v1/health", health.endpoint, include_in_schema=False)
+
+
 def load_letta():
     """Imports Letta's application, with our changes: by far the longest part of a start."""
     change_letta()
     from letta.server.rest_api.app import app
 
+    answer_health_without_slash(app)
     # Imported objects never go away. Without this the garbage collector scans them every few hundred requests, which stops
     # the server for half a second and copies their pages in each process.
     gc.freeze()

@@ -62,6 +62,8 @@ export interface ServiceArgs {
   readonly secretEnv?: Readonly<Record<string, pulumi.Input<string>>>;
   readonly files?: readonly ContainerFile[];
   readonly mounts?: readonly docker.types.input.ContainerMount[];
+  /** Named volumes that are no mounts for `docker inspect`. */
+  readonly volumes?: readonly docker.types.input.ContainerVolume[];
   /** `uid:gid`; default: the image's own user. */
   readonly user?: string;
   readonly health: Health;

@@ -59,6 +59,7 @@ function containerArgs(args: ServiceArgs): docker.ContainerArgs {
     ...attachment(args),
     ports: (args.ports ?? []).map(({ internal, external, bindAddress }) => ({ internal, external, ip: bindAddress })),
     mounts: [...(args.mounts ?? [])],
+    ...(args.volumes === undefined ? {} : { volumes: [...args.volumes] }),
     healthcheck: healthcheck(args.health),
     labels: [
       { label: labels.prefix, value: args.prefix },

@@ -20,7 +20,10 @@ export interface WantedCatalogue {
 }
 
 interface Catalogue {
-  readonly roles: Readonly<Record<string, { login: boolean; limit: number; settings: string[] | null }>>;
+  /** `closed`: its password is not valid. */
+  readonly roles: Readonly<
+    Record<string, { login: boolean; closed: boolean; limit: number; settings: string[] | null }>
+  >;
   /** Those of the wanted databases that only their own role may enter. */
   readonly databases: readonly string[];
   readonly problems: number;
@@ -39,10 +42,13 @@ export async function isCatalogueCurrent(
   return databases.every(({ name, logins }) =>
     rolesOf(name).every((role) => {
       const known = found.roles[role];
-      if (!logins.some((login) => login.role === role)) return known?.login !== true;
+      if (!logins.some((login) => login.role === role)) {
+        return role === name ? known?.login === true && known.closed : known?.login !== true;
+      }
       const settings = Object.entries(roleSettings(role, name, limits)).map(([key, value]) => `${key}=${value}`);
       return (
         known?.login === true &&
+        !known.closed &&
         known.limit === limits.connections &&
         settings.every((setting) => known.settings?.includes(setting))
       );
@@ -58,7 +64,8 @@ async function hasForgotten(client: pg.Client, databases: readonly string[]): Pr
 const catalogueQuery = `
 select
   (select coalesce(json_object_agg(rolname,
-     json_build_object('login', rolcanlogin, 'limit', rolconnlimit, 'settings', rolconfig)), '{}')
+     json_build_object('login', rolcanlogin, 'closed', coalesce(rolvaliduntil = '-infinity', false),
+       'limit', rolconnlimit, 'settings', rolconfig)), '{}')
    from pg_roles where rolname = any($1)) as roles,
   array(select datname::text from pg_database where datname = any($2) and pg_get_userbyid(datdba) = datname
         and datallowconn and not datistemplate and datconnlimit = -1

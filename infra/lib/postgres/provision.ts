@@ -47,6 +47,13 @@ export function roleSettings(role: string, database: string, limits: RoleLimits)
   };
 }
 
+/**
+ * The owner while only the other role's password is valid: over the network nobody logs in as it, since it has none, and over
+ * the socket `docker exec letta-postgres psql -U letta` goes on. The date is what provisioning, which may not read passwords,
+ * sees of that.
+ */
+const closedOwner = "login password null valid until '-infinity'";
+
 /** A project may hold a lock for any time; provisioning must not wait for it while all other projects wait. */
 export const lockTimeout = "set lock_timeout = '10s'";
 
@@ -110,8 +117,8 @@ function roleStatements({ name, logins }: WantedDatabase, known: readonly string
     return [
       ...(isKnown ? [] : [`create role ${quoted}`]),
       login === undefined
-        ? `alter role ${quoted} with nologin password null`
-        : `alter role ${quoted} with login connection limit ${limits.connections} password ${literal(scramVerifier(login.password))}`,
+        ? `alter role ${quoted} with ${role === name ? closedOwner : "nologin password null"}`
+        : `alter role ${quoted} with login connection limit ${limits.connections} password ${literal(scramVerifier(login.password))} valid until 'infinity'`,
       ...(role === name ? [] : [`grant ${identifier(name)} to ${quoted} with inherit true, set true`]),
       ...settings.map(([setting, value]) => `alter role ${quoted} set ${setting} = ${literal(value)}`),
     ];

@@ -78,8 +78,8 @@ test("the drill sees only the backups, cannot change them, and its scratch space
 });
 
 test("Postgres archives to the repository, with its key", () => {
-  const { mounts, envs } = graph.resource("postgres-container").inputs;
-  expect(mounts).toContainEqual(volume("letta-backup", "/var/lib/backup"));
+  const { volumes, envs } = graph.resource("postgres-container").inputs;
+  expect(volumes).toEqual([{ volumeName: "letta-backup", containerPath: "/var/lib/backup" }]);
   expect(envs).toContain("PGBACKREST_REPO1_PATH=/var/lib/backup/pgbackrest");
   const secrets = uploaded(graph, "postgres", "secrets.env");
   expect(secrets).toContain("PGBACKREST_REPO1_CIPHER_PASS='plain-backup-recovery-key'");
@@ -127,9 +127,9 @@ test("turned off, creates no container, and keeps the backups and their key", as
   expect(exports).not.toHaveProperty("backupSettings");
   expect(exports.backup).toMatchObject({ enabled: false });
   expect(await resolved(exports.recoveryKey)).toBe("plain-backup-recovery-key");
-  const { image, mounts, envs } = resource("postgres-container").inputs;
+  const { image, mounts, volumes, envs } = resource("postgres-container").inputs;
   expect(image).toMatch(/^registry\/postgres:1\.0@sha256:/);
-  expect(JSON.stringify([mounts, envs])).not.toMatch(/backup|PGBACKREST/);
+  expect(JSON.stringify([mounts, volumes, envs])).not.toMatch(/backup|PGBACKREST/);
   expect(uploaded(off, "postgres", "secrets.env")).toBeUndefined();
 });
 

@@ -72,7 +72,7 @@ describe("a rule finds what breaks it:", () => {
     ["mounts nothing of the host", "the host's /var/run", "gateway-container", mount("/var/run/docker.sock", "/vault")],
     ["mounts nothing of the host", "it mounts the host's /etc", "gateway-container", mount("/etc", "/vault")],
     ["mounts nothing of the host", "it mounts the host's /srv/data", "gateway-container", mount("/srv/data", "/data")],
-    ["mounts nothing of the host", "volumes other than mounts", "gateway-container", { volumes: [{ hostPath: "/" }] }],
+    ["mounts nothing of the host", "volumes that are not named", "gateway-container", { volumes: [{ hostPath: "/" }] }],
     ["restarts", "its restart policy is no", "gateway-container", { restart: "no" }],
     ["restarts", "its first process is the service", "gateway-container", { init: false }],
     ["limits its log", "its log is unlimited", "gateway-container", { logOpts: { "max-size": "10m" } }],

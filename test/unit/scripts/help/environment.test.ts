@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { expect, test } from "vitest";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
 import { environmentLines } from "../../../../scripts/help/environment.ts";
 import { projectEnvironment, root } from "../../../../scripts/lib/checkout.ts";
 import { runMain } from "../../../support/run-main.ts";
@@ -30,6 +31,17 @@ test.each(["bash", "sh"])("%s evaluates the exports as they are, whatever is in 
 test("only what differs is exported, and nothing of the operator's", () => {
   expect(environmentLines({ PRIVATE_KEY: "hunter2" }).join()).not.toContain("hunter2");
   expect(environmentLines(projectEnvironment())).toEqual([]);
+});
+
+describe("the scripts of version 3.0", () => {
+  const actions = ["start", "stop", "status", "restart"];
+  const names = ["letta", "thoth"].flatMap((stack) => actions.map((action) => `${stack}-${action}`));
+
+  test.each([...names, "letta-migrate"])("scripts/%s.sh runs the command of its name, with its flags", (name) => {
+    const [stack = "", action = ""] = name.split("-");
+    const called = spawnSync(join(root, `scripts/${name}.sh`), ["--help"], { encoding: "utf8", cwd: "/" });
+    expect(called.stdout).toContain(`Usage: thoth-letta ${stack} ${action} `);
+  });
 });
 
 test.each([

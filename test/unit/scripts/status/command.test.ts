@@ -167,7 +167,7 @@ describe("status", () => {
 
   test("of thoth without its letta says so", async () => {
     const { stacks } = await jsonStatus({ pulumi: without("letta") }, "thoth");
-    expect(stacks.map(({ name }) => name)).toEqual(["thoth"]);
+    expect(stacks.map(({ name }) => name)).toEqual(["thoth", "letta"]);
     expect(stacks[0]?.notes).toContain("the letta stack it stands on is gone");
   });
 });
