@@ -97,6 +97,10 @@ const lettaSchema = z.strictObject({
   allowedOrigins: z
     .array(originSchema)
     .default(["app://obsidian.md", "capacitor://localhost", "http://localhost", "https://app.letta.com"]),
+  /** Proxies in front of the gateway whose X-Forwarded-For is believed. */
+  trustedProxies: z
+    .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], "must be an IP address or a subnet"))
+    .default([]),
   /** Hosts on private addresses that may be MCP servers of Letta's agents; Letta refuses all others. */
   mcpHosts: z.array(hostSchema).default(["thoth-mcp"]),
   /** Largest request body the gateway accepts, in MiB. */

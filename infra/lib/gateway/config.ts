@@ -14,6 +14,8 @@ export interface GatewaySettings {
   readonly allowedOrigins: readonly string[];
   readonly maxRequestMiB: number;
   readonly projectLimits: ProjectLimits;
+  /** Addresses and networks of proxies in front that tell the client's address in X-Forwarded-For. */
+  readonly trustedProxies: readonly string[];
   /** A listener with TLS, in addition to the one without. */
   readonly hasTls: boolean;
 }
@@ -35,6 +37,7 @@ export function gatewayConfig({ hasTls, ...settings }: GatewaySettings): Record<
     ...Object.fromEntries(fixed.map((name) => [`/etc/nginx/${name}`, readImageFile(`nginx/uploads/${name}`)])),
     "/etc/nginx/generated/origins.conf": settings.allowedOrigins.map(originEntry).join(""),
     "/etc/nginx/generated/limits.conf": limits(settings),
+    "/etc/nginx/generated/proxies.conf": proxies(settings.trustedProxies),
   };
 }
 
@@ -43,6 +46,12 @@ function originEntry(origin: string): string {
   const escaped = origin.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const hasPort = /:\d+$/.test(origin);
   return `"~^${escaped}${hasPort ? "" : "(:[0-9]+)?"}$" $http_origin;\n`;
+}
+
+/** From the right, the first address that is not of a trusted proxy is the client's. */
+function proxies(trusted: readonly string[]): string {
+  const from = trusted.map((address) => `set_real_ip_from ${address};\n`).join("");
+  return `${from}real_ip_header X-Forwarded-For;\nreal_ip_recursive on;\n`;
 }
 
 function limits({ maxRequestMiB, projectLimits }: Omit<GatewaySettings, "hasTls">): string {

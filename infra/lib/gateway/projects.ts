@@ -17,12 +17,10 @@ export const gatewayProjectsPath = "/run/credentials/projects.conf";
  * which Letta knows the gateway.
  */
 export function renderGatewayProjects(projects: readonly GatewayProject[], serverPassword: string): string {
-  const tokens = projects.flatMap(({ name, tokens }) =>
-    tokens.map((token) => `  "Bearer ${token}" "${name}/${token}";`),
-  );
+  const tokens = projects.flatMap(({ name, tokens }) => tokens.map((token) => `  "${token}" "${name}/${token}";`));
   const users = projects.map(({ name, user }) => `  "${name}" "${user}";`);
   const maps = [
-    `map $http_authorization $known_token {\n  default "";\n${tokens.join("\n")}\n}`,
+    ...["bearer", "bare"].map((kind) => `map $${kind}_token $known_${kind} {\n  default "";\n${tokens.join("\n")}\n}`),
     `map $project $letta_user {\n  default "";\n${users.join("\n")}\n}`,
     `map "" $letta_authorization {\n  default "Bearer ${serverPassword}";\n}`,
   ].join("\n");
