@@ -176,8 +176,8 @@ export function serverEnvironment(config: LettaConfig): Record<string, string> {
     LETTA_SERVER_SECURE: "true",
     ACCEPTABLE_ORIGINS: config.allowedOrigins.join(","),
     GLOBAL_MAX_CONTEXT_WINDOW_LIMIT: String(config.contextWindowLimit),
-    // By default Letta stores every prompt and answer a second time, in full, as a trace.
-    LETTA_TELEMETRY_PROVIDER_TRACE_PG_METADATA_ONLY: "true",
+    // "full" stores every prompt and answer a second time.
+    LETTA_TELEMETRY_PROVIDER_TRACE_PG_METADATA_ONLY: String(config.traces === "metadata"),
     // Such an MCP server is a program that the server runs as itself.
     MCP_DISABLE_STDIO: "true",
     // Read by serve.py and server_tools.py, not by Letta.

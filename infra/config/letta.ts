@@ -69,6 +69,8 @@ const lettaSchema = z.strictObject({
   images: z.enum(["registry", "local"], 'must be "registry" or "local"').default("registry"),
   /** Prefix of a mirror that serves the pinned registry images, e.g. `mirror.example.org/hub`. */
   imageMirror: z.string().optional(),
+  /** An image of your own with Letta in it, instead of the pinned or built one. */
+  lettaImage: z.string().min(1).optional(),
   /** Version of Letta; default: the pinned one. Set by `letta upgrade`, once there is a way back. */
   lettaVersion: versionSchema.optional(),
   /** Version of the Postgres image; default: the pinned one. */
@@ -105,6 +107,8 @@ const lettaSchema = z.strictObject({
   mcpHosts: z.array(hostSchema).default(["thoth-mcp"]),
   /** Largest request body the gateway accepts, in MiB. */
   maxRequestMiB: mebibytes(1).default(100),
+  /** What Letta keeps of each call of a model: names, durations and token counts, or also prompt and answer in full. */
+  traces: z.enum(["metadata", "full"], 'must be "metadata" or "full"').default("metadata"),
   /** Largest context window Letta gives an agent, in tokens. Letta 0.16.7 raised its own default from 32000 to 128000. */
   contextWindowLimit: z.int().min(4000).default(128_000),
   /** Extra environment of the Letta server, e.g. `OLLAMA_BASE_URL`. */

@@ -7,7 +7,7 @@ export type LettaStackImages = Readonly<Record<LettaImage, string>> & { readonly
 /** The images that a letta stack runs, of the versions in its config. @throws UserError when one is not pinned or built */
 export function lettaStackImages(config: LettaConfig, root: string): LettaStackImages {
   const source = { root, images: config.images, mirror: config.imageMirror };
-  const { postgresVersion, lettaVersion } = config;
+  const { postgresVersion, lettaImage, lettaVersion } = config;
   const { enabled } = config.backup;
   // A registry's Postgres has no pgBackRest; the local build has.
   const archives = enabled && config.images === "registry";
@@ -15,7 +15,7 @@ export function lettaStackImages(config: LettaConfig, root: string): LettaStackI
     postgres: imageReference(archives ? "postgres-archiving" : "postgres", source, postgresVersion),
     redis: imageReference("redis", source),
     nginx: imageReference("nginx", source),
-    letta: imageReference("letta", source, lettaVersion),
+    letta: lettaImage ?? imageReference("letta", source, lettaVersion),
     backup: enabled ? imageReference("backup", source, postgresVersion) : undefined,
   };
 }

@@ -57,7 +57,7 @@ export interface StackStatus {
   readonly name: string;
   readonly isHealthy: boolean;
   readonly services: readonly ServiceStatus[];
-  /** Agents in Letta; null when it cannot be asked. */
+  /** Agents of all projects; null when it cannot be asked. */
   readonly agents?: number | null;
   /** Database -> bytes; null when Postgres cannot be asked. */
   readonly databaseBytes?: Readonly<Record<string, number>> | null;
@@ -72,7 +72,7 @@ export async function collectLetta(deps: Deps, name: string, letta: LettaStack |
   if (letta === undefined) return missing(name, "make letta-start");
   const endpoint = { url: letta.urls.server, password: letta.serverPassword };
   const [agents, databaseBytes, lettaVersion, backup] = await Promise.all([
-    orNull(lettaJson<number>(endpoint, "GET", "/v1/agents/count")),
+    orNull(agentCount(letta)),
     orNull(databaseSizes(letta)),
     orNull(lettaJson<{ version: string }>(endpoint, "GET", "/v1/health/")),
     orNull(readBackupState(deps, letta)),
@@ -129,6 +129,14 @@ export async function collectThoth(
 
 function missing(name: string, start: string): StackStatus {
   return { name, isHealthy: false, services: [], notes: [`never brought up: ${start}`] };
+}
+
+/** Letta counts those of one user's organization. */
+async function agentCount({ urls, serverPassword, projects }: LettaStack): Promise<number> {
+  const counts = Object.values(projects).map(({ user }) =>
+    lettaJson<number>({ url: urls.server, password: serverPassword, user }, "GET", "/v1/agents/count"),
+  );
+  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
 }
 
 async function databaseSizes(letta: LettaStack): Promise<Record<string, number>> {

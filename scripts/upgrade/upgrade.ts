@@ -1,8 +1,10 @@
+import { UserError } from "../../infra/lib/errors.ts";
 import { defaultVersion, requireImage, runningImage } from "../images/version.ts";
 import { readBackupStack } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 import { redact } from "../lib/format.ts";
 import { type NewOperation, stamp } from "../lib/operation.ts";
+import { readConfigFile } from "../lib/stack-file.ts";
 import { configuredVersion } from "../lib/stack-images.ts";
 import { begin, type ChangeOptions, carryOut, exitCodeOf, type Outcome, resumeChange } from "./change.ts";
 import type { Run, Upgrade } from "./operation.ts";
@@ -30,7 +32,14 @@ export async function runUpgrade(options: UpgradeOptions, deps: Deps): Promise<n
 
 /** Moves Letta, or its Postgres, to another version. */
 async function upgrade(options: UpgradeOptions, deps: Deps): Promise<Outcome> {
-  const { stack } = options;
+  const { stack, postgres } = options;
+  const { lettaImage } = readConfigFile(deps, stack);
+  if (postgres === undefined && lettaImage !== undefined) {
+    throw new UserError(
+      `${stack} runs an image of your own, ${lettaImage}: this command upgrades the pinned one only`,
+      `pulumi config rm lettaImage -s ${stack}`,
+    );
+  }
   const run = await begin(deps, stack, "letta-upgrade");
   // The rehearsal restores one.
   const backups = await readBackupStack(deps, stack);

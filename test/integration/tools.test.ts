@@ -331,9 +331,20 @@ describe("Letta itself never", () => {
       });
     const made = await call("POST", "local/default");
     const { id } = (await made.json()) as { id: string };
-    await call("PATCH", id, { config: { use_venv: true, sandbox_dir: "/run/thoth-letta", venv_name: "venv" } });
-    const run = await runTool(endpoint, "return 'ran'", one.user);
-    expect(run.tool_return).toContain("docs/security.md");
+    const venv = { use_venv: true, sandbox_dir: "/run/thoth-letta", venv_name: "venv" };
+    for (const [method, path, body] of [
+      ["PATCH", id, { config: venv }],
+      ["POST", "local", venv],
+      ["POST", "local", { pip_requirements: [{ name: "left-pad" }] }],
+    ] as const) {
+      const refused = await call(method, path, body);
+      expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining("docs/security.md")]);
+    }
+    // An installation may have been adopted with one.
+    await stacks.psql(`update sandbox_configs set config = '${JSON.stringify(venv)}' where id = '${id}'`, "letta");
+    expect((await runTool(endpoint, "return 'ran'", one.user)).tool_return).toBe("ran");
+    const missing = await runTool(endpoint, "import no_such_package", one.user);
+    expect(missing.tool_return).toMatch(/no_such_package.*docs\/security.md/);
     expect(await inServer("ls", "/run/thoth-letta")).not.toContain("venv\n");
     await call("DELETE", id);
   });

@@ -5,9 +5,7 @@ import { join } from "node:path";
 import { vi } from "vitest";
 import type { Offsite } from "../../images/backup/src/contract.ts";
 import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
-import { imageStep } from "../../scripts/images/build.ts";
-import { contentHash } from "../../scripts/images/content-hash.ts";
-import { root } from "../../scripts/lib/checkout.ts";
+import { testImage } from "./test-image.ts";
 
 type Sftp = Extract<Offsite, { type: "sftp" }>;
 type S3 = Extract<Offsite, { type: "s3" }>;
@@ -35,7 +33,7 @@ export class OtherHost {
   }
 
   async start(): Promise<void> {
-    const image = await builtImage();
+    const image = await testImage("other-host", "Another host, for tests");
     await this.remove();
     await dockerOutput(["network", "create", "--internal", this.network]);
     await dockerOutput([
@@ -77,19 +75,4 @@ export class OtherHost {
     await docker(["rm", "--force", "--volumes", this.name]);
     await docker(["network", "rm", this.network]);
   }
-}
-
-/** Built on the base of this project's own images, which reaches Debian's packages; rebuilt only when the base changed. */
-async function builtImage(): Promise<string> {
-  const format = "{{.Repository}}:{{.Tag}}";
-  const bases = (await dockerOutput(["image", "ls", "--format", format, "thoth-letta/base"])).trim().split("\n");
-  // The oldest: tests of the registry's images make others, for a while.
-  const base = bases.at(-1) ?? "";
-  const directory = join(root, "test/support/other-host");
-  const reference = `thoth-letta/test-other-host:${contentHash(directory, [base])}`;
-  const title = "Another host, for tests";
-  const plan = { name: "other-host", title, directory, reference, buildArguments: { BASE_IMAGE: base } };
-  const step = imageStep({ ...plan, labels: {}, needs: [] });
-  if (!(await step.isDone())) await step.run(() => {});
-  return reference;
 }

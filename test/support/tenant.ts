@@ -29,6 +29,8 @@ export async function populate(
   await say(endpoint, agent_id, `hello ${word}`);
   const run_id = await first(`/v1/runs/?agent_id=${agent_id}`);
   const file_id = await uploadFile(endpoint, folder_id, word);
+  const sandbox_config_id = await make("/v1/sandbox-config/local/default", {});
+  const variable = { key: "WORD", value: word };
 
   return {
     ...{ agent_id, block_id, tool_id, folder_id, archive_id, passage_id, conversation_id, file_id },
@@ -43,6 +45,8 @@ export async function populate(
     mcp_server_id: await make("/v1/mcp-servers/", mcpServer(mcpUrl, word)),
     ...{ mcp_server_name: `mcp-${word}`, mcp_tool_name: `tool_${word}` },
     provider_id: await make("/v1/providers/", provider(modelPort, word)),
+    sandbox_config_id,
+    env_var_id: await make(`/v1/sandbox-config/${sandbox_config_id}/environment-variable`, variable),
     ...{ transaction_id: `transaction-${word}`, batch_id: `batch-${randomUUID()}` },
   };
 }

@@ -23,14 +23,17 @@ def keep_organizations_apart() -> None:
 
 def named_actor(find):
     """Wraps the function with which every route looks up its user."""
-    from letta.orm.errors import NoResultFound
+    from letta.errors import LettaServiceUnavailableError
 
     async def find_named(self, actor_id=None):
         actor = await find(self, actor_id)
         if actor_id is None:
             return actor
         if actor.id != actor_id:
-            raise NoResultFound(f"User not found with id={actor_id}")
+            # A restore to a time before this project. 404 would tell clients that their agents are gone for good.
+            raise LettaServiceUnavailableError(
+                f"this database does not know the user {actor_id}: it was restored, and the operator's `make letta-start` is due"
+            )
         current.set(actor.organization_id)
         return actor
 

@@ -32,7 +32,15 @@ def allow_private_mcp_servers(allowed: set[str]) -> None:
     check = url_validation.validate_mcp_server_url
 
     def check_others(url: str, *, resolve_hostname: bool = True) -> str:
-        return url if canonical(urlparse(url).hostname) in allowed else check(url, resolve_hostname=resolve_hostname)
+        host = urlparse(url).hostname
+        if canonical(host) in allowed:
+            return url
+        try:
+            return check(url, resolve_hostname=resolve_hostname)
+        except ValueError as error:
+            if any(reason in str(error) for reason in ("Blocked internal hostname", "non-public", "Non-public")):
+                raise ValueError(f"{error}; the operator allows such a host with thoth-letta:mcpHosts: {host}") from None
+            raise
 
     url_validation.validate_mcp_server_url = check_others
 

@@ -80,6 +80,7 @@ def contain_tools() -> None:
     from letta.functions import ast_parsers
     from letta import interface
     from letta.schemas.sandbox_config import LocalSandboxConfig, SandboxConfig
+    from letta.services.sandbox_config_manager import SandboxConfigManager
     from letta.server.rest_api.routers.v1 import sandbox_configs
     from letta.services import tool_manager
     from letta.services.helpers import tool_execution_helper, tool_parser_helper
@@ -97,10 +98,29 @@ def contain_tools() -> None:
     for module in (tool_execution_helper, local_sandbox, sandbox_configs):
         for name in ("create_venv_for_local_sandbox", "install_pip_requirements_for_sandbox"):
             setattr(module, name, refuse("installing packages for a project"))
+    for name in ("create_or_update_sandbox_config_async", "update_sandbox_config_async"):
+        setattr(SandboxConfigManager, name, without_packages(getattr(SandboxConfigManager, name)))
     # The server would create, write to and, with its venv, delete a folder that the project chooses.
     SandboxConfig.get_local_config = lambda self: LocalSandboxConfig(sandbox_dir=FOLDERS)
     base.add_imports_and_pydantic_schemas_for_args = own_references_only(base.add_imports_and_pydantic_schemas_for_args)
     refuse_missing_packages()
+
+
+def without_packages(save):
+    """Refuses a sandbox config that asks for packages, for whoever sets it: tools run with those of Letta's image."""
+    from letta.errors import LettaInvalidArgumentError
+
+    async def checked(self, *args, **options):
+        for given in (*args, *options.values()):
+            config = getattr(given, "config", None)
+            if getattr(config, "use_venv", False) or getattr(config, "pip_requirements", None):
+                raise LettaInvalidArgumentError(
+                    "tools run with the packages of Letta's image: use_venv and pip_requirements are disabled in this server,"
+                    " see docs/security.md", argument_name="config",
+                )
+        return await save(self, *args, **options)
+
+    return checked
 
 
 def plain_types_of(resolve_type):
@@ -155,8 +175,6 @@ async def run(self, agent_state=None, additional_env_vars=None):
     config = self.provided_sandbox_config or await self.sandbox_config_manager.get_or_create_default_sandbox_config_async(
         sandbox_type=SandboxType.LOCAL, actor=self.user
     )
-    if config.config.get("use_venv"):
-        raise Refused("a venv with packages of a project is disabled in this server, see docs/security.md")
     await self._init_async()
     problem = missing_packages(self.tool.pip_requirements)
     if problem is not None:
@@ -176,6 +194,8 @@ async def run(self, agent_state=None, additional_env_vars=None):
     result, new_agent_state = parse_result(returned)
     if exit_code != 0 and result is None:
         exception, message = parse_stderr_error_msg(errors)
+        if exception == "ModuleNotFoundError":
+            message += ", and this server installs no packages for tools, see docs/security.md"
         result = get_friendly_error_msg(function_name=self.tool_name, exception_name=exception, exception_message=message)
     return ToolExecutionResult(
         func_return=result,

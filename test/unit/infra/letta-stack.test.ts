@@ -310,3 +310,10 @@ test("Letta, its migration and Postgres have the config's versions", async () =>
   expect(imageOf("postgres-container")).toBe("thoth-letta/postgres-archiving-17.1:1-0123456789ab");
   expect(imageOf("redis-container")).toMatch("registry/redis:1.0@");
 });
+
+test("an image of one's own serves and migrates", async () => {
+  const { resource } = await lettaGraph({ lettaImage: "example.org/letta:mine" });
+  for (const name of ["server-container", "server-migration"]) {
+    expect(resource(name).inputs.image).toBe("example.org/letta:mine");
+  }
+});
