@@ -14,7 +14,7 @@ if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
   exit 1
 fi
 
-# debootstrap mounts /proc inside the new root. In a separate mount namespace the mount ends with this
+# debootstrap mounts /proc inside the new root. In a mount namespace of its own the mount ends with this
 # script, however it ends, so that clearing the directory can never reach the host's /proc.
 if [[ -z ${IN_MOUNT_NAMESPACE:-} ]]; then
   IN_MOUNT_NAMESPACE=1 exec unshare --mount -- "$0" "$@"
