@@ -5,7 +5,7 @@ import { type RawConfig, readStackConfig } from "./config/read.ts";
 import { checkHost, type HostClaims } from "./lib/docker/preflight.ts";
 import { UserError } from "./lib/errors.ts";
 import { lockFolder } from "./lib/images.ts";
-import { lettaContainers, lettaNames, thothNames, thothRoles } from "./lib/names.ts";
+import { lettaContainers, lettaNames, thothNames } from "./lib/names.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -31,10 +31,10 @@ async function letta(raw: RawConfig, stack: string) {
 }
 
 async function thoth(raw: RawConfig, stack: string) {
-  const { parseThothConfig } = await import("./config/thoth.ts");
+  const { parseThothConfig, thothContainers } = await import("./config/thoth.ts");
   const config = parseThothConfig(raw, stack, root);
   const names = thothNames(config.prefix);
-  const containers = thothRoles.map((role) => names.role(role));
+  const containers = thothContainers(config);
   const networks = [{ key: "subnet", name: names.network, subnet: config.subnet }];
   await checkHost({ ...placeOf(config), stack, networks, containers });
   const { readLettaStack } = await import("./stacks/outputs.ts");
@@ -62,7 +62,10 @@ function placeOf({
   prefix,
   bindAddress,
   ports,
-}: Pick<HostClaims, "prefix" | "bindAddress" | "ports">): Pick<HostClaims, "prefix" | "bindAddress" | "ports"> {
-  const byKey = Object.entries(ports).map(([key, port]) => [`ports.${key}`, port] as const);
+}: Pick<HostClaims, "prefix" | "bindAddress"> & { readonly ports: Readonly<Record<string, number | undefined>> }): Pick<
+  HostClaims,
+  "prefix" | "bindAddress" | "ports"
+> {
+  const byKey = Object.entries(ports).flatMap(([key, port]) => (port === undefined ? [] : [[`ports.${key}`, port]]));
   return { prefix, bindAddress, ports: Object.fromEntries(byKey) };
 }

@@ -15,6 +15,8 @@ const extensions = ["vector", "uuid-ossp"];
 export interface OwnDatabase {
   readonly name: string;
   readonly credentials: pulumi.Output<WorkingCredentials>;
+  /** Postgres connections that it may hold; default: the same as others. */
+  readonly connections?: number | undefined;
 }
 
 /** The databases of a letta stack. */
@@ -26,7 +28,11 @@ export interface StackDatabases {
 }
 
 export function stackDatabases(config: LettaConfig, postgres: Postgres, credentials: StackCredentials): StackDatabases {
-  const own = (name: string): OwnDatabase => ({ name, credentials: credentials.of(name) });
+  const own = (name: string): OwnDatabase => ({
+    name,
+    credentials: credentials.of(name),
+    connections: config.sizes.connections[name],
+  });
   const letta = own(lettaOwner);
   const { host, port, container, ready } = postgres.endpoint;
   const adminPassword = letta.credentials.apply(({ current }) => current.adminPassword);
@@ -58,11 +64,12 @@ export function databaseUrl(
   );
 }
 
-function wanted({ name, credentials }: OwnDatabase): pulumi.Output<WantedDatabase> {
+function wanted({ name, credentials, connections }: OwnDatabase): pulumi.Output<WantedDatabase> {
   const login = ({ role, databasePassword: password }: Credentials) => ({ role, password });
   return credentials.apply(({ current, previous }) => ({
     name,
     logins: [current, ...(previous === undefined ? [] : [previous])].map(login),
+    ...(connections === undefined ? {} : { connections }),
   }));
 }
 

@@ -2,6 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 
 /** Where the vault is mounted in every role's container. */
 export const vaultPath = "/vault";
+/** Where the folder of the users' vaults is mounted in multi-user mode. */
+export const vaultsPath = "/vaults";
 /** Where the letta-data volume is mounted, read-only. */
 export const lettaDataPath = "/letta-data";
 
@@ -14,8 +16,9 @@ export interface LettaCredentials {
 }
 
 /** The environment without secrets. Thoth's modules read Letta's URL from five different names. */
-export function thothEnvironment(lettaUrl: string, mcpUrl: string): Record<string, string> {
+export function thothEnvironment(lettaUrl: string, mcpUrl: string, isMultiUser: boolean): Record<string, string> {
   return {
+    ...(isMultiUser ? { THOTH_MULTI_USER: "true", THOTH_VAULTS_ROOT: vaultsPath } : {}),
     OBSIDIAN_VAULT_PATH: vaultPath,
     THOTH_SETTINGS_FILE: `${vaultPath}/thoth/_thoth/settings.json`,
     HOME: `${vaultPath}/thoth/_thoth`,
@@ -67,24 +70,51 @@ export function thothSecrets(
   operator: OperatorSecrets,
 ): Record<string, pulumi.Input<string>> {
   const own = stackSecrets(letta, mcpToken);
-  const taken = new Set([...Object.keys(own), ...operator.setInTheOpen]);
-  const ofFile = Object.entries(withKeyTwins(operator.file)).filter(([name]) => !taken.has(name));
-  return { ...wrap(Object.fromEntries(ofFile)), ...own, ...wrap(withKeyTwins(operator.config)) };
+  const ignored = ignoredNames(operator.file, operator.setInTheOpen);
+  const ofFile = Object.entries(withKeyTwins(operator.file)).filter(([name]) => !ignored.includes(name));
+  return { ...own, ...wrap(Object.fromEntries(ofFile)), ...wrap(withKeyTwins(operator.config)) };
+}
+
+/** Names of the env file that do not count, since the stack sets them. */
+export function ignoredNames(file: Readonly<Record<string, string>>, setInTheOpen: readonly string[]): string[] {
+  const names = [...setInTheOpen, ...stackSecretNames];
+  return Object.keys(file).filter((name) => names.includes(name));
 }
 
 function wrap(env: Readonly<Record<string, string>>): Record<string, pulumi.Output<string>> {
-  return Object.fromEntries(Object.entries(env).map(([key, value]) => [key, pulumi.secret(value)]));
+  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, pulumi.secret(value)]));
 }
+
+/** Secrets that are the stack's alone. An env file has those of another installation. */
+const stackSecretNames = [
+  "DATABASE_URL",
+  "LETTA_SERVER_PASSWORD",
+  "LETTA_SERVER_PASS",
+  "LETTA_API_KEY",
+  "LETTA_TOKEN",
+  "THOTH_MCP_SERVICE_TOKEN",
+] as const;
 
 function stackSecrets(letta: LettaCredentials, mcpToken: pulumi.Input<string>): Record<string, pulumi.Input<string>> {
   const { token } = letta;
-  return {
+  const fixed: Record<(typeof stackSecretNames)[number], pulumi.Input<string>> = {
     DATABASE_URL: letta.databaseUrl,
-    WORKFLOW_ENCRYPTION_KEY: letta.encryptionKey,
     LETTA_SERVER_PASSWORD: token,
     LETTA_SERVER_PASS: token,
     LETTA_API_KEY: token,
     LETTA_TOKEN: token,
     THOTH_MCP_SERVICE_TOKEN: mcpToken,
   };
+  return {
+    ...fixed,
+    // The operator's own wins: what it has encrypted is of no use without it.
+    WORKFLOW_ENCRYPTION_KEY: pulumi.secret(pulumi.output(letta.encryptionKey).apply(fernetKey)),
+    // Without one, a single user's MCP server answers everyone on letta-network. The service token alone does not close it.
+    THOTH_MCP_AUTH_TOKEN: mcpToken,
+  };
+}
+
+/** URL-safe base64 of 32 bytes with its padding, which Python insists on. */
+function fernetKey(key: string): string {
+  return key.padEnd(44, "=");
 }

@@ -1,81 +1,133 @@
-import type { ThothConfig } from "../config/thoth.ts";
+import type { RoleConfig, ThothConfig } from "../config/thoth.ts";
+import { readImageFile } from "../lib/image-files.ts";
 import { localReference } from "../lib/images.ts";
-import type { ThothRole } from "../lib/names.ts";
+import { type ThothRole, thothRoles } from "../lib/names.ts";
+import type { ContainerFile } from "./service/files.ts";
+import { vaultPath, vaultsPath } from "./thoth-environment.ts";
 
-/** How one role's container is started and checked. */
+/** How one role's container is started, checked, limited and stopped. */
 export interface RoleProgram {
   readonly image: string;
   readonly command: string[];
-  /** Port inside the container. */
-  readonly port: number;
+  /** Port inside the container; absent where it serves none. */
+  readonly port?: number;
+  /** As Docker takes it. */
   readonly health: string[];
+  /** How long the first success of the check may take, in seconds. */
+  readonly readyTimeoutSeconds: number;
+  readonly files: readonly ContainerFile[];
+  readonly memoryMiB: number;
+  /** Time between the stop signal and the kill, in seconds. */
+  readonly stopGraceSeconds: number;
   /** True when the stand-in runs instead of the real Thoth. */
   readonly isStandIn: boolean;
 }
 
 const ports: Record<ThothRole, number> = { api: 8000, mcp: 8001, discovery: 8002, monitor: 8003 };
 
-/** The published images: their names, commands and health; discovery and monitor serve no health route. */
-const published = (port: number): Record<ThothRole, { image: string; command: string[]; health: string[] }> => ({
+const healthPath = "/run/thoth-letta/health.py";
+const pythonHealth = (...check: string[]) => ["CMD", "python", "-IS", healthPath, ...check];
+
+interface Published {
+  /** Name of the image in the repository. */
+  readonly image: string;
+  readonly command: (port: number, papers: string) => string[];
+  readonly health: (port: number) => string[];
+  /** Upstream's own limit. */
+  readonly memoryMiB: number;
+  readonly stopGraceSeconds: number;
+}
+
+const process = () => pythonHealth("process");
+
+/** The published images. Discovery and monitor serve no health route. */
+const published: Record<ThothRole, Published> = {
   api: {
     image: "api",
-    command: [
-      "python",
-      "-m",
-      "thoth",
-      "server",
-      "start",
-      "--api-host",
-      "0.0.0.0",
-      "--api-port",
-      String(port),
-      "--no-discovery",
-      "--no-mcp",
-    ],
-    health: ["CMD", "python", "-c", pythonGet(port)],
+    command: (port) =>
+      thoth("server", "start", "--api-host", "0.0.0.0", "--api-port", `${port}`, "--no-discovery", "--no-mcp"),
+    health: (port) => pythonHealth("api", `${port}`),
+    memoryMiB: 1024,
+    stopGraceSeconds: 15,
   },
   mcp: {
     image: "mcp",
-    command: ["python", "-m", "thoth", "mcp", "http", "--host", "0.0.0.0", "--port", String(port)],
-    health: ["CMD", "python", "-c", pythonGet(port)],
+    command: (port) => thoth("mcp", "http", "--host", "0.0.0.0", "--port", `${port}`),
+    health: (port) => pythonHealth("http", `${port}`),
+    memoryMiB: 512,
+    stopGraceSeconds: 15,
   },
   discovery: {
     image: "discovery",
-    command: ["python", "-m", "thoth", "research", "scheduler"],
-    health: ["CMD-SHELL", "kill -0 1"],
+    command: () => thoth("research", "scheduler"),
+    health: process,
+    memoryMiB: 512,
+    // While it waits for its next run it does not notice the stop signal. During a run it does, and ends the run.
+    stopGraceSeconds: 5,
   },
   monitor: {
     image: "pdf-monitor",
-    command: ["python", "-m", "thoth", "monitor", "--optimized", "--recursive", "--watch-dir", "/vault/thoth/papers"],
-    health: ["CMD-SHELL", "kill -0 1"],
+    command: (_, papers) => thoth("monitor", "--optimized", "--recursive", "--watch-dir", papers),
+    health: process,
+    memoryMiB: 2048,
+    stopGraceSeconds: 15,
   },
-});
+};
+
+function thoth(...words: string[]): string[] {
+  return ["python", "-m", "thoth", ...words];
+}
+
+const isKnown = (role: string): role is ThothRole => (thothRoles as readonly string[]).includes(role);
 
 /** What a role runs: as the config says, else as the published image or the stand-in does by default. */
-export function roleProgram(role: ThothRole, config: ThothConfig, root: string): RoleProgram {
-  const settings = config.roles[role];
+export function roleProgram(role: string, config: ThothConfig, root: string): RoleProgram {
+  const settings = config.roles[role] as RoleConfig;
+  const port = settings.port ?? (isKnown(role) ? ports[role] : undefined);
   const image = settings.image ?? publishedReference(role, config);
-  const port = settings.port ?? ports[role];
-  const ofImage = image === undefined ? { command: ["thoth", role], health: curlGet(port) } : published(port)[role];
+  const usual =
+    image === undefined ? ofStandIn(role, port, root) : { ...ofPublished(role, port, config), image, isStandIn: false };
+  const { command, health, memoryMiB, stopGraceSeconds } = settings;
   return {
-    image: image ?? localReference("thoth", root),
-    command: settings.command ?? ofImage.command,
-    port,
-    health: settings.health ?? ofImage.health,
-    isStandIn: image === undefined,
+    ...usual,
+    ...(port === undefined ? {} : { port }),
+    ...(command === undefined ? {} : { command }),
+    ...(health === undefined ? {} : { health }),
+    ...(memoryMiB === undefined ? {} : { memoryMiB }),
+    ...(stopGraceSeconds === undefined ? {} : { stopGraceSeconds }),
   };
 }
 
-function publishedReference(role: ThothRole, { repository, release }: ThothConfig): string | undefined {
-  if (repository === undefined) return undefined;
-  return `${repository.replace(/\/+$/, "")}/${published(ports[role])[role].image}:${release}`;
+function ofStandIn(role: string, port: number | undefined, root: string) {
+  return {
+    image: localReference("thoth", root),
+    command: ["thoth", role],
+    health: ["CMD", "curl", "-fsS", "-m", "4", "-o", "/dev/null", `http://127.0.0.1:${port}/health`],
+    readyTimeoutSeconds: 120,
+    files: [],
+    memoryMiB: 512,
+    stopGraceSeconds: 15,
+    isStandIn: true,
+  };
 }
 
-function curlGet(port: number): string[] {
-  return ["CMD", "curl", "-fsS", "-m", "4", "-o", "/dev/null", `http://127.0.0.1:${port}/health`];
+/** A role without defaults has a command in its config. */
+function ofPublished(role: string, port: number | undefined, { vaults }: ThothConfig) {
+  const { command, health, memoryMiB, stopGraceSeconds } = isKnown(role)
+    ? published[role]
+    : { command: () => [], health: process, memoryMiB: 512, stopGraceSeconds: 15 };
+  return {
+    command: command(port ?? 0, vaults === undefined ? `${vaultPath}/thoth/papers` : vaultsPath),
+    health: health(port ?? 0),
+    // Its first start takes 40 s on two idle processors.
+    readyTimeoutSeconds: 180,
+    files: [{ path: healthPath, content: readImageFile("thoth-published/health.py") }],
+    memoryMiB,
+    stopGraceSeconds,
+  };
 }
 
-/** urlopen raises on 503, which Thoth answers while one of its services is down. */
-function pythonGet(port: number): string {
-  return `import urllib.request; urllib.request.urlopen('http://127.0.0.1:${port}/health', timeout=4)`;
+function publishedReference(role: string, { repository, release }: ThothConfig): string | undefined {
+  if (repository === undefined || !isKnown(role)) return undefined;
+  return `${repository.replace(/\/+$/, "")}/${published[role].image}:${release}`;
 }

@@ -13,7 +13,7 @@ export const prefixSchema = z
 export const portSchema = z.int("must be a port number").min(1, "must be 1-65535").max(65535, "must be 1-65535");
 
 /** Published ports, service -> port, without duplicates. */
-export const portsSchema = <Shape extends Readonly<Record<string, z.ZodType<number>>>>(shape: Shape) =>
+export const portsSchema = <Shape extends Readonly<Record<string, z.ZodType<number | undefined>>>>(shape: Shape) =>
   z.strictObject(shape).superRefine((ports, context) => {
     const all = Object.values(ports as Record<string, number>);
     const twice = all.find((port, index) => all.indexOf(port) !== index);

@@ -17,6 +17,8 @@ const ownConnections = 20;
 /** Postgres' processes that serve no client. */
 const ownProcesses = 50;
 
+const connections = z.int().min(1).max(1000);
+
 /** What each container of a letta stack may take of the host, and each project of Postgres. */
 export const sizesSchema = z
   .strictObject({
@@ -45,7 +47,12 @@ export const sizesSchema = z
     /** A drill runs a second Postgres. */
     drill: z.strictObject(limits({ least: 512, usual: 768 }, 256)).prefault({}),
     /** Postgres connections that one project may hold. */
-    projectConnections: z.int().min(1).max(1000).default(30),
+    projectConnections: connections.default(30),
+    /** Project -> what it may hold instead. Thoth idles at 20 connections, in four pools of up to 20 each. */
+    connections: z
+      .record(z.string(), connections)
+      .default({})
+      .transform((given): Record<string, number> => ({ thoth: 80, ...given })),
     /** How long one statement of a project may run, in seconds, unless its session changes it; 0: no limit. */
     projectStatementSeconds: z.int().min(0).default(300),
     /** How long a project's transaction may wait for its client, in seconds, unless its session changes it; 0: no limit. */

@@ -1,11 +1,12 @@
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { z } from "zod";
-import { type ThothRole, thothRoles } from "../lib/names.ts";
+import { proxyRole, type ThothRole, thothNames, thothRoles } from "../lib/names.ts";
 import {
   bindAddressSchema,
   environmentSchema,
   limits,
+  mebibytes,
   portSchema,
   portsSchema,
   prefixSchema,
@@ -13,7 +14,9 @@ import {
 } from "./common.ts";
 import { parseConfig, type RawConfig } from "./read.ts";
 
-/** How one role runs. Defaults are the stand-in's; the real image needs only config. */
+const { processes, cpus } = limits({ least: 64, usual: 512 }, 256);
+
+/** How one role runs; components/thoth-role.ts has the defaults, which depend on the image. */
 const roleSchema = z.strictObject({
   /** Image reference; default: the one of `repository`, else the stand-in. */
   image: z.string().min(1).optional(),
@@ -21,10 +24,32 @@ const roleSchema = z.strictObject({
   command: z.array(z.string().min(1)).min(1).optional(),
   /** Port that the role listens on in its container. */
   port: portSchema.optional(),
-  /** Health check as Docker runs it, e.g. `["CMD-SHELL", "kill -0 1"]`. */
+  /** Health check as Docker runs it, e.g. `["CMD", "curl", "-f", "http://127.0.0.1:8000/health"]`. */
   health: z.array(z.string()).min(2).optional(),
-  ...limits({ least: 64, usual: 512 }, 256),
+  memoryMiB: mebibytes(64).optional(),
+  processes,
+  cpus,
+  /** Time between the stop signal and the kill, in seconds. */
+  stopGraceSeconds: z.int().min(1).max(600).optional(),
 });
+export type RoleConfig = z.output<typeof roleSchema>;
+
+const roleName = /^[a-z][a-z0-9-]{0,30}$/;
+
+/** Thoth's four roles, and further programs of it, e.g. `dashboard`. */
+const rolesSchema = z
+  .object(Object.fromEntries(thothRoles.map((role) => [role, roleSchema.prefault({})])) as RoleSchemas)
+  .catchall(roleSchema)
+  .superRefine((roles, context) => {
+    const refuse = (role: string, message: string) => context.addIssue({ code: "custom", path: [role], message });
+    for (const [role, { image, command }] of Object.entries(roles)) {
+      if ((thothRoles as readonly string[]).includes(role)) continue;
+      if (!roleName.test(role) || role === proxyRole) refuse(role, "cannot be the name of a role");
+      else if (image === undefined || command === undefined) {
+        refuse(role, `needs image and command: only ${thothRoles.join(", ")} have defaults`);
+      }
+    }
+  });
 
 const userSchema = z.string().regex(/^\d+:\d+$/, 'must be "uid:gid" in numbers, e.g. "1000:1000"');
 
@@ -42,25 +67,37 @@ const thothSchema = z.strictObject({
    * stand-in runs, since the real Thoth does not start without API keys.
    */
   repository: z.string().min(1).optional(),
-  /** Tag of those images. A digest identifies one image and belongs in `roles.*.image`. */
+  /**
+   * Tag of those images: `alpha`, `nightly`, `latest` (stable releases; there was none by 2026) or a version as its images have it,
+   * without `v`, e.g. `0.5.3-alpha`. A digest identifies one image and belongs in `roles.*.image`.
+   */
   release: z
     .string()
     .regex(/^[\w][\w.-]*$/, "must be a tag; a digest belongs in roles.*.image")
-    .default("latest"),
+    .refine((tag) => !/^v\d/.test(tag), "must be the tag of an image, which has no v: 0.5.3-alpha")
+    .default("alpha"),
   bindAddress: bindAddressSchema.default("127.0.0.1"),
-  ports: portsSchema({ api: portSchema.default(8080), mcp: portSchema.default(8081) }).prefault({}),
+  /**
+   * `letta`: where a single user's Obsidian plugin, which sends no token, reaches Letta as this project; default: nowhere.
+   * Whoever may open it and says it is Obsidian acts as Thoth, as with Thoth's own API.
+   */
+  ports: portsSchema({
+    api: portSchema.default(8080),
+    mcp: portSchema.default(8081),
+    letta: portSchema.optional(),
+  }).prefault({}),
   subnet: subnetSchema.default("172.20.0.0/16"),
   /** Path of the Obsidian vault on this host, absolute, from `~` or relative to the checkout. Created if missing. */
   vault: z.string().min(1).default("vault"),
+  /** A folder on this host with a vault for each user: turns Thoth's multi-user mode on. Created if missing. */
+  vaults: z.string().min(1).optional(),
   /** The user that Thoth runs as and that owns the vault's files; default: the one who runs Pulumi. */
   user: userSchema.optional(),
   env: environmentSchema().default({}),
   secretEnv: environmentSchema().default({}),
   /** A file of further `NAME=value` lines, e.g. Thoth's own `.env`; its values are treated as secrets. */
   envFile: z.string().optional(),
-  roles: z
-    .strictObject(Object.fromEntries(thothRoles.map((role) => [role, roleSchema.prefault({})])) as RoleSchemas)
-    .prefault({}),
+  roles: rolesSchema.prefault({}),
 });
 
 type RoleSchemas = Record<ThothRole, z.ZodPrefault<typeof roleSchema>>;
@@ -74,11 +111,31 @@ const { lettaStack, project } = thothSchema.shape;
 /** The keys that name a thoth stack's letta stack and project; the file's other keys may be anything. */
 export const thothReference = z.object({ lettaStack, project });
 
+/** The plugin's port adds the project's token for anyone, which would give each user everybody's agents. */
+function refusePluginPort({ vaults, ports }: z.output<typeof thothSchema>, context: z.RefinementCtx): void {
+  if (vaults === undefined || ports.letta === undefined) return;
+  const message =
+    "does not go with vaults: in multi-user mode the plugin's Letta endpoint is the API's URL with /api/letta";
+  context.addIssue({ code: "custom", path: ["ports", "letta"], message });
+}
+
 /** Completes and checks the thoth stack's config. @throws UserError naming every mistake */
 export function parseThothConfig(raw: RawConfig, stack: string, root: string): ThothConfig {
-  const config = parseConfig(thothSchema, { prefix: stack, ...raw }, stack);
+  const config = parseConfig(thothSchema.superRefine(refusePluginPort), { prefix: stack, ...raw }, stack);
   const envFile = config.envFile === undefined ? {} : { envFile: expandPath(config.envFile, root) };
-  return { ...config, ...envFile, vault: expandPath(config.vault, root), user: config.user ?? callingUser() };
+  const vaults = config.vaults === undefined ? {} : { vaults: expandPath(config.vaults, root) };
+  return {
+    ...config,
+    ...envFile,
+    ...vaults,
+    vault: expandPath(config.vault, root),
+    user: config.user ?? callingUser(),
+  };
+}
+
+/** Docker names of a thoth stack's containers, in start order. */
+export function thothContainers({ prefix, roles }: Pick<ThothConfig, "prefix" | "roles">): string[] {
+  return [proxyRole, ...Object.keys(roles)].map(thothNames(prefix).role);
 }
 
 /** An absolute path. Relative ones start at the checkout, since Pulumi runs programs in another folder. */

@@ -71,14 +71,20 @@ export function lettaStopOrder(prefix: string): string[][] {
   return [[gateway], [server], [backup, drill], [redis, postgres]];
 }
 
+/** In containers with secrets: sets them as environment, then becomes the given command. */
+export const secretsWrapper = "/run/thoth-letta/with-secrets.sh";
+
 /** Thoth's four roles, in start order. */
 export const thothRoles = ["api", "mcp", "discovery", "monitor"] as const;
 export type ThothRole = (typeof thothRoles)[number];
+
+/** The role of a thoth stack's proxy to the gateway, which is not a program of Thoth. */
+export const proxyRole = "letta-proxy";
 
 /** Docker names of a thoth stack; with the default prefix `thoth` they are `thoth-network`, `thoth-api`, … */
 export function thothNames(prefix: string) {
   return {
     network: `${prefix}-network`,
-    role: (role: ThothRole) => `${prefix}-${role}`,
+    role: (role: string) => `${prefix}-${role}`,
   } as const;
 }

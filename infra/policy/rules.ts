@@ -149,13 +149,13 @@ export const rules: readonly Rule[] = [
     (inputs) =>
       readOnlyServices.includes(serviceOf(inputs)) && inputs.readOnly !== true && "its root filesystem is writable",
   ),
-  ofContainers("mounts nothing of the host but the vault", ({ mounts = [], volumes = [] }) => {
+  ofContainers("mounts nothing of the host but the vaults", ({ mounts = [], volumes = [] }) => {
     if (volumes.some(({ hostPath, volumeName }) => hostPath !== undefined || volumeName === undefined)) {
       return "it has volumes that are not named";
     }
     const host = mounts.find(({ type, source = "" }) => type === "bind" && hostPaths.test(source));
     if (host !== undefined) return `it mounts the host's ${host.source}`;
-    const other = mounts.find(({ type, target }) => type === "bind" && target !== "/vault");
+    const other = mounts.find(({ type, target }) => type === "bind" && target !== "/vault" && target !== "/vaults");
     return other && `it mounts the host's ${other.source}`;
   }),
   ofContainers("restarts, and has an init that forwards signals", ({ init, restart }) => {

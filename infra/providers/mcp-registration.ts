@@ -1,4 +1,5 @@
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
+import { dockerOutput, inspectContainer } from "../lib/docker/engine.ts";
 import { UserError } from "../lib/errors.ts";
 import { LettaApiError, type LettaEndpoint, lettaJson } from "../lib/letta/api.ts";
 
@@ -16,6 +17,8 @@ export interface McpRegistrationInputs {
   readonly token: string;
   /** Any text; Letta reads the tools again when it changes. */
   readonly trigger: string;
+  /** Docker name of the container that gives the tools to agents, when it starts. */
+  readonly toolsUser: string;
 }
 
 /** An MCP server as Letta lists it. */
@@ -26,7 +29,10 @@ interface RegisteredServer {
 }
 
 /**
- * Thoth's MCP server in Letta: registered once, fixed when its URL or token changed or when Letta has lost it.
+ * Thoth's MCP server in Letta: registered once, fixed when its URL or token changed or when Letta has lost it or its tools.
+ *
+ * Letta knows a tool by its name alone: when another registration of the same server goes, its tools go from this one and from
+ * every agent. They are read again, and Thoth restarts to give them to its agents.
  *
  * Deleting the resource leaves the registration: Letta would delete the server's tools with it and take them from every
  * agent that has them, and destroying and recreating a thoth stack is routine.
@@ -52,10 +58,16 @@ async function findServer(inputs: McpRegistrationInputs): Promise<RegisteredServ
 
 async function isRegistered(inputs: McpRegistrationInputs): Promise<boolean> {
   try {
-    return (await findServer(inputs))?.server_url === inputs.mcpUrl;
+    const server = await findServer(inputs);
+    return server?.server_url === inputs.mcpUrl && (await toolsOf(inputs, server)) > 0;
   } catch {
     return false;
   }
+}
+
+/** How many tools Letta has read of the server. */
+async function toolsOf(inputs: McpRegistrationInputs, { id }: RegisteredServer): Promise<number> {
+  return (await lettaJson<unknown[]>(endpointOf(inputs), "GET", `/v1/mcp-servers/${id}/tools`)).length;
 }
 
 async function register(inputs: McpRegistrationInputs): Promise<void> {
@@ -67,6 +79,7 @@ async function register(inputs: McpRegistrationInputs): Promise<void> {
     custom_headers: { Authorization: `Bearer ${inputs.token}` },
   };
   const known = await findServer(inputs);
+  const isMended = known !== undefined && (await toolsOf(inputs, known)) === 0;
   const server =
     known === undefined
       ? await lettaJson<RegisteredServer>(endpoint, "POST", "/v1/mcp-servers/", {
@@ -75,20 +88,21 @@ async function register(inputs: McpRegistrationInputs): Promise<void> {
         })
       : await lettaJson<RegisteredServer>(endpoint, "PATCH", `/v1/mcp-servers/${known.id}`, { config });
   await readTools(inputs, server);
+  if (isMended && (await inspectContainer(inputs.toolsUser))?.State.Running) {
+    await dockerOutput(["restart", inputs.toolsUser]);
+  }
 }
 
 /** Makes Letta read the server's tools. @throws UserError when it cannot, or finds none */
-async function readTools(inputs: McpRegistrationInputs, { id }: RegisteredServer): Promise<void> {
-  const endpoint = endpointOf(inputs);
+async function readTools(inputs: McpRegistrationInputs, server: RegisteredServer): Promise<void> {
   const { hostname } = new URL(inputs.mcpUrl);
   const problem = `Letta reads no tools from the MCP server ${inputs.serverName} at ${inputs.mcpUrl}`;
   const fix = `is ${hostname} in thoth-letta:mcpHosts of the letta stack? Else look at the mcp container: make thoth-logs`;
   try {
-    await lettaJson(endpoint, "PATCH", `/v1/mcp-servers/${id}/refresh`);
+    await lettaJson(endpointOf(inputs), "PATCH", `/v1/mcp-servers/${server.id}/refresh`);
   } catch (error) {
     if (error instanceof LettaApiError) throw new UserError(`${problem}: ${error.message}`, fix);
     throw error;
   }
-  const tools = await lettaJson<unknown[]>(endpoint, "GET", `/v1/mcp-servers/${id}/tools`);
-  if (tools.length === 0) throw new UserError(problem, fix);
+  if ((await toolsOf(inputs, server)) === 0) throw new UserError(problem, fix);
 }

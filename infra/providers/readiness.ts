@@ -8,7 +8,7 @@ import {
   lastLogLines,
   runHealthCheck,
 } from "../lib/docker/engine.ts";
-import { likelyCause } from "../lib/docker/likely-cause.ts";
+import { firstError, lastDistinct, likelyCause } from "../lib/docker/likely-cause.ts";
 import { UserError } from "../lib/errors.ts";
 
 /** Inputs of the Readiness resource. */
@@ -96,15 +96,18 @@ function hasGivenUp(state: ContainerState | undefined, restartsBefore: number): 
 }
 
 async function failure(inputs: ReadinessInputs, state: ContainerState | undefined, what: string): Promise<UserError> {
-  const log = await lastLogLines(inputs.container, 15);
+  const log = await lastLogLines(inputs.container, 400);
   const cause = likelyCause(state, log);
+  const end = lastDistinct(log, 15);
+  const first = firstError(log);
   const exit = state !== undefined && !state.State.Running ? ` (exit code ${state.State.ExitCode})` : "";
   return new UserError(
     [
       `${inputs.container} ${what}${exit}`,
       ...(cause === undefined ? [] : [`  likely cause: ${cause}`]),
+      ...(first === undefined || end.includes(first) ? [] : [`  first error in its log:`, `    ${first}`]),
       `  last lines of its log:`,
-      ...log.map((line) => `    ${line}`),
+      ...end.map((line) => `    ${line}`),
     ].join("\n"),
   );
 }

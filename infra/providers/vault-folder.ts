@@ -9,20 +9,21 @@ export interface VaultFolderInputs {
   readonly path: string;
   /** `uid:gid` that owns the folders created here; existing ones are left as they are. */
   readonly owner: string;
+  /** Default: those that Thoth expects in a vault and does not create. */
+  readonly folders?: readonly string[];
 }
 
-/** Folders that Thoth expects in a vault and does not create. */
-const folders = ["thoth/papers", "thoth/_thoth/logs"];
+const usualFolders = ["thoth/papers", "thoth/_thoth/logs"];
 
 /** Creates the vault's folders where they are missing; never deletes one. */
 const provider = convergingProvider<VaultFolderInputs, object>({
   id: (inputs) => inputs.path,
-  isCurrent: async (olds, news) => haveSame(olds, news, ["path"]) && (await missingFolders(news.path)).length === 0,
+  isCurrent: async (olds, news) => haveSame(olds, news, ["path"]) && (await missingFolders(news)).length === 0,
   ensure: makeFolders,
 });
 export default provider;
 
-async function missingFolders(path: string): Promise<string[]> {
+async function missingFolders({ path, folders = usualFolders }: VaultFolderInputs): Promise<string[]> {
   const wanted = folders.map((folder) => join(path, folder));
   const isThere = await Promise.all(
     wanted.map((folder) =>
@@ -35,10 +36,11 @@ async function missingFolders(path: string): Promise<string[]> {
   return wanted.filter((_, index) => !isThere[index]);
 }
 
-async function makeFolders({ path, owner }: VaultFolderInputs): Promise<void> {
+async function makeFolders(inputs: VaultFolderInputs): Promise<void> {
+  const { path, owner } = inputs;
   const [uid, gid] = owner.split(":").map(Number) as [number, number];
   try {
-    for (const folder of await missingFolders(path)) {
+    for (const folder of await missingFolders(inputs)) {
       const first = await mkdir(folder, { recursive: true });
       if (process.getuid?.() === 0 && first !== undefined) await giveAway(first, folder, uid, gid);
     }

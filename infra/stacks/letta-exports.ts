@@ -18,6 +18,8 @@ import type { LettaExports } from "./outputs.ts";
 
 interface LettaParts {
   readonly config: LettaConfig;
+  /** Image of the gateway. */
+  readonly nginxImage: string;
   readonly network: docker.Network;
   readonly postgres: Postgres;
   readonly redis: Redis;
@@ -62,6 +64,7 @@ export function lettaExports(parts: LettaParts): LettaExports {
     containers: lettaContainers(prefix, enabled),
     projects,
     images,
+    nginxImage: parts.nginxImage,
     schemaVersion: server.migration.schemaVersion,
     serverPassword: server.password,
     hostDatabaseUrl: databaseUrl({ name: lettaOwner, credentials: own }, urlAuthority(host, port)),

@@ -66,6 +66,7 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
   const projects = stackProjects(config, { credentials, endpoint: postgres.endpoint, users });
   return lettaExports({
     config,
+    nginxImage: images.nginx,
     network: shared,
     postgres,
     redis,

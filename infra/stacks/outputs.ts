@@ -20,6 +20,8 @@ const lettaOutputsSchema = z.object({
   /** Docker names, in start order. */
   containers: z.array(z.string()),
   images: z.enum(["registry", "local"]),
+  /** Image of an nginx, for proxies of other stacks. */
+  nginxImage: z.string(),
   /** The Alembic revision of Letta's database. */
   schemaVersion: z.string(),
 });
@@ -66,6 +68,7 @@ export interface ThothExports {
   readonly containers: readonly string[];
   /** Path of the vault on this host. */
   readonly vault: string;
+  readonly isMultiUser: boolean;
   /** True while the stand-in runs instead of the real Thoth. */
   readonly isStandIn: boolean;
 }

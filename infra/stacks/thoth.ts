@@ -1,45 +1,50 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
+import { lettaProxy, lettaProxyUrl } from "../components/letta-proxy.ts";
 import { bridgeNetwork } from "../components/networks.ts";
 import { ProviderResource } from "../components/provider-resource.ts";
 import { Service } from "../components/service/service.ts";
-import { lettaDataPath, thothEnvironment, thothSecrets, vaultPath } from "../components/thoth-environment.ts";
+import {
+  ignoredNames,
+  lettaDataPath,
+  thothEnvironment,
+  thothSecrets,
+  vaultPath,
+  vaultsPath,
+} from "../components/thoth-environment.ts";
 import { type RoleProgram, roleProgram } from "../components/thoth-role.ts";
-import type { ThothConfig } from "../config/thoth.ts";
+import { type RoleConfig, type ThothConfig, thothContainers } from "../config/thoth.ts";
 import { hostUrl, planNetwork } from "../lib/docker/network.ts";
 import { readEnvFile } from "../lib/env-file.ts";
 import { fingerprint } from "../lib/fingerprint.ts";
-import { aliases, hostAlias, type ThothRole, thothNames, thothRoles } from "../lib/names.ts";
+import { aliases, hostAlias, proxyRole, thothNames } from "../lib/names.ts";
 import { noProxyFor } from "../lib/no-proxy.ts";
 import type { LettaReference, ThothExports } from "./outputs.ts";
 
-/** The Thoth research assistant on a letta stack: four roles, whose only data is the vault. */
+/** The Thoth research assistant on a letta stack: a container per role, whose only data is the vault. */
 export function thothStack(config: ThothConfig, letta: LettaReference, root: string): ThothExports {
   const names = thothNames(config.prefix);
-  const programs = Object.fromEntries(thothRoles.map((role) => [role, roleProgram(role, config, root)])) as Record<
-    ThothRole,
-    RoleProgram
-  >;
+  const programs = Object.fromEntries(Object.keys(config.roles).map((role) => [role, roleProgram(role, config, root)]));
+  const programOf = (role: string) => programs[role] as RoleProgram;
 
   const network = bridgeNetwork("network", names.network, planNetwork(config.subnet), {});
-  const vault = new ProviderResource("vault-folder", "vault", { path: config.vault, owner: config.user });
+  const vaults = vaultFolders(config);
   const mcpToken = new random.RandomPassword("mcp-token", {
     length: 40,
     special: false,
     // Rotates with the project's credentials, which restart Thoth in any case.
     ...(letta.generation > 1 ? { keepers: { generation: String(letta.generation) } } : {}),
   });
-  const mcpUrl = `http://${names.role("mcp")}:${programs.mcp.port}`;
+  const mcpUrl = `http://${names.role("mcp")}:${programOf("mcp").port}`;
+  const inside = [...Object.values(aliases), hostAlias, proxyRole, names.role("mcp")];
   const env = {
-    ...thothEnvironment(letta.outputs.internalUrls.gateway, mcpUrl),
+    ...thothEnvironment(lettaProxyUrl, mcpUrl, config.vaults !== undefined),
     ...config.env,
-    ...noProxyFor([...Object.values(aliases), hostAlias, names.role("mcp")], { ...config.env, ...config.secretEnv }),
+    ...noProxyFor(inside, { ...config.env, ...config.secretEnv }),
   };
-  const secretEnv = thothSecrets(letta, mcpToken.result, {
-    file: operatorsFile(config),
-    config: config.secretEnv,
-    setInTheOpen: Object.keys(env),
-  });
+  const setInTheOpen = Object.keys(env);
+  const file = operatorsFile(config, setInTheOpen);
+  const secretEnv = thothSecrets(letta, mcpToken.result, { file, config: config.secretEnv, setInTheOpen });
 
   const { certificate } = letta.outputs;
   // When Letta answers with an error, Thoth replaces its users' agents with blank ones. So Letta must work before it starts.
@@ -50,35 +55,50 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
     trigger: fingerprint({ programs, env, containers: letta.outputs.containers, network: letta.outputs.network.id }),
   });
 
-  const role = (name: ThothRole, dependsOn: pulumi.Resource[]) =>
-    new Service(
+  const proxy = lettaProxy(
+    {
+      config,
+      image: letta.outputs.nginxImage,
+      token: letta.token,
+      networkId: network.id,
+      lettaNetwork: letta.outputs.network,
+    },
+    [gate],
+  );
+  const role = (name: string, dependsOn: pulumi.Resource[]) => {
+    const { image, command, port, health, readyTimeoutSeconds, files, memoryMiB, stopGraceSeconds } = programOf(name);
+    const { processes, cpus } = config.roles[name] as RoleConfig;
+    return new Service(
       name,
       {
         containerName: names.role(name),
         prefix: config.prefix,
         service: name,
-        image: programs[name].image,
-        command: programs[name].command,
+        image,
+        command,
         networks: [
           { id: network.id, aliases: [name] },
           { id: letta.outputs.network.id, aliases: [names.role(name)] },
         ],
-        ports: publishedPorts(name, programs[name].port, config),
+        ports: publishedPorts(name, port, config),
         env,
         secretEnv,
         mounts: [
           { type: "bind", source: config.vault, target: vaultPath },
+          ...(config.vaults === undefined ? [] : [{ type: "bind", source: config.vaults, target: vaultsPath }]),
           { type: "volume", source: letta.outputs.volumes.data, target: lettaDataPath, readOnly: true },
         ],
         user: config.user,
-        health: { test: programs[name].health, readyTimeoutSeconds: 120 },
-        limits: config.roles[name],
-        stopGraceSeconds: 15,
+        files,
+        health: { test: health, readyTimeoutSeconds },
+        limits: { memoryMiB, processes, cpus },
+        stopGraceSeconds,
       },
-      { dependsOn },
+      { dependsOn: [...vaults, proxy.ready, ...dependsOn] },
     );
+  };
 
-  const mcp = role("mcp", [vault, gate]);
+  const mcp = role("mcp", []);
   const registration = new ProviderResource(
     "mcp-registration",
     "mcp-registration",
@@ -90,12 +110,15 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
       mcpUrl: `${mcpUrl}/mcp`,
       token: mcpToken.result,
       trigger: mcp.container.id,
+      toolsUser: names.role("api"),
     },
     { dependsOn: [mcp.ready] },
   );
-  role("api", [vault, gate, registration]);
-  role("discovery", [vault, gate]);
-  role("monitor", [vault, gate]);
+  role("api", [registration]);
+  for (const name of Object.keys(config.roles)) {
+    // Of Thoth's programs, only the MCP server and the API create the tables that all of them read.
+    if (name !== "mcp" && name !== "api") role(name, programOf(name).isStandIn ? [] : [mcp.ready]);
+  }
 
   const urls = {
     api: hostUrl(config.bindAddress, config.ports.api),
@@ -104,21 +127,33 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
   return {
     healthUrls: { api: `${urls.api}/health`, mcp: `${urls.mcp}/health` },
     urls,
-    containers: thothRoles.map((name) => names.role(name)),
+    containers: thothContainers(config),
     vault: config.vault,
+    isMultiUser: env.THOTH_MULTI_USER === "true",
     isStandIn: Object.values(programs).some((program) => program.isStandIn),
   };
 }
 
-function publishedPorts(role: ThothRole, internal: number, { ports, bindAddress }: ThothConfig) {
-  if (role !== "api" && role !== "mcp") return [];
+/** The vault's folders, and in multi-user mode the one of all users' vaults, which Thoth fills. */
+function vaultFolders({ vault: path, vaults, user: owner }: ThothConfig): pulumi.Resource[] {
+  const vault = new ProviderResource("vault-folder", "vault", { path, owner });
+  if (vaults === undefined) return [vault];
+  return [vault, new ProviderResource("vault-folder", "vaults", { path: vaults, owner, folders: ["."] })];
+}
+
+function publishedPorts(role: string, internal: number | undefined, { ports, bindAddress }: ThothConfig) {
+  if ((role !== "api" && role !== "mcp") || internal === undefined) return [];
   return [{ internal, external: ports[role], bindAddress }];
 }
 
-/** Variables of the operator's env file; tells what in it does not count. */
-function operatorsFile({ envFile }: ThothConfig): Record<string, string> {
+/** Variables of the operator's env file; tells what in it does not count, and what to set instead where that may be needed. */
+function operatorsFile({ envFile, vault }: ThothConfig, setInTheOpen: readonly string[]): Record<string, string> {
   if (envFile === undefined) return {};
   const { values, ignored } = readEnvFile(envFile);
-  if (ignored.length > 0) void pulumi.log.warn(`envFile ${envFile}: ignored ${ignored.join("; ")}`);
+  const ofStack = ignoredNames(values, setInTheOpen);
+  const other = values.OBSIDIAN_VAULT_PATH;
+  const hint = other === undefined || other === vault ? "" : "; for another vault: pulumi config set vault PATH";
+  const told = [...ignored, ...(ofStack.length === 0 ? [] : [`${ofStack.join(", ")}, which the stack sets itself${hint}`])];
+  if (told.length > 0) void pulumi.log.warn(`envFile ${envFile}: ignored ${told.join("; ")}`);
   return values;
 }

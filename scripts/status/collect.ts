@@ -1,12 +1,14 @@
 import type { BackupStatus } from "../../images/backup/src/contract.ts";
+import type { ContainerState } from "../../infra/lib/docker/engine.ts";
 import { imageVersion } from "../../infra/lib/images.ts";
 import { lettaJson } from "../../infra/lib/letta/api.ts";
-import { lettaNames, lettaOwner } from "../../infra/lib/names.ts";
+import { lettaNames, lettaOwner, thothNames } from "../../infra/lib/names.ts";
 import { withPostgres } from "../../infra/lib/postgres/connect.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
 import type { Deps } from "../lib/deps.ts";
 import { prefixOf } from "../lib/stack-file.ts";
 import type { LettaStack } from "../lib/stacks.ts";
+import { vaultGaps } from "../lib/vault.ts";
 import { backupNotes, isBackupHealthy, readBackupState } from "./backup.ts";
 
 /** One container as status shows it; the field names are those of `--json`. */
@@ -39,12 +41,17 @@ async function service(deps: Deps, name: string, known: KnownOfService): Promise
   return {
     name,
     state: state.State.Status,
-    health: isRunning ? await currentHealth(deps, name) : "-",
+    health: !isRunning ? "-" : isCrashLooping(state) ? "unhealthy" : await currentHealth(deps, name),
     uptimeSeconds: isRunning ? Math.floor((Date.now() - Date.parse(state.State.StartedAt)) / 1000) : null,
     image: state.Config.Image,
     version: version ?? imageVersion(state.Config.Image),
     url,
   };
+}
+
+/** Docker's own restarts count since the last start by hand. A program that ends again and again may look fine in between. */
+function isCrashLooping({ RestartCount, State }: ContainerState): boolean {
+  return RestartCount >= 3 && Date.now() - Date.parse(State.StartedAt) < 60_000;
 }
 
 /** Docker's own verdict is up to three intervals old, and missing at first. */
@@ -111,16 +118,22 @@ export async function collectThoth(
   letta: LettaStack | undefined,
 ): Promise<StackStatus> {
   if (thoth === undefined) return missing(name, "make thoth-start");
-  const urls = [thoth.urls.api, thoth.urls.mcp];
+  const gaps = vaultGaps(thoth);
+  const { role } = thothNames(prefixOf(deps, name));
+  const known: Readonly<Record<string, KnownOfService>> = {
+    [role("api")]: { url: thoth.urls.api },
+    [role("mcp")]: { url: thoth.urls.mcp },
+  };
   const services = await Promise.all(
-    thoth.containers.map((container, index) => service(deps, container, { url: urls[index] ?? null })),
+    thoth.containers.map((container) => service(deps, container, known[container] ?? {})),
   );
   return {
     name,
-    isHealthy: services.every(({ health }) => health === "healthy"),
+    isHealthy: services.every(({ health }) => health === "healthy") && gaps.length === 0,
     services,
     notes: [
       `vault: ${thoth.vault}`,
+      ...gaps,
       ...(thoth.isStandIn ? ["this is the stand-in, not the real Thoth: set thoth-letta:repository"] : []),
       ...(letta === undefined ? ["the letta stack it stands on is gone"] : []),
     ],

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { type Add, json, lettaStack, type Options, thothStack, yes } from "../lib/cli.ts";
 import type { Deps } from "../lib/deps.ts";
 import { logOptions, showLogs } from "../lib/logs.ts";
@@ -25,6 +25,18 @@ export function addThothCommands(program: Command, add: Add, deps: Deps): void {
   );
   add(thoth, "status", "its roles, and the Letta it stands on", [...stacks, json], async (options) =>
     (await import("../status/command.ts")).status({ ...options, scope: "thoth" }, deps),
+  );
+  add(thoth, "exec <cmd>", "run Thoth's own command line, e.g. CMD='users list'", [thothStack], async (options, cmd) =>
+    (await import("./exec.ts")).execThoth({ stack: options.thothStack, command: cmd ?? "" }, deps),
+  );
+  const model = new Option("--model <handle>", "the agents' model, as Letta lists it").makeOptionMandatory();
+  add<{ model: string }>(
+    thoth,
+    "setup",
+    "complete the real Thoth's vault from its image",
+    [model, thothStack],
+    async (options) =>
+      (await import("./exec.ts")).setUpVault({ stack: options.thothStack, model: options.model }, deps),
   );
   add(thoth, "logs [role]", "its logs, or those of one role", [thothStack, ...logOptions], async (options, service) => {
     const { containers } = required(await readThoth(deps, options.thothStack), options.thothStack, "make thoth-start");

@@ -5,6 +5,7 @@ import type { Deps } from "../lib/deps.ts";
 import { up } from "../lib/pulumi.ts";
 import { repair } from "../lib/repair.ts";
 import { readLetta, readThoth, required, stopContainers } from "../lib/stacks.ts";
+import { vaultGaps } from "../lib/vault.ts";
 
 export interface StartThothOptions {
   readonly stack: string;
@@ -23,6 +24,8 @@ export async function startThoth(options: StartThothOptions, deps: Deps): Promis
   }
   await repair(deps, options.stack);
   await up(deps, options.stack);
+  const thoth = await readThoth(deps, options.stack);
+  for (const gap of thoth === undefined ? [] : vaultGaps(thoth)) deps.print(gap);
   return 0;
 }
 

@@ -33,6 +33,7 @@ export const lettaOutputs: LettaStack = {
     },
   },
   images: "local",
+  nginxImage: "thoth-letta/nginx:1-0123456789ab",
   schemaVersion: "abc",
   serverPassword: "server-password",
   hostDatabaseUrl: "postgresql://letta:pw@127.0.0.1:3/letta",
@@ -44,8 +45,9 @@ export const lettaOutputs: LettaStack = {
 export const thothOutputs: ThothExports = {
   healthUrls: { api: "http://127.0.0.1:4/health", mcp: "http://127.0.0.1:5/health" },
   urls: { api: "http://127.0.0.1:4", mcp: "http://127.0.0.1:5" },
-  containers: ["thoth-api", "thoth-mcp", "thoth-discovery", "thoth-monitor"],
+  containers: ["thoth-letta-proxy", "thoth-api", "thoth-mcp", "thoth-discovery", "thoth-monitor"],
   vault: "/srv/vault",
+  isMultiUser: false,
   isStandIn: true,
 };
 

@@ -32,7 +32,12 @@ const { healthUrls, internalUrls, ...running } = fake.lettaOutputs;
 
 /** What the letta stack exports, as another stack reads it. */
 export const lettaOutputs = {
-  ...{ contractVersion: running.contractVersion, images: running.images, schemaVersion: "revision-1" },
+  ...{
+    contractVersion: running.contractVersion,
+    images: running.images,
+    nginxImage: running.nginxImage,
+    schemaVersion: "revision-1",
+  },
   urls: { server: "http://127.0.0.1:8283", gateway: "http://127.0.0.1:8284" },
   ...{ healthUrls, internalUrls, volumes: running.volumes, containers: running.containers },
   network: { ...running.network, id: "letta-network-id" },

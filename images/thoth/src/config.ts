@@ -55,6 +55,7 @@ const schema = z.object({
   lettaToken: z.string().optional(),
   mcpUrl: httpUrl.optional(),
   mcpServiceToken: z.string().optional(),
+  mcpAuthToken: z.string().optional(),
   // Thoth's other programs use the same name to find the MCP server; only an address can be meant for listening.
   mcpHost: z
     .string()
@@ -72,6 +73,8 @@ const schema = z.object({
   agentModel: z.string().optional(),
   agentEmbedding: z.string().optional(),
   discoveryInterval: z.coerce.number().positive().max(86_400).default(60),
+  isFaithful: z.stringbool().default(false),
+  startSeconds: z.coerce.number().min(0).default(40),
 });
 
 type Field = keyof z.infer<typeof schema>;
@@ -85,6 +88,7 @@ const NAMES: Readonly<Record<Field, readonly string[]>> = {
   lettaToken: LETTA_TOKEN_NAMES,
   mcpUrl: ["THOTH_MCP_URL"],
   mcpServiceToken: ["THOTH_MCP_SERVICE_TOKEN"],
+  mcpAuthToken: ["THOTH_MCP_AUTH_TOKEN"],
   mcpHost: ["MCP_HOST", "THOTH_MCP_HOST"],
   mcpPort: ["MCP_HTTP_PORT", "THOTH_MCP_PORT"],
   vault: ["OBSIDIAN_VAULT_PATH"],
@@ -94,6 +98,8 @@ const NAMES: Readonly<Record<Field, readonly string[]>> = {
   agentModel: ["THOTH_AGENT_MODEL"],
   agentEmbedding: ["THOTH_AGENT_EMBEDDING"],
   discoveryInterval: ["THOTH_DISCOVERY_INTERVAL"],
+  isFaithful: ["THOTH_STAND_IN_FAITHFUL"],
+  startSeconds: ["THOTH_STAND_IN_START_SECONDS"],
 };
 
 /** The complete, validated configuration of a role. */

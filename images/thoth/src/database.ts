@@ -24,16 +24,22 @@ export type Queryable = Pick<pg.ClientBase, "query">;
 export class Database {
   readonly #pool: pg.Pool;
   readonly #log: Log;
+  readonly #idle: number;
   #isPrepared = false;
 
-  /** @param authority CA file to verify the server's certificate with; without one any certificate is accepted */
-  constructor(url: string, authority: string | undefined, log: Log) {
+  /**
+   * @param idle connections that stay open
+   * @param authority CA file to verify the server's certificate with; without one any certificate is accepted
+   */
+  constructor(url: string, authority: string | undefined, log: Log, idle = 0) {
     this.#log = log;
+    this.#idle = idle;
     this.#pool = new pg.Pool({
       connectionString: url,
       ssl: authority === undefined ? { rejectUnauthorized: false } : { ca: readFileSync(authority, "utf8") },
       application_name: "thoth-stand-in",
       max: 5,
+      ...(idle === 0 ? {} : { idleTimeoutMillis: 0 }),
       connectionTimeoutMillis: 2000,
       query_timeout: 10_000,
       keepAlive: true,
@@ -54,6 +60,7 @@ export class Database {
       told = problem;
     };
     await untilSuccess(() => this.#migrate(), { signal, onFailure });
+    await Promise.all(Array.from({ length: this.#idle }, () => this.#pool.query("select pg_sleep(0.1)")));
     this.#log.info("the database is ready");
   }
 

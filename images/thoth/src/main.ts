@@ -1,5 +1,6 @@
 import { ABOUT, type Config, ConfigError, PORTS, parseConfig, ROLES, type Role } from "./config.ts";
 import { Database } from "./database.ts";
+import { idleConnections, ignoresStop, serves, startSlowly } from "./faithful.ts";
 import { Papers } from "./papers.ts";
 import { untilAborted } from "./retry.ts";
 import type { RoleSetup } from "./roles/context.ts";
@@ -19,14 +20,17 @@ const SETUPS: Readonly<Record<Role, () => Promise<RoleSetup>>> = {
 };
 
 async function run(role: Role, config: Config, stop: AbortController): Promise<void> {
+  if (config.isFaithful) await startSlowly(role, config.startSeconds, process.env);
   const setUp = await SETUPS[role]();
   const { server, health } = createServer(role, config);
-  const database = new Database(config.databaseUrl, config.databaseAuthority, server.log);
+  const idle = config.isFaithful ? idleConnections : 0;
+  const database = new Database(config.databaseUrl, config.databaseAuthority, server.log, idle);
   health.dependsOn("database", () => database.ping());
   const work = setUp({ config, server, health, database, papers: new Papers(database), log: server.log });
   const host = role === "mcp" ? config.mcpHost : "0.0.0.0";
   server.log.info(`Thoth stand-in ${ABOUT.version}, role ${role}. ${ABOUT.notice}`);
-  await server.listen({ host, port: role === "mcp" ? config.mcpPort : PORTS[role] });
+  if (!config.isFaithful || serves(role))
+    await server.listen({ host, port: role === "mcp" ? config.mcpPort : PORTS[role] });
   try {
     // The server answers from here on, so its health shows what the work below waits for.
     await database.prepare(stop.signal);
@@ -41,9 +45,11 @@ async function run(role: Role, config: Config, stop: AbortController): Promise<v
 }
 
 /** As process 1, only its own handler ends this program. */
-function stopOnSignal(stop: AbortController): void {
+function stopOnSignal(role: Role, stop: AbortController): void {
+  const isDeaf = process.env.THOTH_STAND_IN_FAITHFUL !== undefined && ignoresStop(role);
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.once(signal, () => {
+    process.on(signal, () => {
+      if (isDeaf) return;
       stop.abort();
       setTimeout(() => process.exit(0), STOP_LIMIT).unref();
     });
@@ -56,7 +62,7 @@ async function main(role: string | undefined): Promise<number> {
     return EXIT.usage;
   }
   const stop = new AbortController();
-  stopOnSignal(stop);
+  stopOnSignal(role as Role, stop);
   try {
     await run(role as Role, parseConfig(role as Role, process.env), stop);
     return 0;

@@ -1,6 +1,7 @@
 import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { readImageFile } from "../../lib/image-files.ts";
+import { secretsWrapper } from "../../lib/names.ts";
 
 /** A file put into the container before it starts. */
 export interface ContainerFile {
@@ -19,7 +20,6 @@ interface FileArgs {
 }
 
 const secretsFile = "/run/thoth-letta/secrets.env";
-const secretsWrapper = "/run/thoth-letta/with-secrets.sh";
 const withSecrets = readImageFile("with-secrets.sh");
 
 /** Entrypoint and command: the service's, run by the wrapper if it has secrets. */

@@ -1,7 +1,9 @@
 import type { ContainerState } from "./engine.ts";
 
-/** What a log line usually means; the first match wins. */
+/** What a log line usually means, in which `$1` is what the pattern captured; the first match wins. */
 export const knownCauses: readonly (readonly [RegExp, string])[] = [
+  [/(\w+ API key not found)\. Please set (\w+)/i, "$1: set $2 in the thoth stack's secretEnv or envFile"],
+  [/(unrecognized arguments: .*|invalid choice: '[^']*')/, "$1: check the command in the stack's config"],
   [/No space left on device/i, "the disk is full: free space, then start again"],
   [/REFUSED: another (instance|Postgres)/i, "another container uses the same data volume: stop it first"],
   [
@@ -36,5 +38,21 @@ export function likelyCause(state: ContainerState | undefined, log: readonly str
   if (state?.State.OOMKilled) return "it ran out of memory: raise its memoryMiB in the stack's config";
   if (state?.State.ExitCode === 127) return "its command is not in the image: check the command in the stack's config";
   const text = log.join("\n");
-  return knownCauses.find(([pattern]) => pattern.test(text))?.[1];
+  for (const [pattern, cause] of knownCauses) {
+    const [line, ...captured] = pattern.exec(text) ?? [];
+    if (line !== undefined) return cause.replace(/\$(\d)/g, (_, index) => captured[Number(index) - 1] ?? "");
+  }
+  return undefined;
+}
+
+/** The first line that looks like an error: what follows it is often only its consequences. */
+export function firstError(log: readonly string[]): string | undefined {
+  return log.find((line) => /\b(critical|error|exception|fatal|panic)\b/i.test(line));
+}
+
+/** The last lines, without repeats of one line at different times. */
+export function lastDistinct(log: readonly string[], count: number): string[] {
+  const withoutTime = (line: string) => line.replace(/\d{2,4}([-/:.]\d\d){2,}([ T]\d\d(:\d\d)+)?([.,]\d+)?Z?/g, "");
+  const last = new Map(log.map((line, index) => [withoutTime(line), index]));
+  return log.filter((line, index) => last.get(withoutTime(line)) === index).slice(-count);
 }

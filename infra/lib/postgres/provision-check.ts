@@ -39,7 +39,7 @@ export async function isCatalogueCurrent(
   const [found] = rows;
   if (others !== undefined && (await hasForgotten(client, [...names, ...others]))) return false;
   if (found === undefined || found.problems > 0 || found.databases.length < names.length) return false;
-  return databases.every(({ name, logins }) =>
+  return databases.every(({ name, logins, connections = limits.connections }) =>
     rolesOf(name).every((role) => {
       const known = found.roles[role];
       if (!logins.some((login) => login.role === role)) {
@@ -49,7 +49,7 @@ export async function isCatalogueCurrent(
       return (
         known?.login === true &&
         !known.closed &&
-        known.limit === limits.connections &&
+        known.limit === connections &&
         settings.every((setting) => known.settings?.includes(setting))
       );
     }),

@@ -13,6 +13,8 @@ export interface WantedDatabase {
   readonly name: string;
   /** Those of its two roles that may log in; both during an overlap. */
   readonly logins: readonly DatabaseLogin[];
+  /** Default: the one of {@link RoleLimits}. */
+  readonly connections?: number;
 }
 
 /** Limits of each role that logs in. */
@@ -107,7 +109,8 @@ export async function endSessions(client: pg.Client, roles: readonly string[]): 
   await client.query("select pg_terminate_backend(pid) from pg_stat_activity where usename = any($1)", [roles]);
 }
 
-function roleStatements({ name, logins }: WantedDatabase, known: readonly string[], limits: RoleLimits): string[] {
+function roleStatements(wanted: WantedDatabase, known: readonly string[], limits: RoleLimits): string[] {
+  const { name, logins, connections = limits.connections } = wanted;
   return rolesOf(name).flatMap((role) => {
     const login = logins.find((one) => one.role === role);
     const isKnown = known.includes(role);
@@ -118,7 +121,7 @@ function roleStatements({ name, logins }: WantedDatabase, known: readonly string
       ...(isKnown ? [] : [`create role ${quoted}`]),
       login === undefined
         ? `alter role ${quoted} with ${role === name ? closedOwner : "nologin password null"}`
-        : `alter role ${quoted} with login connection limit ${limits.connections} password ${literal(scramVerifier(login.password))} valid until 'infinity'`,
+        : `alter role ${quoted} with login connection limit ${connections} password ${literal(scramVerifier(login.password))} valid until 'infinity'`,
       ...(role === name ? [] : [`grant ${identifier(name)} to ${quoted} with inherit true, set true`]),
       ...settings.map(([setting, value]) => `alter role ${quoted} set ${setting} = ${literal(value)}`),
     ];

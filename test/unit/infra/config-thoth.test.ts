@@ -9,7 +9,7 @@ const parse = (raw: RawConfig) => parseThothConfig(raw, "thoth", "/srv/checkout"
 
 test("an empty file is complete, with everything on this host alone", () => {
   expect(parse({})).toMatchObject({
-    ...{ kind: "thoth", prefix: "thoth", lettaStack: "letta", project: "thoth", release: "latest" },
+    ...{ kind: "thoth", prefix: "thoth", lettaStack: "letta", project: "thoth", release: "alpha" },
     ...{ bindAddress: "127.0.0.1", ports: { api: 8080, mcp: 8081 }, subnet: "172.20.0.0/16" },
     vault: "/srv/checkout/vault",
   });
@@ -50,11 +50,16 @@ test.each<[RawConfig, string]>([
   [{ lettaStack: "" }, "lettaStack: "],
   [{ project: "" }, "project: "],
   [{ ports: { api: 8081 } }, "ports: names port 8081 twice"],
-  [{ roles: { cook: {} } }, "roles.cook: no such key"],
+  [{ release: "v0.5.3-alpha" }, "release: must be the tag of an image, which has no v"],
+  [{ roles: { cook: {} } }, "roles.cook: needs image and command: only api, mcp, discovery, monitor have defaults"],
+  [{ roles: { "letta-proxy": { image: "i", command: ["c"] } } }, "roles.letta-proxy: cannot be the name of a role"],
   [{ roles: { api: { command: [] } } }, "roles.api.command: "],
   [{ roles: { api: { command: [""] } } }, "roles.api.command[0]: "],
   [{ roles: { mcp: { health: ["CMD"] } } }, "roles.mcp.health: "],
   [{ roles: { mcp: { port: 0 } } }, "roles.mcp.port: must be 1-65535"],
+  [{ roles: { mcp: { healt: ["CMD", "true"] } } }, "roles.mcp.healt: no such key"],
+  [{ vaults: "v", ports: { letta: 8285 } }, "ports.letta: does not go with vaults"],
+  [{ ports: { letta: 8080 } }, "ports: names port 8080 twice"],
   [{ roles: { api: { memoryMiB: 8 } } }, "roles.api.memoryMiB: must be at least 64 MiB"],
 ])("refuses %j", (raw, expected) => {
   expect(() => parse(raw)).toThrow(UserError);

@@ -120,7 +120,7 @@ describe("the databases", () => {
 
   test("have logins that derive from the seed, stored without a password", () => {
     const { databases, ...rest } = inputsOf(graph, "databases-projects");
-    expect(databases).toEqual(
+    expect(databases).toMatchObject(
       ["thoth", "notes"].map((name) => ({ name, logins: [{ role: name, password: passwordOf(name) }] })),
     );
     expect(rest).toMatchObject({
@@ -139,7 +139,7 @@ describe("the databases", () => {
     const rotated = await lettaGraph({ projects: ["thoth", "notes"], credentials });
     const { databases, adminPassword } = inputsOf(rotated, "databases-projects");
     const login = (role: string, owner: string, generation = 1) => ({ role, password: passwordOf(owner, generation) });
-    expect(databases).toEqual([
+    expect(databases).toMatchObject([
       { name: "thoth", logins: [login("thoth-b", "thoth", 2), login("thoth", "thoth")] },
       { name: "notes", logins: [login("notes-b", "notes", 2)] },
     ]);
@@ -158,12 +158,23 @@ describe("the databases", () => {
   test("have the limits of the config, and Letta's those of its pools", async () => {
     const server = { workers: 2, poolSize: 20, maxOverflow: 4 };
     const ofProjects = { projectConnections: 7, projectStatementSeconds: 11, projectIdleInTransactionSeconds: 12 };
-    const other = await lettaGraph({ sizes: { server, ...ofProjects } });
+    const connections = { notes: 9 };
+    const other = await lettaGraph({
+      projects: ["thoth", "notes", "third"],
+      sizes: { server, connections, ...ofProjects },
+    });
     const limits = (connections: number, statementSeconds: number, idleInTransactionSeconds: number) => ({
       ...{ connections, statementSeconds, idleInTransactionSeconds },
     });
     expect(inputsOf(other, "database-letta").limits).toEqual(limits((2 + 1) * (20 + 4) + 5, 0, 0));
     expect(inputsOf(other, "databases-projects").limits).toEqual(limits(7, 11, 12));
+    expect(inputsOf(other, "databases-projects").databases).toMatchObject([
+      ...[
+        { name: "thoth", connections: 80 },
+        { name: "notes", connections: 9 },
+      ],
+      expect.not.objectContaining({ connections: expect.anything() }),
+    ]);
   });
 });
 
@@ -248,6 +259,7 @@ describe("outputs", () => {
       network: { id: "id-of-network", name: "letta-network", subnet: "172.22.0.0/16" },
       volumes: { postgres: "letta-postgres", data: "letta-data", home: "letta-home" },
       ...{ containers, images: "registry", schemaVersion: "revision-1" },
+      nginxImage: expect.stringMatching(/^registry\/nginx:1\.0@sha256:/),
     });
   });
 

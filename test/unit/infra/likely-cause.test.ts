@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { ContainerState } from "../../../infra/lib/docker/engine.ts";
-import { likelyCause } from "../../../infra/lib/docker/likely-cause.ts";
+import { firstError, lastDistinct, likelyCause } from "../../../infra/lib/docker/likely-cause.ts";
 
 const state = (part: Partial<ContainerState["State"]>) => ({ State: part }) as ContainerState;
 
@@ -24,6 +24,11 @@ test.each([
   ["mkdir: cannot create directory: Permission denied", "does not belong to the container's user"],
   ["ModuleNotFoundError: No module named 'letta'", "the image is incomplete"],
   ["Error: Cannot find module '/app/main.js'", "the image is incomplete"],
+  [
+    "OpenRouter API key not found. Please set OPENROUTER_API_KEY or API_OPENROUTER_KEY.",
+    "OpenRouter API key not found: set OPENROUTER_API_KEY in the thoth stack's secretEnv",
+  ],
+  ["thoth: error: unrecognized arguments: --bogus", "unrecognized arguments: --bogus: check the command"],
 ])("%s", (line, expected) => {
   expect(likelyCause(state({ ExitCode: 1 }), ["starting", line, "stopped"])).toContain(expected);
 });
@@ -37,4 +42,15 @@ test("the engine's state counts before the log", () => {
 test("a log without a hint gives none, even if the container is gone", () => {
   expect(likelyCause(state({ ExitCode: 1 }), ["ready", "bye"])).toBeUndefined();
   expect(likelyCause(undefined, [])).toBeUndefined();
+});
+
+test("the first error is found before its consequences; repeats of a line are shown once, at its last time", () => {
+  const log = [
+    "2026-11-28 10:00:00.100 | INFO | starting",
+    "2026-11-28 10:00:01.200 | ERROR | the key is missing",
+    ...[2, 7, 12].map((second) => `2026-11-28 10:00:0${second % 10}.300 | ERROR | the server died with exit code 1`),
+  ];
+  expect(firstError(log)).toBe(log[1]);
+  expect(lastDistinct(log, 2)).toEqual([log[1], log[4]]);
+  expect(firstError(["ready"])).toBeUndefined();
 });

@@ -1,10 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, test } from "vitest";
-import { thothEnvironment, thothSecrets, withKeyTwins } from "../../../infra/components/thoth-environment.ts";
+import {
+  ignoredNames,
+  thothEnvironment,
+  thothSecrets,
+  withKeyTwins,
+} from "../../../infra/components/thoth-environment.ts";
 import { resolved } from "../../support/stack-graphs.ts";
 
 test("all five names of Letta's URL say the same; settings and home are in the vault, to outlive the container", () => {
-  const env = thothEnvironment("http://letta-nginx:8284", "http://thoth-mcp:8001");
+  const env = thothEnvironment("http://letta-nginx:8284", "http://thoth-mcp:8001", false);
   const names = ["THOTH_LETTA_URL", "LETTA_BASE_URL", "LETTA_URL", "LETTA_SERVER_URL", "THOTH_LETTA_SERVER_URL"];
   expect(names.map((name) => env[name])).toEqual(Array(5).fill("http://letta-nginx:8284"));
   expect(env).toMatchObject({
@@ -15,21 +20,38 @@ test("all five names of Letta's URL say the same; settings and home are in the v
   });
 });
 
-const letta = { token: "password", databaseUrl: "postgresql://x", encryptionKey: "key" };
+const encryptionKey = Buffer.alloc(32).toString("base64url");
+const letta = { token: "password", databaseUrl: "postgresql://x", encryptionKey };
 
 describe("secrets", () => {
   const nothing = { file: {}, config: {}, setInTheOpen: [] };
 
-  test("the project's token has all four names of Letta's password, and the rest its own", () => {
-    expect(thothSecrets(letta, "token", nothing)).toEqual({
+  test("the project's token has all four names of Letta's password; the MCP server has a token in single-user mode too", () => {
+    const { WORKFLOW_ENCRYPTION_KEY, ...others } = thothSecrets(letta, "token", nothing);
+    expect(others).toEqual({
       DATABASE_URL: "postgresql://x",
-      WORKFLOW_ENCRYPTION_KEY: "key",
       LETTA_SERVER_PASSWORD: "password",
       LETTA_SERVER_PASS: "password",
       LETTA_API_KEY: "password",
       LETTA_TOKEN: "password",
       THOTH_MCP_SERVICE_TOKEN: "token",
+      THOTH_MCP_AUTH_TOKEN: "token",
     });
+  });
+
+  test("the encryption key has the padding without which Python refuses it", async () => {
+    const { WORKFLOW_ENCRYPTION_KEY: key } = thothSecrets(letta, "token", nothing);
+    expect(await resolved(key)).toBe(`${"A".repeat(43)}=`);
+    expect(await pulumi.isSecret(pulumi.output(key))).toBe(true);
+  });
+
+  test("an operator's own encryption key and MCP token win, wherever they are set", async () => {
+    const own = { WORKFLOW_ENCRYPTION_KEY: "own-key", THOTH_MCP_AUTH_TOKEN: "own-token" };
+    for (const place of [{ file: own }, { config: own }]) {
+      const secrets = thothSecrets(letta, "token", { ...nothing, ...place });
+      expect(await resolved(secrets.WORKFLOW_ENCRYPTION_KEY)).toBe("own-key");
+      expect(await resolved(secrets.THOTH_MCP_AUTH_TOKEN)).toBe("own-token");
+    }
   });
 
   test("the operator's own are secrets, both names of a key included", async () => {
@@ -48,6 +70,7 @@ describe("an operator's variable that the stack sets too", () => {
     expect(secrets.DATABASE_URL).toBe("postgresql://x");
     expect(Object.keys(secrets)).toContain("OTHER");
     expect(Object.keys(secrets)).not.toContain("THOTH_LETTA_URL");
+    expect(ignoredNames(file, ["THOTH_LETTA_URL"])).toEqual(["DATABASE_URL", "THOTH_LETTA_URL"]);
   });
 
   test("counts when it is in the config", async () => {

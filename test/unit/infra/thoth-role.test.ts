@@ -26,6 +26,7 @@ describe("the stand-in", () => {
       image: standIn,
       command: ["thoth", role],
       port,
+      ...{ files: [], memoryMiB: 512, readyTimeoutSeconds: 120, stopGraceSeconds: 15 },
       health: ["CMD", "curl", "-fsS", "-m", "4", "-o", "/dev/null", `http://127.0.0.1:${port}/health`],
       isStandIn: true,
     });
@@ -44,9 +45,9 @@ describe("the images of a repository", () => {
     expect(programs.some(({ isStandIn }) => isStandIn)).toBe(false);
   });
 
-  test("are the latest unless the config says which; a slash at the repository's end does no harm", () => {
+  test("are the latest alpha unless the config says which; a slash at the repository's end does no harm", () => {
     for (const given of [repository, `${repository}/`]) {
-      expect(programOf("api", { repository: given }).image).toBe(`${repository}/api:latest`);
+      expect(programOf("api", { repository: given }).image).toBe(`${repository}/api:alpha`);
     }
   });
 
@@ -61,13 +62,34 @@ describe("the images of a repository", () => {
   ] as const)("let %s listen, with %j, where it is asked for its health", (role, settings, expected) => {
     const { command, health, port } = programOf(role, { repository, roles: { [role]: settings } });
     expect(command[command.findIndex((word) => word.endsWith("port")) + 1]).toBe(String(expected));
-    expect(health.join(" ")).toContain(`http://127.0.0.1:${expected}/health`);
+    expect(health.at(-1)).toBe(String(expected));
     expect(port).toBe(expected);
   });
 
-  test("let discovery and monitor, which serve no health route, live with their process", () => {
-    for (const role of ["discovery", "monitor"] as const) {
-      expect(programOf(role, { repository }).health).toEqual(["CMD-SHELL", "kill -0 1"]);
+  test("have the memory and the stop that they need, unless the config says otherwise", () => {
+    const needs = thothRoles.map((role) => {
+      const { memoryMiB, stopGraceSeconds } = programOf(role, { repository });
+      return [memoryMiB, stopGraceSeconds];
+    });
+    expect(needs).toEqual([
+      [1024, 15],
+      [512, 15],
+      [512, 5],
+      [2048, 15],
+    ]);
+    const own = { memoryMiB: 4096, stopGraceSeconds: 60 };
+    expect(programOf("monitor", { repository, roles: { monitor: own } })).toMatchObject(own);
+  });
+
+  test("are checked by a file in the container; discovery and monitor, which serve no health route, by their process", () => {
+    for (const [role, check] of [
+      ["api", "api"],
+      ["mcp", "http"],
+      ["discovery", "process"],
+      ["monitor", "process"],
+    ] as const) {
+      const { files, health } = programOf(role, { repository });
+      expect(health).toEqual(expect.arrayContaining(["python", files[0]?.path, check]));
     }
   });
 });
@@ -84,6 +106,14 @@ describe("a role with its own image", () => {
 
   test("runs as the config says", () => {
     const settings = { image: "example/own:1", command: ["serve"], port: 9001, health: ["CMD-SHELL", "true"] };
-    expect(programOf("mcp", { roles: { mcp: settings } })).toEqual({ ...settings, isStandIn: false });
+    expect(programOf("mcp", { roles: { mcp: settings } })).toMatchObject({ ...settings, isStandIn: false });
+  });
+
+  test("may be a program without defaults, which is checked by its process", () => {
+    const dashboard = { image: "example/own:1", command: ["python", "-m", "thoth", "research", "start-dashboard"] };
+    const program = roleProgram("dashboard", configOf({ roles: { dashboard } }), "/nowhere");
+    expect(program).toMatchObject({ ...dashboard, memoryMiB: 512, isStandIn: false });
+    expect(program.health.at(-1)).toBe("process");
+    expect(program).not.toHaveProperty("port");
   });
 });

@@ -13,14 +13,16 @@ beforeAll(async () => {
 
 test("is exactly these resources", () => {
   expect(inventory(graph)).toEqual({
-    "docker:index/container:Container": "api-container discovery-container mcp-container monitor-container",
+    "docker:index/container:Container":
+      "api-container discovery-container letta-proxy-container mcp-container monitor-container",
     "docker:index/network:Network": "network",
     "pulumi-nodejs:dynamic/thoth-letta:letta-probe": "letta-works",
     "pulumi-nodejs:dynamic/thoth-letta:mcp-registration": "mcp-registration",
-    "pulumi-nodejs:dynamic/thoth-letta:readiness": "api-ready discovery-ready mcp-ready monitor-ready",
+    "pulumi-nodejs:dynamic/thoth-letta:readiness":
+      "api-ready discovery-ready letta-proxy-ready mcp-ready monitor-ready",
     "pulumi-nodejs:dynamic/thoth-letta:vault-folder": "vault",
     "random:index/randomPassword:RandomPassword": "mcp-token",
-    "thoth-letta:service:Service": "api discovery mcp monitor",
+    "thoth-letta:service:Service": "api discovery letta-proxy mcp monitor",
   });
 });
 
@@ -64,11 +66,21 @@ test("the vault belongs to whom Thoth runs as, and Letta gets the MCP server's n
 
 test("roles start after the vault is there and Letta was seen to work; only api waits for Letta to read the tools", () => {
   for (const role of roles) {
-    expect(graph.waitsFor(`${role}-container`)).toEqual(expect.arrayContaining(["vault", "letta-works"]));
+    expect(graph.waitsFor(`${role}-container`)).toEqual(
+      expect.arrayContaining(["vault", "letta-works", "letta-proxy-ready"]),
+    );
   }
   const waiting = roles.filter((role) => graph.waitsFor(`${role}-container`).includes("mcp-registration"));
   expect(waiting).toEqual(["api"]);
   expect(graph.waitsFor("mcp-registration")).toContain("mcp-ready");
+});
+
+test("the real discovery and monitor wait for the MCP server, which makes the tables that they read", async () => {
+  const real = await thothGraph({ repository: "example.org/thoth" });
+  for (const role of ["discovery", "monitor"]) {
+    expect(real.waitsFor(`${role}-container`)).toContain("mcp-ready");
+    expect(graph.waitsFor(`${role}-container`)).not.toContain("mcp-ready");
+  }
 });
 
 test("the gate asks Letta again when a role's program or the environment changes", async () => {
@@ -83,8 +95,9 @@ test("exports no secret", () => {
   expect(graph.exports).toEqual({
     healthUrls: { api: "http://127.0.0.1:8080/health", mcp: "http://127.0.0.1:8081/health" },
     urls: { api: "http://127.0.0.1:8080", mcp: "http://127.0.0.1:8081" },
-    containers: ["thoth-api", "thoth-mcp", "thoth-discovery", "thoth-monitor"],
+    containers: ["thoth-letta-proxy", "thoth-api", "thoth-mcp", "thoth-discovery", "thoth-monitor"],
     vault: "/home/reader/vault",
+    isMultiUser: false,
     isStandIn: true,
   });
 });
@@ -127,11 +140,48 @@ describe("the operator's own variables", () => {
   });
 });
 
+test("vaults turns multi-user mode on: Thoth makes a vault for each user there, and watches all of them", async () => {
+  const shared = await thothGraph({ vaults: "/srv/vaults", repository: "example.org/thoth" });
+  expect(shared.exports.isMultiUser).toBe(true);
+  expect(shared.resource("vaults").inputs).toMatchObject({ path: "/srv/vaults", folders: ["."] });
+  const { envs, mounts, command } = shared.resource("monitor-container").inputs;
+  expect(envs).toEqual(expect.arrayContaining(["THOTH_MULTI_USER=true", "THOTH_VAULTS_ROOT=/vaults"]));
+  expect(mounts).toContainEqual({ type: "bind", source: "/srv/vaults", target: "/vaults" });
+  expect(command).toEqual(expect.arrayContaining(["--watch-dir", "/vaults"]));
+});
+
 test("a first preview, in which no id is known yet, runs to its end", async () => {
   expect(inventory(await thothGraph({}, true))).toEqual(inventory(graph));
 });
 
-test("uses Letta through the gateway, under all five names", () => {
+test("uses Letta through the proxy, under all five names", () => {
   const envs = graph.resource("monitor-container").inputs.envs as string[];
-  expect(envs.filter((line) => line.endsWith(`=${lettaOutputs.internalUrls.gateway}`))).toHaveLength(5);
+  expect(envs.filter((line) => line.endsWith("=http://letta-proxy:8284"))).toHaveLength(5);
+});
+
+describe("the proxy to Letta", () => {
+  const listen = async (raw = {}) => uploaded(await thothGraph(raw), "letta-proxy", "listen.conf") ?? "";
+
+  test("adds the project's token, and listens to Thoth's network alone", async () => {
+    expect(uploaded(graph, "letta-proxy", "token.conf")).toContain('"Bearer plain-token-of-thoth"');
+    expect(await listen()).toMatch(
+      /listen 172\.20\.0\.10:8284;\n {2}deny 172\.20\.0\.1;\n {2}allow 172\.20\.0\.0\/16;\n {2}deny all;/,
+    );
+    const { ports, networksAdvanced } = graph.resource("letta-proxy-container").inputs;
+    expect(ports).toEqual([]);
+    expect(networksAdvanced).toMatchObject([
+      { name: "id-of-network", ipv4Address: "172.20.0.10" },
+      { name: "letta-network-id" },
+    ]);
+  });
+
+  test("with ports.letta, serves Obsidian on the host, but no other container of letta-network", async () => {
+    expect(await listen({ ports: { letta: 8285 } })).toContain(
+      "allow 172.22.0.1;\n  deny 172.22.0.0/16;\n  if ($is_obsidian",
+    );
+    const published = await thothGraph({ ports: { letta: 8285 } });
+    expect(published.resource("letta-proxy-container").inputs.ports).toEqual([
+      { internal: 8286, external: 8285, ip: "127.0.0.1" },
+    ]);
+  });
 });

@@ -25,7 +25,7 @@ const chatBody = z.object({ message: z.string().trim().min(1).max(100_000) });
 export const setUpApi: RoleSetup = (context) => {
   const { config, health } = context;
   // parseConfig requires it for this role.
-  const letta = new LettaServer(config.lettaUrl as string, config.lettaToken, {
+  const letta = new LettaServer(config.lettaUrl as string, config.isFaithful ? undefined : config.lettaToken, {
     model: config.agentModel,
     embedding: config.agentEmbedding,
   });

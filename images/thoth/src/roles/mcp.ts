@@ -17,7 +17,8 @@ import type { RoleSetup } from "./context.ts";
 export const setUpMcp: RoleSetup = ({ server, papers, config, log }) => {
   if (config.mcpServiceToken === undefined) log.warn("THOTH_MCP_SERVICE_TOKEN is not set: /mcp answers everyone");
   server.post("/mcp", async (request, reply) => {
-    refuseStrangers(request, config.mcpServiceToken);
+    const isOpen = config.isFaithful && config.mcpAuthToken === undefined;
+    refuseStrangers(request, isOpen ? undefined : config.mcpServiceToken);
     const mcp = createMcpServer(papers);
     const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true });
     reply.raw.once("close", () => void mcp.close());

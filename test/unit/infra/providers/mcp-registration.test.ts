@@ -1,13 +1,19 @@
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../../../infra/lib/errors.ts";
 import provider from "../../../../infra/providers/mcp-registration.ts";
+import { inspected } from "../../../support/container-state.ts";
+import { fakeDocker } from "../../../support/fake-docker.ts";
 import { type ImitatedLetta, imitatedLetta } from "../../../support/imitated-letta.ts";
 
 type Server = { id: string; server_name: string; server_url?: string; custom_headers?: Record<string, string> };
 type Request = { server_name?: string; config: Omit<Server, "id" | "server_name"> };
 
 /** An imitation of Letta that knows these MCP servers and reads these tools of each. */
-async function letta(servers: Server[], tools: unknown[] = [{ name: "search" }]): Promise<ImitatedLetta> {
+async function letta(
+  servers: Server[],
+  tools: unknown[] = [{ name: "search" }],
+  onRefresh: () => unknown = () => {},
+): Promise<ImitatedLetta> {
   return imitatedLetta({
     "GET /v1/mcp-servers/": () => ({ body: servers }),
     "POST /v1/mcp-servers/": ({ body }) => {
@@ -16,7 +22,10 @@ async function letta(servers: Server[], tools: unknown[] = [{ name: "search" }])
       servers.push(server);
       return { body: server };
     },
-    "PATCH /v1/mcp-servers/:id/refresh": () => ({ body: "" }),
+    "PATCH /v1/mcp-servers/:id/refresh": () => {
+      onRefresh();
+      return { body: "" };
+    },
     "PATCH /v1/mcp-servers/:id": ({ id, body }) => {
       const server = servers.find((candidate) => candidate.id === id);
       return server === undefined ? { status: 404 } : { body: Object.assign(server, (body as Request).config) };
@@ -31,6 +40,7 @@ const fix =
   "Else look at the mcp container: make thoth-logs";
 const inputsFor = ({ url, password }: ImitatedLetta) => ({
   ...{ lettaUrl: url, lettaPassword: password, serverName: "thoth", mcpUrl, token: "token-1", trigger: "container-1" },
+  toolsUser: "thoth-api",
 });
 const registered = {
   mcp_server_type: "streamable_http",
@@ -112,6 +122,19 @@ describe("diff", () => {
     const inputs = { ...inputsFor(await letta(servers)), ...changes };
     expect(await provider.diff?.("thoth", inputs, inputs)).toEqual({ changes: true });
   });
+});
+
+test("tools that vanished are read again, and Thoth restarts to give them to its agents", async () => {
+  const tools: unknown[] = [];
+  const imitation = await letta([{ id: "old", server_name: "thoth", ...registered }], tools, () =>
+    tools.push({ name: "search" }),
+  );
+  const inputs = inputsFor(imitation);
+  expect(await provider.diff?.("thoth", inputs, inputs)).toEqual({ changes: true });
+  const docker = fakeDocker({ "container inspect thoth-api": inspected(), "restart thoth-api": {} });
+  await provider.update?.("thoth", inputs, inputs);
+  expect(docker.calls()).toContain("restart thoth-api");
+  expect(await provider.diff?.("thoth", inputs, inputs)).toEqual({ changes: false });
 });
 
 test("delete leaves the registration, and with it the agents' tools", async () => {

@@ -91,7 +91,7 @@ describe("create", () => {
     const docker = fakeDocker({
       "container inspect": [inspected(), inspected(), inspected({ Status: "exited", ExitCode: 1 })],
       exec: fails,
-      "logs --tail 15 a-container": { stdout: `${log}\n\n`, stderr: "FATAL: No space left on device\n" },
+      "logs --tail 400 a-container": { stdout: `${log}\n\n`, stderr: "FATAL: No space left on device\n" },
     });
     // Were it to wait for its timeout, this test would not end.
     await expect(provider.create({ ...inputs, timeoutSeconds: 1e6 })).rejects.toThrow(
@@ -102,7 +102,7 @@ describe("create", () => {
           "    FATAL: No space left on device",
       ),
     );
-    expect(docker.calls().at(-1)).toBe("logs --tail 15 a-container");
+    expect(docker.calls().at(-1)).toBe("logs --tail 400 a-container");
   });
 
   const says = "its health check says:";

@@ -92,6 +92,7 @@ describe("status", () => {
         ["letta-nginx", "8", "http://127.0.0.1:2"],
       ],
       [
+        ["thoth-letta-proxy", "8", null],
         ["thoth-api", "8", "http://127.0.0.1:4"],
         ["thoth-mcp", "8", "http://127.0.0.1:5"],
         ...["thoth-discovery", "thoth-monitor"].map((name) => [name, "8", null]),
@@ -125,8 +126,24 @@ describe("status", () => {
   test("asks the service now: Docker's last verdict does not count", async () => {
     const { exitCode, stacks } = await jsonStatus({ docker: { "exec thoth-mcp check -q": { exitCode: 1 } } });
     expect(exitCode).toBe(1);
-    expect(stacks[1]?.services.map(({ health }) => health)).toEqual(["healthy", "unhealthy", "healthy", "healthy"]);
+    expect(stacks[1]?.services.map(({ health }) => health)).toEqual([
+      ...["healthy", "healthy", "unhealthy", "healthy", "healthy"],
+    ]);
   });
+
+  test.each([
+    [3, 10, "unhealthy"],
+    [3, 600, "healthy"],
+    [2, 10, "healthy"],
+  ])(
+    "of a program that Docker restarted %i times, the last one %i s ago, is %s",
+    async (restartCount, seconds, health) => {
+      const StartedAt = new Date(Date.now() - seconds * 1000).toISOString();
+      const state = inspected({ StartedAt }, { restartCount });
+      const { stacks } = await jsonStatus({ docker: { "container inspect thoth-monitor": state } });
+      expect(stacks[1]?.services.at(-1)).toMatchObject({ name: "thoth-monitor", health });
+    },
+  );
 
   const problems = ["Postgres cannot archive its WAL: 000000010000000000000001"];
   const agent = (answer: FakeAnswers[string]) => ({ docker: { "exec letta-backup backup status": answer } });

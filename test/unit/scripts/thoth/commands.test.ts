@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../../../infra/lib/errors.ts";
+import { execThoth, setUpVault } from "../../../../scripts/thoth/exec.ts";
 import { restartThoth, startThoth, stopThoth } from "../../../../scripts/thoth/start.ts";
 import { inspected, notThere } from "../../../support/container-state.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
-import { fakeStacks, without } from "../../../support/fake-stacks.ts";
+import { fakeStacks, thothOutputs, without } from "../../../support/fake-stacks.ts";
 
 const options = { stack: "thoth", lettaStack: "letta", yes: false };
 async function start(changes: Parameters<typeof fakeStacks>[0], { yes = false, answer = false } = {}) {
@@ -73,7 +74,47 @@ test("thoth restart stops all its containers together, then starts, and never to
   expect(await restartThoth(options, fakeDeps())).toBe(0);
   const changes = programs.calls().filter((call) => /^docker stop|^pulumi up/.test(call));
   expect(changes).toEqual([
-    "docker stop thoth-api thoth-mcp thoth-discovery thoth-monitor",
+    "docker stop thoth-letta-proxy thoth-api thoth-mcp thoth-discovery thoth-monitor",
     expect.stringMatching(/^pulumi up --stack thoth /),
   ]);
+});
+
+describe("thoth exec", () => {
+  const exec = (isStandIn: boolean, exitCode = 0) => {
+    const outputs = { stdout: JSON.stringify({ ...thothOutputs, isStandIn }) };
+    const programs = fakeStacks({
+      pulumi: { "stack output --json --show-secrets --stack thoth": outputs },
+      docker: { "exec --interactive": { exitCode } },
+    });
+    return { programs, done: execThoth({ stack: "thoth", command: "users create 'Marie C'" }, fakeDeps()) };
+  };
+
+  test("runs Thoth's command line in the API's container with its secrets, and ends as that ends", async () => {
+    const { programs, done } = exec(false, 3);
+    expect(await done).toBe(3);
+    expect(programs.calls().at(-1)).toBe(
+      "docker exec --interactive thoth-api sh /run/thoth-letta/with-secrets.sh sh -c exec python -m thoth users create 'Marie C'",
+    );
+  });
+
+  test("is refused by the stand-in, which has none", async () => {
+    await expect(exec(true).done).rejects.toThrow(/the stand-in has no command line.*\n {2}fix: docs\/thoth.md/);
+  });
+});
+
+test("thoth setup completes the vault in the API's container, and tells what it made", async () => {
+  const programs = fakeStacks({
+    pulumi: {
+      "stack output --json --show-secrets --stack thoth": {
+        stdout: JSON.stringify({ ...thothOutputs, isStandIn: false }),
+      },
+    },
+    docker: { "exec --interactive": { stdout: "a log line\nmade thoth/_thoth/settings.json\n" } },
+  });
+  const deps = fakeDeps();
+  expect(await setUpVault({ stack: "thoth", model: "openai/gpt-5" }, deps)).toBe(0);
+  expect(programs.calls().at(-1)).toBe(
+    "docker exec --interactive thoth-api sh /run/thoth-letta/with-secrets.sh python - openai/gpt-5",
+  );
+  expect(deps.printed).toEqual(["made thoth/_thoth/settings.json", "the vault is complete: make thoth-restart"]);
 });

@@ -1,0 +1,151 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
+import { lettaFetch, lettaJson } from "../../infra/lib/letta/api.ts";
+import type { ThothExports } from "../../infra/stacks/outputs.ts";
+import { faithfulThoth } from "../support/faithful-thoth.ts";
+import { freePorts } from "../support/free-places.ts";
+import { mcpServers, mcpTools } from "../support/mcp-servers.ts";
+import { sharedStacks } from "../support/shared-stacks.ts";
+import { succeeded } from "../support/stacks.ts";
+
+/** Thoth's published images, in whose place runs the stand-in, as hard to run as they are. */
+
+const stacks = sharedStacks();
+const roles = ["api", "mcp", "discovery", "monitor"];
+const keyFile = () => join(stacks.vault, "thoth.env");
+let image: string;
+let pluginPort: number;
+let thoth: ThothExports;
+
+/** The config of a real Thoth: images, keys, and a port for the plugin. */
+function configured(changes: Readonly<Record<string, object>> = {}) {
+  const ofRoles = Object.fromEntries(roles.map((role) => [role, { image, ...changes[role] }]));
+  stacks.configure(stacks.thoth, {
+    roles: ofRoles,
+    envFile: keyFile(),
+    env: { THOTH_STAND_IN_START_SECONDS: "5" },
+    ports: { ...ports, letta: pluginPort },
+  });
+}
+let ports: Record<string, number>;
+
+const up = () => stacks.pulumi(["up", "--yes", "--skip-preview", "--stack", stacks.thoth]);
+const role = (name: string) => `${stacks.thoth}-${name}`;
+
+beforeAll(async () => {
+  image = await faithfulThoth();
+  const { api, mcp } = (await stacks.thothOutputs()).urls;
+  ports = { api: Number(new URL(api).port), mcp: Number(new URL(mcp).port) };
+  [pluginPort = 0] = await freePorts(1);
+  const lines = ["OBSIDIAN_VAULT_PATH=/elsewhere", "DATABASE_URL=postgresql://elsewhere", "API_OPENROUTER_KEY=key"];
+  writeFileSync(keyFile(), lines.join("\n"));
+  configured();
+  const { output } = await up();
+  expect(output).toContain("the stack sets these itself: OBSIDIAN_VAULT_PATH, DATABASE_URL; for another vault:");
+  thoth = await stacks.thothOutputs();
+}, 300_000);
+
+afterAll(async () => {
+  stacks.configure(stacks.thoth, { roles: {}, envFile: undefined, env: {}, ports });
+  await stacks.up(stacks.thoth);
+  rmSync(keyFile());
+}, 300_000);
+
+test("come up by images and keys alone, and are healthy though the API answers 503 for ever", async () => {
+  expect((await fetch(`${thoth.urls.api}/health`)).status).toBe(503);
+  const { stdout } = succeeded(await stacks.command(["thoth", "status", "--json"]));
+  expect(JSON.parse(stdout)).toMatchObject({ healthy: true });
+});
+
+test("reach Letta without a token, and no other project does that way", async () => {
+  const ask = (from: string, url: string) =>
+    docker(["exec", from, "curl", "-sS", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", url]);
+  expect((await ask(role("api"), "http://letta-proxy:8284/v1/agents/")).stdout).toBe("200");
+  const { letta } = stacks;
+  for (const port of [8284, 8286]) {
+    expect(["403", "000"]).toContain(
+      (await ask(`${letta}-nginx`, `http://${role("letta-proxy")}:${port}/v1/agents/`)).stdout,
+    );
+  }
+  // The API of the stand-in sends no token here.
+  const chat = { method: "POST", headers: { "content-type": "application/json" }, body: '{"message":"hello"}' };
+  await expect
+    .poll(async () => (await fetch(`${thoth.urls.api}/chat`, chat)).text(), { timeout: 30_000 })
+    .toContain("You said");
+});
+
+describe("a single user's Obsidian plugin", () => {
+  const origin = "app://obsidian.md";
+  const ask = (path: string, options: RequestInit = {}) =>
+    fetch(`http://127.0.0.1:${pluginPort}${path}`, { ...options, headers: { origin, ...options.headers } });
+
+  test("lists agents, starts a conversation and streams an answer, with no token", async () => {
+    const response = await ask("//v1/agents/");
+    expect(response.headers.get("access-control-allow-origin")).toBe(origin);
+    const [agent] = (await response.json()) as { id: string }[];
+    const json = { "content-type": "application/json" };
+    const made = await ask(`/v1/conversations/?agent_id=${agent?.id}`, { method: "POST", headers: json, body: "{}" });
+    const { id } = (await made.json()) as { id: string };
+    const message = JSON.stringify({ input: "hello", streaming: true, stream_tokens: true });
+    const answer = await ask(`/v1/conversations/${id}/messages`, { method: "POST", headers: json, body: message });
+    expect(answer.headers.get("content-type")).toContain("text/event-stream");
+    expect(await answer.text()).toContain("You said");
+  });
+
+  test("passes its preflight; a web page and a program that names no origin are refused", async () => {
+    const preflight = { method: "OPTIONS", headers: { "access-control-request-method": "POST" } };
+    expect((await ask("/v1/agents/", preflight)).status).toBe(204);
+    for (const headers of [{ origin: "http://evil.example" }, { origin: "" }]) {
+      expect((await ask("/v1/agents/", { headers })).status).toBe(403);
+    }
+  });
+});
+
+test("MCP tools that vanished with another registration are put back by the next start", async () => {
+  const { token, urls } = {
+    token: (await stacks.lettaOutputs()).projects.thoth?.token ?? "",
+    urls: (await stacks.lettaOutputs()).urls,
+  };
+  const letta = { url: urls.gateway, password: token };
+  const server = async () =>
+    (await mcpServers(letta, stacks.thoth))[0] as NonNullable<Awaited<ReturnType<typeof mcpServers>>[0]>;
+  const before = (await mcpTools(letta, await server())).length;
+  for (const { id } of await mcpTools(letta, await server())) await lettaFetch(letta, "DELETE", `/v1/tools/${id}`);
+  expect(await lettaJson(letta, "GET", `/v1/mcp-servers/${(await server()).id}/tools`)).toEqual([]);
+  succeeded(await stacks.command(["thoth", "start"]));
+  expect((await mcpTools(letta, await server())).length).toBe(before);
+});
+
+test("their own command line has the API's environment", async () => {
+  expect(succeeded(await stacks.command(["thoth", "exec", "users list"])).output).toContain(
+    "users of letta-postgres:5432/thoth",
+  );
+});
+
+test("the MCP server answers no other project", async () => {
+  const tools = { jsonrpc: "2.0", id: 1, method: "tools/list" };
+  const headers = ["-H", "content-type: application/json", "-H", "accept: application/json, text/event-stream"];
+  const url = `http://${role("mcp")}:8001/mcp`;
+  const code = await dockerOutput([
+    ...["exec", `${stacks.letta}-nginx`, "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", ...headers],
+    ...["-d", JSON.stringify(tools), url],
+  ]);
+  expect(code).toBe("401");
+});
+
+test("a stop takes the few seconds of discovery, which does not notice the signal", async () => {
+  succeeded(await stacks.command(["thoth", "stop"]));
+  const { stdout } = await docker(["inspect", "--format", "{{.State.ExitCode}}", ...roles.map(role)]);
+  expect(stdout.trim().split("\n")).toEqual(["0", "0", "137", "0"]);
+});
+
+test("a program that ends again and again fails the start with its cause, and is red in status", async () => {
+  configured({ monitor: { command: ["python", "-m", "thoth", "monitor", "--bogus"] } });
+  const { exitCode, output } = await up();
+  expect(exitCode).not.toBe(0);
+  expect(output).toContain(`${role("monitor")} stopped instead of answering`);
+  expect(output).toContain("likely cause: unrecognized arguments: --bogus");
+  expect((await stacks.command(["thoth", "status"])).output).toMatch(/-monitor +\w+ +(unhealthy|-)/);
+});
