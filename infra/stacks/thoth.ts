@@ -153,7 +153,10 @@ function operatorsFile({ envFile, vault }: ThothConfig, setInTheOpen: readonly s
   const ofStack = ignoredNames(values, setInTheOpen);
   const other = values.OBSIDIAN_VAULT_PATH;
   const hint = other === undefined || other === vault ? "" : "; for another vault: pulumi config set vault PATH";
-  const told = [...ignored, ...(ofStack.length === 0 ? [] : [`${ofStack.join(", ")}, which the stack sets itself${hint}`])];
+  const told = [
+    ...ignored,
+    ...(ofStack.length === 0 ? [] : [`${ofStack.join(", ")}, which the stack sets itself${hint}`]),
+  ];
   if (told.length > 0) void pulumi.log.warn(`envFile ${envFile}: ignored ${told.join("; ")}`);
   return values;
 }

@@ -25,6 +25,8 @@ function areas(): string[] {
 }
 
 function causes(): string {
-  const rows = knownCauses.map(([pattern, cause]) => `| \`${pattern.source.replaceAll("|", "\\|")}\` | ${cause} |`);
+  const rows = knownCauses.map(
+    ([pattern, cause]) => `| \`${pattern.source.replaceAll("|", "\\|")}\` | ${cause.replace(/\$\d/g, "…")} |`,
+  );
   return ["### Causes drawn from logs", "", "| a service's log says | likely cause |", "|---|---|", ...rows].join("\n");
 }

@@ -43,7 +43,7 @@ beforeAll(async () => {
   writeFileSync(keyFile(), lines.join("\n"));
   configured();
   const { output } = await up();
-  expect(output).toContain("the stack sets these itself: OBSIDIAN_VAULT_PATH, DATABASE_URL; for another vault:");
+  expect(output).toContain("OBSIDIAN_VAULT_PATH, DATABASE_URL, which the stack sets itself; for another vault:");
   thoth = await stacks.thothOutputs();
 }, 300_000);
 

@@ -3,7 +3,7 @@ import type { ContainerState } from "./engine.ts";
 /** What a log line usually means, in which `$1` is what the pattern captured; the first match wins. */
 export const knownCauses: readonly (readonly [RegExp, string])[] = [
   [/(\w+ API key not found)\. Please set (\w+)/i, "$1: set $2 in the thoth stack's secretEnv or envFile"],
-  [/(unrecognized arguments: .*|invalid choice: '[^']*')/, "$1: check the command in the stack's config"],
+  [/(unrecognized arguments: .*)/, "$1: check the command in the stack's config"],
   [/No space left on device/i, "the disk is full: free space, then start again"],
   [/REFUSED: another (instance|Postgres)/i, "another container uses the same data volume: stop it first"],
   [

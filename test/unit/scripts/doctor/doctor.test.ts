@@ -114,7 +114,7 @@ describe("the doctor finds", () => {
     [
       "a container that left the network",
       "network",
-      { members: ["thoth-api", "thoth-mcp", "thoth-monitor"] },
+      { members: ["thoth-letta-proxy", "thoth-api", "thoth-mcp", "thoth-monitor"] },
       /^thoth-discovery is not on network letta-network$/,
     ],
     [
@@ -245,7 +245,7 @@ test("FIX=1 repairs what has no risk, and asks again", async () => {
   const { calls } = fakeStacks({
     docker: {
       "network inspect letta-network": [
-        networkOf(...lettaOutputs.containers, "thoth-api", "thoth-mcp", "thoth-discovery"),
+        networkOf(...lettaOutputs.containers, "thoth-letta-proxy", "thoth-api", "thoth-mcp", "thoth-discovery"),
         networkOf(...allContainers),
       ],
       [connect]: {},

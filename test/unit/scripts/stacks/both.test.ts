@@ -22,7 +22,7 @@ test("down destroys thoth, then letta, each after its repair and the stop of its
   expect(destroys).toEqual([destroy("thoth"), destroy("letta")]);
   expect(matching(/^docker stop|^pulumi (stack export|destroy)/)).toEqual([
     "pulumi stack export --stack thoth",
-    "docker stop thoth-api thoth-mcp thoth-discovery thoth-monitor",
+    "docker stop thoth-letta-proxy thoth-api thoth-mcp thoth-discovery thoth-monitor",
     destroy("thoth"),
     "pulumi stack export --stack letta",
     "docker stop letta-nginx",

@@ -21,11 +21,12 @@ describe("thoth start", () => {
     const docker = { "container inspect letta-backup": notThere, "container inspect letta-drill": notThere };
     const { calls, ...rest } = await start({ docker });
     expect(rest).toMatchObject({ exitCode: 0, ups: ["thoth"], questions: [] });
-    expect(calls.slice(-4)).toEqual([
+    expect(calls.slice(-5)).toEqual([
       "pulumi stack export --stack thoth",
       "docker ps --all --filter label=thoth-letta.prefix=thoth",
       expect.stringMatching(/^pulumi up --stack thoth --yes /),
       "docker container inspect thoth-backup",
+      "pulumi stack output --json --show-secrets --stack thoth",
     ]);
   });
 
