@@ -1,6 +1,6 @@
-import type { Patient } from "./patient.ts";
+import type { Need, Patient } from "./patient.ts";
 
-export type Severity = "error" | "warning";
+type Severity = "error" | "warning";
 
 /** Something that is wrong. */
 export interface Finding {
@@ -12,9 +12,6 @@ export interface Finding {
   /** Fixes it without a risk to data or clients; absent where a person has to decide. */
   readonly repair?: () => Promise<unknown>;
 }
-
-/** What must work before a check can ask. */
-export type Need = "engine" | "state" | "postgres" | "server" | "gateway" | "backup" | "thoth";
 
 /** A question with a stable name; docs/troubleshooting.md lists all of them. */
 export interface Check {

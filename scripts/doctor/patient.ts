@@ -6,7 +6,9 @@ import type { Deps } from "../lib/deps.ts";
 import { psql } from "../lib/psql.ts";
 import { prefixOf } from "../lib/stack-file.ts";
 import { type LettaStack, readLetta, readThoth } from "../lib/stacks.ts";
-import type { Need } from "./check.ts";
+
+/** What must work before a check can ask. */
+export type Need = "engine" | "state" | "postgres" | "server" | "gateway" | "backup" | "thoth";
 
 /** Both stacks as the checks see them. */
 export interface Patient {
