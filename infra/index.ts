@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
 import { type RawConfig, readStackConfig } from "./config/read.ts";
 import { checkHost, type HostClaims } from "./lib/docker/preflight.ts";
+import { chooseSubnets } from "./lib/docker/subnets.ts";
 import { UserError } from "./lib/errors.ts";
 import { lockFolder } from "./lib/images.ts";
 import { lettaContainers, lettaNames, thothNames } from "./lib/names.ts";
@@ -18,8 +19,13 @@ export default async function main() {
 
 async function letta(raw: RawConfig, stack: string) {
   const { parseLettaConfig } = await import("./config/letta.ts");
-  const config = parseLettaConfig(raw, stack);
-  const { network, internalNetwork } = lettaNames(config.prefix);
+  const parsed = parseLettaConfig(raw, stack);
+  const { network, internalNetwork } = lettaNames(parsed.prefix);
+  const subnets = await chooseSubnets({
+    subnet: { name: network, subnet: parsed.subnet, isGiven: raw.subnet !== undefined },
+    internalSubnet: { name: internalNetwork, subnet: parsed.internalSubnet, isGiven: raw.internalSubnet !== undefined },
+  });
+  const config = { ...parsed, ...subnets };
   const containers = lettaContainers(config.prefix, config.backup.enabled);
   const networks = [
     { key: "subnet", name: network, subnet: config.subnet },
@@ -32,8 +38,12 @@ async function letta(raw: RawConfig, stack: string) {
 
 async function thoth(raw: RawConfig, stack: string) {
   const { parseThothConfig, thothContainers } = await import("./config/thoth.ts");
-  const config = parseThothConfig(raw, stack, root);
-  const names = thothNames(config.prefix);
+  const parsed = parseThothConfig(raw, stack, root);
+  const names = thothNames(parsed.prefix);
+  const subnets = await chooseSubnets({
+    subnet: { name: names.network, subnet: parsed.subnet, isGiven: raw.subnet !== undefined },
+  });
+  const config = { ...parsed, ...subnets };
   const containers = thothContainers(config);
   const networks = [{ key: "subnet", name: names.network, subnet: config.subnet }];
   await checkHost({ ...placeOf(config), stack, networks, containers });

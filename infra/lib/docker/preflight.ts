@@ -1,9 +1,9 @@
 import { createServer } from "node:net";
 import { UserError } from "../errors.ts";
 import { labels } from "../names.ts";
-import { readEngine } from "./api.ts";
 import { type ListedContainer, listContainers } from "./engine.ts";
 import { subnetsOverlap } from "./network.ts";
+import { freeSubnet, hostRoutes, type ListedNetwork, listNetworks, subnetsOf } from "./subnets.ts";
 
 /** What a stack will occupy on this host. */
 export interface HostClaims {
@@ -24,7 +24,7 @@ export interface HostClaims {
  * @throws UserError naming everything that is in the way, and the command that fixes each
  */
 export async function checkHost(claims: HostClaims): Promise<void> {
-  const [containers, networks = []] = await Promise.all([listContainers(), readEngine<ListedNetwork[]>("/networks")]);
+  const [containers, networks] = await Promise.all([listContainers(), listNetworks()]);
   const ports = Object.entries(claims.ports).map(([key, port]) => portProblem(key, port, claims, containers));
   const problems = [
     ...(await Promise.all(ports)),
@@ -32,11 +32,6 @@ export async function checkHost(claims: HostClaims): Promise<void> {
     ...claims.containers.map((name) => nameProblem(name, claims, containers)),
   ].filter((problem) => problem !== undefined);
   if (problems.length > 0) throw new UserError([...new Set(problems)].join("\n"));
-}
-
-interface ListedNetwork {
-  readonly Name: string;
-  readonly IPAM: { readonly Config: readonly { readonly Subnet?: string }[] | null };
 }
 
 async function portProblem(
@@ -75,16 +70,13 @@ function subnetProblem(
   { networks: own, stack }: HostClaims,
   networks: readonly ListedNetwork[],
 ): string | undefined {
-  const isOther = (name: string) => own.every((one) => one.name !== name);
-  const other = networks.find(
-    ({ Name, IPAM }) =>
-      isOther(Name) &&
-      (IPAM.Config ?? []).some(({ Subnet }) => Subnet?.includes(".") && subnetsOverlap(Subnet, network.subnet)),
-  );
-  if (other === undefined) return undefined;
+  const others = networks.filter(({ Name }) => own.every(({ name }) => name !== Name));
+  const inTheWay = others.find((other) => subnetsOf(other).some((subnet) => subnetsOverlap(subnet, network.subnet)));
+  if (inTheWay === undefined) return undefined;
+  const taken = [...networks.flatMap(subnetsOf), ...own.map(({ subnet }) => subnet), ...hostRoutes()];
   return (
-    `${network.key} ${network.subnet} overlaps with Docker network ${other.Name}` +
-    `\n  fix: pulumi config set ${network.key} 172.30.0.0/16 -s ${stack} (or any free subnet)`
+    `${network.key} ${network.subnet} overlaps with Docker network ${inTheWay.Name}` +
+    `\n  fix: pulumi config set ${network.key} ${freeSubnet(network.subnet, taken)} -s ${stack}`
   );
 }
 

@@ -52,7 +52,8 @@ describe("before anything is made", () => {
       "GET /networks": { stdout: '[{"Name": "old", "IPAM": {"Config": [{"Subnet": "172.16.0.0/12"}]}}]' },
     });
     // The address is one that no port of this host can be in the way of.
-    const config = { "thoth-letta:kind": kind, "thoth-letta:bindAddress": "127.0.0.77" };
+    const subnet = { "thoth-letta:subnet": "172.22.0.0/16" };
+    const config = { "thoth-letta:kind": kind, "thoth-letta:bindAddress": "127.0.0.77", ...subnet };
     const { message } = (await run("try", config).catch((error: unknown) => error)) as Error;
     expect(message).toContain("overlaps with Docker network old");
     const refused = [...message.matchAll(/^container (\S+) exists/gm)].map(([, name]) => name);

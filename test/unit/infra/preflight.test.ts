@@ -113,10 +113,10 @@ test("an address that this host does not have is reported once, however many por
 test.each([
   ["compose_default", ["172.22.5.0/24"]],
   ["both", ["fd00::/64", "172.22.0.0/24"]],
-])("a subnet that overlaps one of network %s is refused", async (name, subnets) => {
+])("a subnet that overlaps one of network %s is refused, and a free one is offered", async (name, subnets) => {
   engine({ networks: [network(name, ...subnets)] });
   const problem = `subnet 172.22.0.0/16 overlaps with Docker network ${name}`;
-  const fix = "pulumi config set subnet 172.30.0.0/16 -s letta (or any free subnet)";
+  const fix = "pulumi config set subnet 172.24.0.0/16 -s letta";
   await expect(checkHost(claims())).rejects.toThrow(new UserError(`${problem}\n  fix: ${fix}`));
 });
 
