@@ -41,8 +41,8 @@ async function newHeartbeat(): Promise<void> {
   await vi.waitFor(isArchived, { timeout: 180_000, interval: 500 });
 }
 
-/** Runs a drill on a damaged copy of the repository, with the stack's own settings or changed ones. */
-async function drillOnCopy(damage: string, settings: { recoveryKey?: string } = {}): Promise<Drill> {
+/** Runs a drill on a damaged copy of the repository, with the stack's own settings or changed ones, in a prepared container. */
+async function drillOnCopy(damage: string, settings: { recoveryKey?: string } = {}, prepare = "true"): Promise<Drill> {
   const name = `${stacks.letta}-drilled`;
   const image = (await dockerOutput(["inspect", "--format", "{{.Config.Image}}", repository()])).trim();
   const own = await dockerOutput(["exec", repository(), "cat", "/run/thoth-letta/backup.json"]);
@@ -52,7 +52,7 @@ async function drillOnCopy(damage: string, settings: { recoveryKey?: string } = 
   try {
     await dockerOutput(["run", "--rm", ...copy, "--entrypoint", "bash", image, "-c", script]);
     const mounts = ["-v", `${name}:/var/lib/backup:ro`, "-v", `${name}-scratch:/scratch`];
-    const start = "cat >/run/settings.json; exec backup --settings /run/settings.json serve-drill";
+    const start = `${prepare}; cat >/run/settings.json; exec backup --settings /run/settings.json serve-drill`;
     const run = ["run", "-i", "--name", name, "--network", "none", ...mounts, "--entrypoint", "sh", image, "-c", start];
     const serving = docker(run, { input: changed });
     await vi.waitFor(() => dockerOutput(["exec", name, "backup", "health"]), { timeout: 120_000, interval: 200 });
@@ -75,6 +75,7 @@ describe("a drill", () => {
     const drill = await drillOnCopy("true");
     expect(drill).toMatchObject({ ok: true, problem: null, target: expect.stringMatching(/^hb_/) });
     expect(drill.checks.map(({ name }) => name)).toEqual([
+      "extensions",
       "amcheck",
       "Letta's tables",
       "heartbeat",
@@ -82,6 +83,16 @@ describe("a drill", () => {
       "page checksums",
     ]);
     expect(drill.checks.find(({ name }) => name === "Letta's tables")?.detail).toMatch(/\d+ agents/);
+  });
+
+  test("fails where the extensions are older than those of the backup", async () => {
+    const older =
+      "sed -i \"s/^default_version.*/default_version = '0.1.0'/\" /usr/share/postgresql/*/extension/vector.control";
+    const drill = await drillOnCopy("true", {}, older);
+    expect(drill.ok).toBe(false);
+    const [extensions] = drill.checks;
+    expect(extensions).toMatchObject({ name: "extensions", ok: false });
+    expect(extensions?.detail).toMatch(/letta: vector [\d.]+, this image has 0\.1\.0/);
   });
 
   test("fails when a WAL segment is missing", async () => {

@@ -194,6 +194,8 @@ describe("a database and a role that were made by hand", () => {
 describe("what was changed by hand", () => {
   test.each([
     ["a dropped extension", "second", 'drop extension "uuid-ossp" cascade'],
+    // As after an update of Postgres' image.
+    ["an older extension", "second", "update pg_extension set extversion = '1.0' where extname = 'uuid-ossp'"],
     [
       "a dropped role",
       "second",

@@ -2,6 +2,7 @@ import type pg from "pg";
 import { withPostgres } from "./connect.ts";
 import {
   type DatabaseLogin,
+  isBehind,
   isForeign,
   isForgotten,
   isPrivileged,
@@ -102,9 +103,9 @@ export async function hasContent(place: DatabasePlace, database: string, login: 
 /** Overrides what the owner has set for its role and database. */
 const ownSettings = "-c statement_timeout=10s -c search_path=pg_catalog";
 
-/** Usual: the login works as the owner, who alone may create tables in `public`. */
+/** Names: extensions in the image's version. Usual: the login works as the owner, who alone may create tables in `public`. */
 const contentQuery = `
-select array(select extname::text from pg_extension) as names,
+select array(select extname::text from pg_extension where not ${isBehind}) as names,
   current_user = current_database() and exists (
     select from pg_namespace where nspname = 'public' and pg_has_role(nspowner, 'usage')
     and not exists (select from aclexplode(nspacl) where grantee = 0 and privilege_type = 'CREATE')) as "isUsual"`;

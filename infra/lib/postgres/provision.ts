@@ -59,6 +59,11 @@ const closedOwner = "login password null valid until '-infinity'";
 /** A project may hold a lock for any time; provisioning must not wait for it while all other projects wait. */
 export const lockTimeout = "set lock_timeout = '10s'";
 
+/** SQL on `pg_extension`: Postgres' image has a newer version, and a way to it. */
+export const isBehind = `exists (
+  select from pg_available_extensions, pg_extension_update_paths(extname)
+  where name = extname and source = extversion and target = default_version and source <> target and path is not null)`;
+
 /** SQL: a role of `pg_roles` has a right that no database's role may have. */
 export const isPrivileged = "rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls";
 

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { dockerOutput } from "../docker/engine.ts";
 import { adminRole, scramVerifier } from "./connect.ts";
-import { advisoryLock, isForeign, isPrivileged, lockTimeout, rolesOf, template } from "./provision.ts";
+import { advisoryLock, isBehind, isForeign, isPrivileged, lockTimeout, rolesOf, template } from "./provision.ts";
 
 const { escapeIdentifier: identifier, escapeLiteral: literal } = pg;
 
@@ -58,5 +58,8 @@ export function contentScript(extensions: readonly string[]): string {
     "revoke create on schema public from public;",
     "grant usage on schema public to public;",
     ...extensions.map((name) => `create extension if not exists ${identifier(name)} schema public;`),
+    // A newer image has newer functions, but a database gets them only by this.
+    `select format('alter extension %I update', extname) from pg_extension
+      where extname = any(array[${extensions.map(literal).join(", ")}]::name[]) and ${isBehind} \\gexec`,
   ].join("\n");
 }

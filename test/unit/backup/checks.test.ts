@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { compareRows } from "../../../images/backup/src/restore/checks.ts";
+import { checkExtensions, compareRows } from "../../../images/backup/src/restore/checks.ts";
+import { FakeWorld } from "../../support/fake-world.ts";
 
 const rows = (agents: number) => ({ letta: { "public.agents": agents } });
 
@@ -19,4 +20,16 @@ test("a table that is gone is missed, one that came or went around that moment i
     detail: "letta public.agents: missing instead of 5",
   });
   expect(compareRows({}, rows(5), { letta: {} }).ok).toBe(true);
+});
+
+test("a backup with newer extensions than this image's is told by database, name and both versions", async () => {
+  const world = new FakeWorld();
+  const databases = ["letta", "thoth"];
+  expect(await checkExtensions(world, "/socket", databases)).toMatchObject({ ok: true });
+  world.answers.pg_extension_update_paths = [{ name: "vector", version: "0.8.6", here: "0.8.0" }];
+  expect(await checkExtensions(world, "/socket", databases)).toEqual({
+    name: "extensions",
+    ok: false,
+    detail: "letta: vector 0.8.6, this image has 0.8.0; thoth: vector 0.8.6, this image has 0.8.0",
+  });
 });

@@ -13,6 +13,36 @@ export async function checkIndexes({ run }: Pick<World, "run">, socket: string):
   return { name: "amcheck", ok: exitCode === 0, detail };
 }
 
+/**
+ * Checks that this image's extensions are not older than those of the databases: their functions would be missing, in a
+ * cluster that starts all the same.
+ */
+export async function checkExtensions(world: World, socket: string, databases: readonly string[]): Promise<Check> {
+  const newer: string[] = [];
+  for (const database of databases) {
+    const rows = await rowsOf<NewerExtension>(world, newerExtensions, [], { socket, database });
+    for (const { name, version, here } of rows)
+      newer.push(`${database}: ${name} ${version}, this image has ${here ?? "none"}`);
+  }
+  const detail = newer.length === 0 ? "this image has those of the backup" : newer.join("; ");
+  return { name: "extensions", ok: newer.length === 0, detail };
+}
+
+interface NewerExtension {
+  readonly name: string;
+  readonly version: string;
+  readonly here: string | null;
+}
+
+/** Those without a way from their version to the image's. */
+const newerExtensions = `
+select extname as name, extversion as version, default_version as here
+from pg_extension left join pg_available_extensions on name = extname
+where extversion is distinct from default_version and not exists (
+  select from pg_extension_update_paths(extname)
+  where source = extversion and target = default_version and path is not null)
+order by extname`;
+
 /** Removes what {@link checkIndexes} installed, from a cluster that is going to be used. */
 export async function removeCheckExtension(world: World, socket: string): Promise<void> {
   for (const database of await databaseNames(world, socket))

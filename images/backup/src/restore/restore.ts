@@ -5,10 +5,10 @@ import { BackupError } from "../errors.ts";
 import type { Backups } from "../pgbackrest/backups.ts";
 import { fetchBackup } from "../pgbackrest/fetch.ts";
 import type { DatedTarget } from "../pgbackrest/timelines.ts";
-import { rowsOf } from "../postgres.ts";
+import { databaseNames, rowsOf } from "../postgres.ts";
 import { output } from "../process/run.ts";
 import type { World } from "../world.ts";
-import { checkIndexes, checkLetta, checkPages, removeCheckExtension } from "./checks.ts";
+import { checkExtensions, checkIndexes, checkLetta, checkPages, removeCheckExtension } from "./checks.ts";
 import { type PrivateServer, startPrivately } from "./private-server.ts";
 import { forgetRecovery } from "./recovery.ts";
 
@@ -67,6 +67,8 @@ async function inspect(
     const checks: Check[] = [];
     if (target.type === "latest") checks.push(checkEnd(segment, newestSegment));
     // Files of databases that were left out are empty: they pass no check, and accept no connection.
+    const databases = only === undefined ? await databaseNames(world, socket) : [only];
+    checks.push(await checkExtensions(world, socket, databases));
     if (only === undefined) {
       report({ event: "step", title: "checking tables and indexes" });
       checks.push(await checkIndexes(world, socket), await checkLetta(world, socket));
