@@ -3,7 +3,7 @@ import { addBackupCommands, addRecoverCommand } from "./backup/commands.ts";
 import { addDevelopCommands } from "./develop/commands.ts";
 import { addHelpCommands } from "./help/commands.ts";
 import { addLettaCommands } from "./letta/commands.ts";
-import { adder, type Hooks, json, lettaStack, thothStack } from "./lib/cli.ts";
+import { adder, force, type Hooks, json, lettaStack, thothStack } from "./lib/cli.ts";
 import type { Deps } from "./lib/deps.ts";
 import type { MakeCommand } from "./lib/make.ts";
 import { addProjectCommands } from "./projects/commands.ts";
@@ -25,7 +25,7 @@ export function buildProgram(deps: Deps, hooks: Hooks): { program: Command; comm
   add(program, "setup", "install, build or pull what is missing", stacks, async (options) =>
     (await import("./setup/setup.ts")).setup(options, deps),
   );
-  add(program, "up", "setup, then both stacks from nothing to healthy", stacks, async (options) =>
+  add(program, "up", "setup, then both stacks from nothing to healthy", [...stacks, force], async (options) =>
     (await import("./stacks/both.ts")).upAll(options, deps),
   );
   add(program, "down", "remove the containers of both stacks; data is kept", stacks, async (options) =>

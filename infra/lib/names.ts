@@ -67,8 +67,8 @@ export function lettaContainers(prefix: string, hasBackup: boolean): string[] {
 /** The same containers in stop order; those of one group may stop together. */
 export function lettaStopOrder(prefix: string): string[][] {
   const { postgres, backup, drill, redis, server, gateway } = lettaNames(prefix);
-  // Clients first, and the backup between whatever writes to Postgres and Postgres: it archives the last writes.
-  return [[gateway], [server], [backup, drill], [redis, postgres]];
+  // What writes goes first, then the backup, which archives the last writes, then the data.
+  return [[gateway, server, drill], [backup], [redis, postgres]];
 }
 
 /** In containers with secrets: sets them as environment, then becomes the given command. */

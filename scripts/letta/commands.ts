@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { type Add, json, lettaStack, yes } from "../lib/cli.ts";
+import { type Add, force, json, lettaStack, yes } from "../lib/cli.ts";
 import type { Deps } from "../lib/deps.ts";
 import { logOptions, showLogs } from "../lib/logs.ts";
 import { readLetta, required } from "../lib/stacks.ts";
@@ -13,8 +13,8 @@ export function addLettaCommands(program: Command, add: Add, deps: Deps): Comman
     return showLogs({ ...options, containers: outputs.containers }, deps);
   };
 
-  add(letta, "start", "bring the letta stack up, also after a stop or a crash", [lettaStack], async (options) =>
-    (await start()).startLetta({ stack: options.lettaStack }, deps),
+  add(letta, "start", "bring the letta stack up, also after a stop or a crash", [lettaStack, force], async (options) =>
+    (await start()).startLetta({ stack: options.lettaStack, force: options.force }, deps),
   );
   add(letta, "stop", "stop it; asks if others use it", [lettaStack, yes], async (options) =>
     (await import("./stop.ts")).stopLetta({ stack: options.lettaStack, yes: options.yes }, deps),

@@ -1,4 +1,4 @@
-import { bringUp } from "../lib/bring-up.ts";
+import { type BringUpOptions, bringUp } from "../lib/bring-up.ts";
 import type { Deps } from "../lib/deps.ts";
 import { readLetta, required } from "../lib/stacks.ts";
 import { settleProjectRestore, settleServerRestore } from "../restore/resume.ts";
@@ -6,10 +6,13 @@ import { settleUpgrade } from "../upgrade/change.ts";
 import { type StopOptions, stopLetta } from "./stop.ts";
 
 /** Brings the letta stack up: the first time, or after a stop, a reboot, a changed config or an interrupted run. */
-export async function startLetta({ stack }: { readonly stack: string }, deps: Deps): Promise<number> {
+export async function startLetta(
+  { stack, force }: { readonly stack: string } & BringUpOptions,
+  deps: Deps,
+): Promise<number> {
   await settleServerRestore(deps, stack);
   await settleUpgrade(deps, stack);
-  await bringUp(deps, stack);
+  await bringUp(deps, stack, { force });
   // Needs a Postgres that is up.
   await settleProjectRestore(deps, stack);
   return 0;

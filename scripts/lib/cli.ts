@@ -5,6 +5,7 @@ export const lettaStack = new Option("--letta-stack <name>", "the letta stack").
 export const thothStack = new Option("--thoth-stack <name>", "the thoth stack").env("THOTH_STACK").default("thoth");
 export const yes = new Option("-y, --yes", "do not ask").default(process.env.YES === "1");
 export const json = new Option("--json", "print one JSON object").default(false);
+export const force = new Option("--force", "run an update although nothing has changed").default(false);
 export const keyFile = new Option("--key-file <file>", "file with the recovery key").env("RECOVERY_KEY_FILE");
 
 /** Options as commander returns them, with the defaults filled in. */
@@ -13,6 +14,7 @@ export interface Options {
   thothStack: string;
   yes: boolean;
   json: boolean;
+  force: boolean;
   follow: boolean;
   tail: string;
   since?: string;

@@ -1,7 +1,10 @@
 import { UserError } from "../../infra/lib/errors.ts";
-import { storeState } from "./backup-agent/state.ts";
+import { exportInTheOpen, storeState } from "./backup-agent/state.ts";
 import type { Deps } from "./deps.ts";
+import { keepLastUpdate, lastUpdateOf, readLastUpdate } from "./last-update/record.ts";
+import { programOf } from "./last-update/unchanged.ts";
 import { pulumi, pulumiOfStack } from "./pulumi-cli.ts";
+import { type Deployment, readStateFile } from "./state-file.ts";
 
 /** On a terminal Pulumi draws its progress; elsewhere it prints plain lines. */
 const updateFlags = (deps: Deps) => [
@@ -9,10 +12,20 @@ const updateFlags = (deps: Deps) => [
   ...(deps.isTerminal ? [] : ["--non-interactive", "--color", "never", "--suppress-progress"]),
 ];
 
-/** Brings a stack up, and stores its state with its backups. @throws UserError when Pulumi fails */
+/** Brings a stack up, stores its state with its backups, and records the update. @throws UserError when Pulumi fails */
 export async function up(deps: Deps, stack: string): Promise<void> {
+  const program = await programOf(deps, stack);
   await show(deps, ["up", "--stack", stack, ...updateFlags(deps)], `stack ${stack} did not come up`);
-  await storeState(deps, stack);
+  const state = await readStateFile(deps, stack);
+  let exported: Promise<string> | undefined;
+  const read = () => {
+    exported ??= exportInTheOpen(deps, stack);
+    return exported;
+  };
+  // An update whose state is not stored is not complete: the next one tries again.
+  if (!(await storeState(deps, stack, read)) || state === undefined) return;
+  const { deployment } = JSON.parse(await read()) as StackExport;
+  await keepLastUpdate(deps, stack, { state: state.hash, program }, lastUpdateOf(deployment));
 }
 
 /** Removes a stack's containers and networks; protected resources, such as data, stay. */
@@ -38,8 +51,7 @@ export async function refresh(deps: Deps, stack: string): Promise<void> {
 
 /** Unprotects Postgres' volume so that the next update can replace it, unless it is the wanted one already. */
 export async function unprotectVolume(deps: Deps, stack: string, wanted: string): Promise<void> {
-  const { deployment } = (await exportState(deps, stack)) ?? {};
-  const volume = deployment?.resources?.find(
+  const volume = (await readState(deps, stack))?.resources?.find(
     ({ urn, type }) => type === "docker:index/volume:Volume" && urn.endsWith("::postgres-volume"),
   );
   if (volume?.protect !== true || volume.outputs?.name === wanted) return;
@@ -80,9 +92,16 @@ function diagnostics(lines: readonly string[]): string {
  * @throws UserError when Pulumi cannot tell
  */
 export async function outputs<Result>(deps: Deps, stack: string): Promise<Result | undefined> {
+  const known = (await readLastUpdate(deps, stack))?.outputs ?? (await askOutputs(deps, stack));
+  return Object.keys(known).length === 0 ? undefined : (known as Result);
+}
+
+async function askOutputs(deps: Deps, stack: string): Promise<Readonly<Record<string, unknown>>> {
+  const state = await readStateFile(deps, stack);
   const text = await pulumiOfStack(deps, stack, ["stack", "output", "--json", "--show-secrets"]);
-  const values = JSON.parse(text ?? "{}") as Record<string, unknown>;
-  return Object.keys(values).length === 0 ? undefined : (values as Result);
+  const values = JSON.parse(text ?? "{}") as Readonly<Record<string, unknown>>;
+  if (state !== undefined) await keepLastUpdate(deps, stack, { state: state.hash }, { outputs: values, resources: [] });
+  return values;
 }
 
 /** What a stack's state says about an interrupted run. */
@@ -98,9 +117,8 @@ export interface StateSummary {
 
 /** The container ids and pending operations of a stack's state, or undefined when there is no such stack. */
 export async function stateSummary(deps: Deps, stack: string): Promise<StateSummary | undefined> {
-  const exported = await exportState(deps, stack);
-  if (exported === undefined) return undefined;
-  const { deployment = {} } = exported;
+  const deployment = await readState(deps, stack);
+  if (deployment === undefined) return undefined;
   const containers = (deployment.resources ?? []).filter(
     (resource) => resource.type === "docker:index/container:Container",
   );
@@ -117,24 +135,14 @@ export async function stateSummary(deps: Deps, stack: string): Promise<StateSumm
 }
 
 /** A stack's state, or undefined when there is no such stack. @throws UserError when Pulumi cannot tell */
-async function exportState(deps: Deps, stack: string): Promise<StackExport | undefined> {
+async function readState(deps: Deps, stack: string): Promise<Deployment | undefined> {
+  const file = await readStateFile(deps, stack);
+  if (file !== undefined) return file.deployment;
   const text = await pulumiOfStack(deps, stack, ["stack", "export"]);
-  return text === undefined ? undefined : (JSON.parse(text) as StackExport);
+  return text === undefined ? undefined : ((JSON.parse(text) as StackExport).deployment ?? {});
 }
 
 interface StackExport {
   /** Absent in a stack that was only made. */
-  readonly deployment?: {
-    readonly resources?: {
-      readonly urn: string;
-      readonly type: string;
-      readonly protect?: boolean;
-      readonly id: string;
-      readonly outputs?: { readonly name?: string };
-    }[];
-    readonly pending_operations?: {
-      readonly type: string;
-      readonly resource?: { readonly type: string; readonly inputs?: { readonly name?: string } };
-    }[];
-  };
+  readonly deployment?: Deployment;
 }

@@ -1,14 +1,14 @@
 import { readdir, readFile, rm } from "node:fs/promises";
-import { homedir, hostname } from "node:os";
-import { join, resolve } from "node:path";
+import { hostname } from "node:os";
+import { join } from "node:path";
 import { UserError } from "../../infra/lib/errors.ts";
-import { labels, projectName } from "../../infra/lib/names.ts";
-import { projectEnvironment } from "./checkout.ts";
+import { labels } from "../../infra/lib/names.ts";
 import type { Deps } from "./deps.ts";
 import { isAlive } from "./process.ts";
 import { refresh, stateSummary } from "./pulumi.ts";
 import { requireNothingThere } from "./require-empty-engine.ts";
 import { prefixOf } from "./stack-file.ts";
+import { locksFolder } from "./state-file.ts";
 
 /**
  * Repairs what a killed run left behind: locks of dead processes, containers and networks that are missing from the state,
@@ -59,9 +59,8 @@ interface Lock {
 
 /** The file backend's locks never expire, and `pulumi cancel` would also remove the lock of a living process. */
 async function removeStaleLocks(deps: Deps, stack: string): Promise<void> {
-  const backend = backendFolder(deps);
-  if (backend === undefined) return;
-  const folder = join(backend, ".pulumi/locks/organization", projectName, stack);
+  const folder = locksFolder(deps, stack);
+  if (folder === undefined) return;
   const files = await readdir(folder).catch(() => []);
   for (const file of files.filter((name) => name.endsWith(".json"))) {
     const lock = JSON.parse(await readFile(join(folder, file), "utf8")) as Lock;
@@ -74,14 +73,4 @@ async function removeStaleLocks(deps: Deps, stack: string): Promise<void> {
     deps.print(`removing the lock of process ${lock.pid}, which no longer runs`);
     await rm(join(folder, file));
   }
-}
-
-/** The folder of the file backend; undefined for any other backend. */
-function backendFolder({ projectDirectory }: Deps): string | undefined {
-  const scheme = "file://";
-  const url = projectEnvironment().PULUMI_BACKEND_URL ?? "";
-  if (!url.startsWith(scheme)) return undefined;
-  // Pulumi also accepts `file://~` and `file://./folder`, which are not valid file URLs.
-  const path = decodeURIComponent(url.slice(scheme.length).replace(/\?.*$/, ""));
-  return resolve(projectDirectory, path.replace(/^~(?=\/|$)/, homedir()));
 }

@@ -1,11 +1,12 @@
 import { lettaStopOrder } from "../../infra/lib/names.ts";
 import { startLetta } from "../letta/start.ts";
+import type { BringUpOptions } from "../lib/bring-up.ts";
 import type { Deps } from "../lib/deps.ts";
+import { repeatableUpdate } from "../lib/last-update/unchanged.ts";
 import { destroy } from "../lib/pulumi.ts";
 import { repair } from "../lib/repair.ts";
 import { prefixOf } from "../lib/stack-file.ts";
 import { foreignContainers, readLetta, readThoth, stopContainers } from "../lib/stacks.ts";
-import { setup } from "../setup/setup.ts";
 import { status } from "../status/command.ts";
 import { startThoth } from "../thoth/start.ts";
 
@@ -16,11 +17,20 @@ export interface BothStacks {
 }
 
 /** Sets up, brings both stacks up, and shows their status. */
-export async function upAll(options: BothStacks, deps: Deps): Promise<number> {
-  await setup(options, deps);
-  await startLetta({ stack: options.lettaStack }, deps);
-  await startThoth({ stack: options.thothStack, lettaStack: options.lettaStack, yes: true }, deps);
+export async function upAll(options: BothStacks & BringUpOptions, deps: Deps): Promise<number> {
+  const { lettaStack, thothStack, force } = options;
+  if (force === true || !(await isSetUp(deps, [lettaStack, thothStack]))) {
+    const { setup } = await import("../setup/setup.ts");
+    await setup(options, deps);
+  }
+  await startLetta({ stack: lettaStack, force }, deps);
+  await startThoth({ stack: thothStack, lettaStack, yes: true, force }, deps);
   return status({ ...options, scope: "all", json: false }, deps);
+}
+
+/** True when the last updates of these stacks could be repeated as they were: all that setup makes was there. */
+async function isSetUp(deps: Deps, stacks: readonly string[]): Promise<boolean> {
+  return (await Promise.all(stacks.map((stack) => repeatableUpdate(deps, stack)))).every((last) => last !== undefined);
 }
 
 /** Removes the containers and networks of both stacks. Volumes, passwords and the vault stay for the next `up`. */

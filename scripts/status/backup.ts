@@ -7,12 +7,14 @@ import type { LettaStack } from "../lib/stacks.ts";
 export type BackupState = BackupStatus | string | null;
 
 /** Asks the agent of a letta stack. */
-export async function readBackupState(deps: Deps, { backup }: Pick<LettaStack, "backup">): Promise<BackupState> {
+export async function readBackupState(
+  deps: Deps,
+  { backup }: Pick<LettaStack, "backup">,
+  patience = { timeoutSeconds: 20 },
+): Promise<BackupState> {
   if (backup?.enabled === undefined) return "no backups yet: an older version brought this stack up, make letta-start";
   if (!backup.enabled) return "no backups: thoth-letta:backup.enabled is false";
-  const { exitCode, stdout } = await deps.engine.execIn(backup.container, ["backup", "status"], {
-    timeoutSeconds: 20,
-  });
+  const { exitCode, stdout } = await deps.engine.execIn(backup.container, ["backup", "status"], patience);
   if (exitCode !== 0) return null;
   return (JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as { value: BackupStatus }).value;
 }

@@ -3,7 +3,6 @@ import type { ContainerState } from "../../infra/lib/docker/engine.ts";
 import { imageVersion } from "../../infra/lib/images.ts";
 import { lettaJson } from "../../infra/lib/letta/api.ts";
 import { lettaNames, lettaOwner, thothNames } from "../../infra/lib/names.ts";
-import { withPostgres } from "../../infra/lib/postgres/connect.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
 import type { Deps } from "../lib/deps.ts";
 import { prefixOf } from "../lib/stack-file.ts";
@@ -24,27 +23,26 @@ export interface ServiceStatus {
   readonly url: string | null;
 }
 
-/** What the engine does not know about a container. */
-interface KnownOfService {
-  readonly url?: string | null;
-  readonly version?: string | null;
-}
+/** How long each question may take. */
+const patienceSeconds = 2;
+const patience = { timeoutSeconds: patienceSeconds };
+/** The longest interval of a health check is 15 s. */
+const recentSeconds = 16;
 
 /** The state of a container, and whether its service answers. */
-async function service(deps: Deps, name: string, known: KnownOfService): Promise<ServiceStatus> {
+async function service(deps: Deps, name: string, url: string | null = null): Promise<ServiceStatus> {
   const state = await deps.engine.inspectContainer(name);
-  const { url = null, version = null } = known;
   if (state === undefined) {
-    return { name, state: "missing", health: "-", uptimeSeconds: null, image: null, version, url };
+    return { name, state: "missing", health: "-", uptimeSeconds: null, image: null, version: null, url };
   }
   const isRunning = state.State.Running;
   return {
     name,
     state: state.State.Status,
-    health: !isRunning ? "-" : isCrashLooping(state) ? "unhealthy" : await currentHealth(deps, name),
+    health: !isRunning ? "-" : isCrashLooping(state) ? "unhealthy" : await currentHealth(deps, name, state),
     uptimeSeconds: isRunning ? Math.floor((Date.now() - Date.parse(state.State.StartedAt)) / 1000) : null,
     image: state.Config.Image,
-    version: version ?? imageVersion(state.Config.Image),
+    version: imageVersion(state.Config.Image),
     url,
   };
 }
@@ -54,9 +52,15 @@ function isCrashLooping({ RestartCount, State }: ContainerState): boolean {
   return RestartCount >= 3 && Date.now() - Date.parse(State.StartedAt) < 60_000;
 }
 
-/** Docker's own verdict is up to three intervals old, and missing at first. */
-async function currentHealth(deps: Deps, name: string): Promise<"healthy" | "unhealthy"> {
-  return (await deps.engine.runHealthCheck(name)) === undefined ? "healthy" : "unhealthy";
+/**
+ * Docker's own verdict is up to three intervals old, and missing at first. So its last check counts only if it passed a moment
+ * ago; else the service is asked now.
+ */
+async function currentHealth(deps: Deps, name: string, { State }: ContainerState): Promise<"healthy" | "unhealthy"> {
+  const last = State.Status === "running" ? State.Health?.Log?.at(-1) : undefined;
+  if (last?.ExitCode === 0 && Date.now() - Date.parse(last.End) < recentSeconds * 1000) return "healthy";
+  const problem = await deps.engine.runHealthCheck(name, patience).catch(String);
+  return problem === undefined ? "healthy" : "unhealthy";
 }
 
 /** One stack as status shows it. */
@@ -78,21 +82,20 @@ export interface StackStatus {
 export async function collectLetta(deps: Deps, name: string, letta: LettaStack | undefined): Promise<StackStatus> {
   if (letta === undefined) return missing(name, "make letta-start");
   const endpoint = { url: letta.urls.server, password: letta.serverPassword };
+  const listed = Promise.all(letta.containers.map((container) => service(deps, container)));
   const [agents, databaseBytes, lettaVersion, backup] = await Promise.all([
     orNull(agentCount(letta)),
     orNull(databaseSizes(letta)),
-    orNull(lettaJson<{ version: string }>(endpoint, "GET", "/v1/health/")),
-    orNull(readBackupState(deps, letta)),
+    orNull(lettaJson<{ version: string }>(endpoint, "GET", "/v1/health/", undefined, patience)),
+    orNull(readBackupState(deps, letta, patience)),
   ]);
   const names = lettaNames(prefixOf(deps, name));
-  const known: Readonly<Record<string, KnownOfService>> = {
+  const known: Readonly<Record<string, Partial<ServiceStatus>>> = {
     [names.postgres]: { url: new URL(letta.hostDatabaseUrl).host },
-    [names.server]: { url: letta.urls.server, version: lettaVersion?.version ?? null },
+    [names.server]: { url: letta.urls.server, ...(lettaVersion === null ? {} : { version: lettaVersion.version }) },
     [names.gateway]: { url: letta.urls.gateway },
   };
-  const services = await Promise.all(
-    letta.containers.map((container) => service(deps, container, known[container] ?? {})),
-  );
+  const services = (await listed).map((one) => ({ ...one, ...known[one.name] }));
   const isServing = services.every(({ health }) => health === "healthy") && agents !== null && databaseBytes !== null;
   return {
     name,
@@ -102,8 +105,8 @@ export async function collectLetta(deps: Deps, name: string, letta: LettaStack |
     databaseBytes,
     ...(typeof backup === "string" ? {} : { backup }),
     notes: [
-      `agents: ${agents ?? "unknown, Letta does not answer"}`,
-      `databases: ${databaseBytes === null ? "unknown, Postgres does not answer" : formatSizes(databaseBytes)}`,
+      `agents: ${agents ?? `unknown, Letta does not answer within ${patienceSeconds} s`}`,
+      `databases: ${databaseBytes === null ? `unknown, Postgres does not answer within ${patienceSeconds} s` : formatSizes(databaseBytes)}`,
       `images: ${letta.images === "local" ? "built on this machine" : "pinned by digest"}`,
       ...backupNotes(backup),
     ],
@@ -120,13 +123,8 @@ export async function collectThoth(
   if (thoth === undefined) return missing(name, "make thoth-start");
   const gaps = vaultGaps(thoth);
   const { role } = thothNames(prefixOf(deps, name));
-  const known: Readonly<Record<string, KnownOfService>> = {
-    [role("api")]: { url: thoth.urls.api },
-    [role("mcp")]: { url: thoth.urls.mcp },
-  };
-  const services = await Promise.all(
-    thoth.containers.map((container) => service(deps, container, known[container] ?? {})),
-  );
+  const urls: Readonly<Record<string, string>> = { [role("api")]: thoth.urls.api, [role("mcp")]: thoth.urls.mcp };
+  const services = await Promise.all(thoth.containers.map((container) => service(deps, container, urls[container])));
   return {
     name,
     isHealthy: services.every(({ health }) => health === "healthy") && gaps.length === 0,
@@ -147,24 +145,29 @@ function missing(name: string, start: string): StackStatus {
 /** Letta counts those of one user's organization. */
 async function agentCount({ urls, serverPassword, projects }: LettaStack): Promise<number> {
   const counts = Object.values(projects).map(({ user }) =>
-    lettaJson<number>({ url: urls.server, password: serverPassword, user }, "GET", "/v1/agents/count"),
+    lettaJson<number>(
+      { url: urls.server, password: serverPassword, user },
+      "GET",
+      "/v1/agents/count",
+      undefined,
+      patience,
+    ),
   );
   return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
 }
 
 async function databaseSizes(letta: LettaStack): Promise<Record<string, number>> {
+  const { withPostgres } = await import("../../infra/lib/postgres/connect.ts");
   const ofProjects = Object.entries(letta.projects).map(
     ([name, { hostDatabaseUrl }]) => [name, hostDatabaseUrl] as const,
   );
-  const sizes = await Promise.all(
-    [[lettaOwner, letta.hostDatabaseUrl] as const, ...ofProjects].map(([name, url]) =>
-      withPostgres(url, async (client) => {
-        const { rows } = await client.query<{ size: string }>("select pg_database_size(current_database()) as size");
-        return [name, Number(rows[0]?.size ?? 0)] as const;
-      }),
-    ),
-  );
-  return Object.fromEntries(sizes);
+  const sizeOf = async (url: string) => {
+    const query = "select pg_database_size(current_database()) as size";
+    const { rows } = await withPostgres(url, (client) => client.query<{ size: string }>(query), patience);
+    return Number(rows[0]?.size ?? 0);
+  };
+  const all = [[lettaOwner, letta.hostDatabaseUrl] as const, ...ofProjects];
+  return Object.fromEntries(await Promise.all(all.map(async ([name, url]) => [name, await sizeOf(url)] as const)));
 }
 
 function formatSizes(sizes: Readonly<Record<string, number>>): string {

@@ -14,12 +14,17 @@ export interface StatusOptions {
 
 /** Shows what runs and how it is; exit code 0 only when all of it is healthy. */
 export async function status(options: StatusOptions, deps: Deps): Promise<number> {
-  const letta = await readLetta(deps, options.lettaStack);
-  const thoth = options.scope === "letta" ? undefined : await readThoth(deps, options.thothStack);
-  const stacks: StackStatus[] = [await collectLetta(deps, options.lettaStack, letta)];
-  if (options.scope !== "letta") stacks.push(await collectThoth(deps, options.thothStack, thoth, letta));
+  const { lettaStack, thothStack, scope } = options;
+  const [letta, thoth] = await Promise.all([
+    readLetta(deps, lettaStack),
+    scope === "letta" ? undefined : readThoth(deps, thothStack),
+  ]);
+  const stacks: StackStatus[] = await Promise.all([
+    collectLetta(deps, lettaStack, letta),
+    ...(scope === "letta" ? [] : [collectThoth(deps, thothStack, thoth, letta)]),
+  ]);
   // Thoth is as healthy as the Letta it stands on, so both count.
-  if (options.scope === "thoth") stacks.reverse();
+  if (scope === "thoth") stacks.reverse();
   const isHealthy = stacks.every((stack) => stack.isHealthy);
   if (options.json) deps.print(JSON.stringify({ healthy: isHealthy, stacks }, undefined, 2));
   else for (const stack of stacks) for (const line of render(stack)) deps.print(line);

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { type Add, json, lettaStack, type Options, thothStack, yes } from "../lib/cli.ts";
+import { type Add, force, json, lettaStack, type Options, thothStack, yes } from "../lib/cli.ts";
 import type { Deps } from "../lib/deps.ts";
 import { logOptions, showLogs } from "../lib/logs.ts";
 import { readThoth, required } from "../lib/stacks.ts";
@@ -14,14 +14,18 @@ export function addThothCommands(program: Command, add: Add, deps: Deps): void {
     lettaStack: options.lettaStack,
     yes: options.yes,
   });
-  add(thoth, "start", "bring Thoth up; asks to start Letta if that is down", [...stacks, yes], async (options) =>
-    (await start()).startThoth(namesOf(options), deps),
+  add(thoth, "start", "bring Thoth up; asks to start Letta if that is down", [...stacks, yes, force], async (options) =>
+    (await start()).startThoth({ ...namesOf(options), force: options.force }, deps),
   );
   add(thoth, "stop", "stop Thoth; Letta is not touched", [thothStack], async (options) =>
     (await start()).stopThoth({ stack: options.thothStack }, deps),
   );
-  add(thoth, "restart", "stop and start Thoth; Letta is not touched", [...stacks, yes], async (options) =>
-    (await start()).restartThoth(namesOf(options), deps),
+  add(
+    thoth,
+    "restart",
+    "bring Thoth up to date, then restart it; Letta is not touched",
+    [...stacks, yes],
+    async (options) => (await start()).restartThoth(namesOf(options), deps),
   );
   add(thoth, "status", "its roles, and the Letta it stands on", [...stacks, json], async (options) =>
     (await import("../status/command.ts")).status({ ...options, scope: "thoth" }, deps),

@@ -1,13 +1,11 @@
 import { startLetta } from "../letta/start.ts";
-import { requireSetup } from "../lib/bring-up.ts";
+import { type BringUpOptions, bringUp, requireSetup } from "../lib/bring-up.ts";
 import { confirm } from "../lib/confirm.ts";
 import type { Deps } from "../lib/deps.ts";
-import { up } from "../lib/pulumi.ts";
-import { repair } from "../lib/repair.ts";
 import { readLetta, readThoth, required, stopContainers } from "../lib/stacks.ts";
 import { vaultGaps } from "../lib/vault.ts";
 
-export interface StartThothOptions {
+export interface StartThothOptions extends BringUpOptions {
   readonly stack: string;
   readonly lettaStack: string;
   /** Start Letta without asking if it is down. */
@@ -22,8 +20,7 @@ export async function startThoth(options: StartThothOptions, deps: Deps): Promis
     if (!(await confirm(deps, { yes: options.yes, question }))) return 1;
     await startLetta({ stack: options.lettaStack }, deps);
   }
-  await repair(deps, options.stack);
-  await up(deps, options.stack);
+  await bringUp(deps, options.stack, options);
   const thoth = await readThoth(deps, options.stack);
   for (const gap of thoth === undefined ? [] : vaultGaps(thoth)) deps.print(gap);
   return 0;
@@ -48,8 +45,26 @@ export async function stopThoth({ stack }: { readonly stack: string }, deps: Dep
   return 0;
 }
 
-/** Stops Thoth and brings it up again; Letta is not touched. */
+/**
+ * Brings Thoth up as configured, then restarts those of its containers that this did not replace or start, all at once.
+ *
+ * So what is configured has proven to work before anything stops. Letta is not touched.
+ */
 export async function restartThoth(options: StartThothOptions, deps: Deps): Promise<number> {
-  await stopThoth(options, deps);
-  return startThoth(options, deps);
+  const before = await startTimes(deps, options.stack);
+  const exitCode = await startThoth(options, deps);
+  if (exitCode !== 0) return exitCode;
+  const after = await startTimes(deps, options.stack);
+  const due = [...after].filter(([name, startedAt]) => before.get(name) === startedAt).map(([name]) => name);
+  if (due.length > 0) deps.print(`restarting ${due.join(", ")}`);
+  await Promise.all(due.map((name) => deps.engine.changeContainer(name, "restart")));
+  await bringUp(deps, options.stack);
+  return 0;
+}
+
+/** When each of Thoth's containers was started: name -> time. */
+async function startTimes(deps: Deps, stack: string): Promise<Map<string, string | undefined>> {
+  const names = (await readThoth(deps, stack))?.containers ?? [];
+  const states = await Promise.all(names.map((name) => deps.engine.inspectContainer(name)));
+  return new Map(names.map((name, index) => [name, states[index]?.State.StartedAt]));
 }

@@ -75,7 +75,7 @@ function frame(stream: number, output: string): Buffer {
 const first = (stdout: string) => (JSON.parse(stdout) as unknown[])[0];
 
 function translate(method: string, path: string): Translation {
-  const [, kind = "", name = "", what = ""] = /^\/(\w+)\/(.+?)(?:\/(json|start|stop|unpause))?$/.exec(path) ?? [];
+  const [, kind = "", name = "", what = ""] = /^\/(\w+)\/(.+?)(?:\/(json|start|restart|unpause))?$/.exec(path) ?? [];
   if (path === "/_ping") return { words: ["version"], toJson: () => "OK" };
   if (path.startsWith("/containers/json")) return listing(path);
   if (kind === "containers" && what === "json") return { words: ["container", "inspect", name], toJson: first };

@@ -52,7 +52,7 @@ function programText(folder: string, name: string, answers: FakeAnswers): string
     return `  ${quote(start)}*) rule=${name}.${rule} last=${all.length} ;;`;
   });
   return `#!/bin/sh
-cd ${quote(folder)}
+cd ${quote(folder)} || exit 99
 printf '%s\\0' "${name} $*" >> calls
 case "$*" in
 ${branches.join("\n")}

@@ -100,6 +100,7 @@ export function dockerAnswers(changes: FakeAnswers = {}): FakeAnswers {
     "container inspect": inspected(),
     "network inspect letta-network": networkOf(...lettaOutputs.containers),
     stop: {},
+    restart: {},
     ...changes,
   };
 }

@@ -78,7 +78,7 @@ function connectionError(code: string | undefined): UserError | undefined {
       "add the user to group docker and log in again, or run with sudo",
     );
   }
-  if (code === "ENOENT" || code === "ECONNREFUSED" || code === "ECONNRESET") {
+  if (code !== undefined && ["ENOENT", "ECONNREFUSED", "ECONNRESET", "EPIPE"].includes(code)) {
     return new UserError("the Docker engine does not answer", startDocker);
   }
   return undefined;

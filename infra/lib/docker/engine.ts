@@ -18,7 +18,11 @@ export interface ContainerState {
     readonly ExitCode: number;
     readonly Error: string;
     readonly StartedAt: string;
-    readonly Health?: { readonly Status: "starting" | "healthy" | "unhealthy" };
+    readonly Health?: {
+      readonly Status: "starting" | "healthy" | "unhealthy";
+      /** The last checks, oldest first. */
+      readonly Log?: readonly { readonly End: string; readonly ExitCode: number }[];
+    };
   };
   readonly Config: {
     readonly Image: string;
@@ -126,9 +130,10 @@ export function inspectContainer(name: string): Promise<ContainerState | undefin
   return readEngine<ContainerState>(`${containerPath(name)}/json`);
 }
 
-/** Starts a container, or ends its pause; one that runs already counts. @throws with the engine's message */
-export async function changeContainer(name: string, change: "start" | "unpause"): Promise<void> {
-  const answer = await askEngine("POST", `${containerPath(name)}/${change}`, { timeoutSeconds: 60 });
+/** Starts or restarts a container, or ends its pause; a start of one that runs is none. @throws with the engine's message */
+export async function changeContainer(name: string, change: "start" | "restart" | "unpause"): Promise<void> {
+  // A restart waits for the container's own grace.
+  const answer = await askEngine("POST", `${containerPath(name)}/${change}`, { timeoutSeconds: 120 });
   if (answer.status >= 400) throw new Error(`docker ${change} ${name}: ${messageOf(answer)}`);
 }
 
@@ -155,10 +160,10 @@ export async function lastLogLines(name: string, count: number): Promise<string[
  *
  * @returns what the check printed when it failed, or undefined when it passed
  */
-export async function runHealthCheck(name: string): Promise<string | undefined> {
+export async function runHealthCheck(name: string, patience = { timeoutSeconds: 10 }): Promise<string | undefined> {
   const test = (await inspectContainer(name))?.Config.Healthcheck?.Test ?? [];
   const command = test[0] === "CMD-SHELL" ? ["/bin/sh", "-c", test[1] ?? "false"] : test.slice(1);
-  const result = await execIn(name, command, { timeoutSeconds: 10 });
+  const result = await execIn(name, command, patience);
   if (result.exitCode === 0) return undefined;
   return `${result.stderr}${result.stdout}`.trim() || `exit code ${result.exitCode}`;
 }

@@ -50,8 +50,9 @@ export async function lettaJson<Result>(
   method: string,
   path: string,
   body?: unknown,
+  options: { timeoutSeconds?: number } = {},
 ): Promise<Result> {
-  const response = await lettaFetch(endpoint, method, path, { body });
+  const response = await lettaFetch(endpoint, method, path, { body, ...options });
   const text = await response.text();
   return (text === "" ? undefined : JSON.parse(text)) as Result;
 }

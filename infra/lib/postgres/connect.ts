@@ -21,13 +21,22 @@ export interface PostgresLogin {
  */
 const ssl: pg.ClientConfig["ssl"] = { rejectUnauthorized: false };
 
-/** Runs `work` on one connection, given by its URL or its parts, and closes it in any case. Connecting times out after 5 s. */
+/**
+ * Runs `work` on one connection, given by its URL or its parts, and closes it in any case.
+ *
+ * Connecting times out after 5 s; with `timeoutSeconds`, connecting and each query after those.
+ */
 export async function withPostgres<Result>(
   login: PostgresLogin | string,
   work: (client: pg.Client) => Promise<Result>,
+  { timeoutSeconds }: { readonly timeoutSeconds?: number } = {},
 ): Promise<Result> {
   const target = typeof login === "string" ? { connectionString: login } : login;
-  const client = new pg.Client({ ...target, ssl, connectionTimeoutMillis: 5000, application_name: "thoth-letta" });
+  const client = new pg.Client({
+    ...target,
+    ...{ ssl, application_name: "thoth-letta", connectionTimeoutMillis: (timeoutSeconds ?? 5) * 1000 },
+    ...(timeoutSeconds === undefined ? {} : { query_timeout: timeoutSeconds * 1000 }),
+  });
   // An idle connection's error is an event, which without a listener ends the process.
   client.on("error", () => {});
   await client.connect();

@@ -22,18 +22,31 @@ export interface StoredConfig {
  * Keeps a stack's state and config, secrets included, with its backups, so that the recovery key opens everything.
  *
  * Does nothing for a stack without backups. A failure is only a warning: the update before it has worked.
+ *
+ * @param state reads the state, in the open; default: asks Pulumi
+ * @returns false after a failure
  */
-export async function storeState(deps: Deps, stack: string): Promise<void> {
+export async function storeState(
+  deps: Deps,
+  stack: string,
+  state = () => exportInTheOpen(deps, stack),
+): Promise<boolean> {
   const container = `${prefixOf(deps, stack)}-backup`;
   try {
-    if (!(await deps.engine.inspectContainer(container))?.State.Running) return;
+    if (!(await deps.engine.inspectContainer(container))?.State.Running) return true;
     const put = (name: string, content: string) => callAgent(deps, inContainer(container, ["put", name], content));
-    await put(stateFiles.state, await pulumi(deps, ["stack", "export", "--show-secrets", "--stack", stack]));
+    await put(stateFiles.state, await state());
     await put(stateFiles.config, JSON.stringify(await readWholeConfig(deps, stack)));
+    return true;
   } catch (error) {
     deps.print(`warning: the state of stack ${stack} is not in its backups: ${(error as Error).message}`);
+    return false;
   }
 }
+
+/** A stack's state as JSON, with its secrets in the open. */
+export const exportInTheOpen = (deps: Deps, stack: string) =>
+  pulumi(deps, ["stack", "export", "--show-secrets", "--stack", stack]);
 
 /** A stack's config with its secrets in plain text. */
 export async function readWholeConfig(deps: Deps, stack: string): Promise<StoredConfig> {

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
+import { chmodSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { askEngine } from "../../../infra/lib/docker/api.ts";
 import { execIn, inspectContainer } from "../../../infra/lib/docker/engine.ts";
 import { fakeDocker } from "../../support/fake-docker.ts";
-import { fakePrograms } from "../../support/fake-programs.ts";
 import { temporaryFiles, temporaryFolder, withEnvironment } from "../../support/temporary.ts";
 
 /** An engine of its own that says its name to everything; not the one the environment names. */
@@ -50,11 +50,13 @@ describe("the engine is found as by the Docker CLI", () => {
   });
 
   test.each(["ssh://me@elsewhere", "tcp://10.0.0.1:2376"])("and the CLI itself connects to %s", async (host) => {
-    const answer = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nelsewhere";
-    const programs = fakePrograms({ docker: { "system dial-stdio": { stdout: answer } } });
-    withEnvironment({ ...nothing, DOCKER_HOST: host });
-    expect(await says()).toBe("elsewhere");
-    expect(programs.calls()).toEqual(["docker system dial-stdio"]);
+    // It reads the request before it answers, as an engine does.
+    const answer = "HTTP/1.1 200 OK\\r\\nContent-Length: 10\\r\\n\\r\\n";
+    const script = ["#!/bin/sh", "read -r line", `printf "${answer}$2"`, "cat >/dev/null"].join("\n");
+    const folder = temporaryFiles({ docker: script });
+    chmodSync(join(folder, "docker"), 0o755);
+    withEnvironment({ ...nothing, DOCKER_HOST: host, PATH: `${folder}:${process.env.PATH}` });
+    expect(await says()).toBe("dial-stdio");
   });
 });
 

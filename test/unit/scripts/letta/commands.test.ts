@@ -15,11 +15,10 @@ const startCalls = [
   "pulumi up --stack letta --yes --skip-preview --suppress-outputs --non-interactive --color never --suppress-progress",
   ...keepsState,
 ];
-/** Clients first, and Postgres after its backups, which see everything that is written. */
+/** What writes goes first, and Postgres after its backups, which see everything that is written. */
 const stopsInOrder = [
-  "docker stop letta-nginx",
-  "docker stop letta-server",
-  "docker stop letta-backup letta-drill",
+  "docker stop letta-nginx letta-server letta-drill",
+  "docker stop letta-backup",
   "docker stop letta-redis letta-postgres",
 ];
 
@@ -83,7 +82,7 @@ describe("letta stop", () => {
       "container inspect letta-backup": notThere,
     });
     expect(exitCode).toBe(0);
-    expect(stops).toEqual(["docker stop letta-server", "docker stop letta-drill", "docker stop letta-postgres"]);
+    expect(stops).toEqual(["docker stop letta-server letta-drill", "docker stop letta-postgres"]);
   });
 
   test("refuses while others are connected, and names each of them", async () => {

@@ -123,6 +123,20 @@ describe("status", () => {
     expect(stacks[0]?.services.find((service) => service.name === "letta-redis")).toMatchObject(expected);
   });
 
+  const checked = (ExitCode: number, secondsAgo: number) => {
+    const Log = [{ ExitCode, End: new Date(Date.now() - secondsAgo * 1000).toISOString() }];
+    return inspected({ StartedAt: minuteAgo(), Health: { Status: "healthy", Log } });
+  };
+  test.each([
+    ["that passed a moment ago counts", checked(0, 1), "healthy"],
+    ["that failed is repeated", checked(1, 1), "unhealthy"],
+    ["that is old is repeated", checked(0, 60), "unhealthy"],
+  ])("a check of Docker's %s", async (_, answer, health) => {
+    const docker = { "container inspect thoth-mcp": answer, "exec thoth-mcp": { exitCode: 1 } };
+    const { stacks } = await jsonStatus({ docker });
+    expect(stacks[1]?.services.find(({ name }) => name === "thoth-mcp")?.health).toBe(health);
+  });
+
   test("asks the service now: Docker's last verdict does not count", async () => {
     const { exitCode, stacks } = await jsonStatus({ docker: { "exec thoth-mcp check -q": { exitCode: 1 } } });
     expect(exitCode).toBe(1);
@@ -148,8 +162,8 @@ describe("status", () => {
   const problems = ["Postgres cannot archive its WAL: 000000010000000000000001"];
   const agent = (answer: FakeAnswers[string]) => ({ docker: { "exec letta-backup backup status": answer } });
   test.each<[Changes, object, string]>([
-    [{ letta: { urls: lettaOutputs.urls } }, { agents: null }, "agents: unknown, Letta does not answer"],
-    [{ isPostgresDown: true }, { databaseBytes: null }, "databases: unknown, Postgres does not answer"],
+    [{ letta: { urls: lettaOutputs.urls } }, { agents: null }, "agents: unknown, Letta does not answer within 2 s"],
+    [{ isPostgresDown: true }, { databaseBytes: null }, "databases: unknown, Postgres does not answer within 2 s"],
     [agent(agentResult(backupStatus({ problems }))), {}, `backup problem: ${problems[0]}`],
     [agent({ exitCode: 1 }), { backup: null }, "backups: unknown, the agent does not answer"],
   ])("has exit code 1 though all containers are healthy: %#", async (changes, expected, note) => {

@@ -70,13 +70,25 @@ test("thoth stop of a stack that never came up says so", async () => {
   );
 });
 
-test("thoth restart stops all its containers together, then starts, and never touches letta", async () => {
-  const programs = fakeStacks();
+test("thoth restart brings up what is configured, then restarts what that left running, and never touches letta", async () => {
+  const programs = fakeStacks({
+    docker: {
+      // The update replaces it.
+      "container inspect thoth-mcp": [inspected({ StartedAt: "1" }), inspected({ StartedAt: "2" })],
+      "container inspect thoth-backup": notThere,
+      "container inspect thoth-": inspected({ StartedAt: "1" }),
+    },
+  });
   expect(await restartThoth(options, fakeDeps())).toBe(0);
-  const changes = programs.calls().filter((call) => /^docker stop|^pulumi up/.test(call));
-  expect(changes).toEqual([
-    "docker stop thoth-letta-proxy thoth-api thoth-mcp thoth-discovery thoth-monitor",
-    expect.stringMatching(/^pulumi up --stack thoth /),
+  const changes = programs.calls().filter((call) => /^docker (stop|restart)|^pulumi up/.test(call));
+  const up = expect.stringMatching(/^pulumi up --stack thoth /);
+  expect([changes[0], ...changes.slice(1, -1).sort(), changes.at(-1)]).toEqual([
+    up,
+    "docker restart thoth-api",
+    "docker restart thoth-discovery",
+    "docker restart thoth-letta-proxy",
+    "docker restart thoth-monitor",
+    up,
   ]);
 });
 
