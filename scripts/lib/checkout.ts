@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { engineEnvironment } from "../../infra/lib/docker/host.ts";
 import { noProxyFor } from "../../infra/lib/no-proxy.ts";
 
 /** The checkout. */
@@ -36,6 +37,7 @@ export function projectEnvironment(env: NodeJS.ProcessEnv = process.env): Record
     NODE_COMPILE_CACHE: join(root, "node_modules/.cache/node-compile"),
     // Plugins built here are not available for download. The official CLI, which setup may have put there, downloads its own.
     ...(existsSync(builtCli) ? { PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true" } : {}),
+    ...engineEnvironment(env),
     ...definedOnly(env),
     // Pulumi's programs talk to each other on loopback.
     ...noProxyFor([], env),

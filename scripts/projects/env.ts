@@ -57,10 +57,23 @@ export function environmentOf(
   const database = reader === "host" ? hostDatabaseUrl : databaseUrl;
   const secret = (value: string) => (showSecrets ? value : "[hidden]");
   return {
-    DATABASE_URL: showSecrets ? database : database.replace(/(:\/\/[^:@/]*:)[^@]*@/, "$1[hidden]@"),
+    ...databaseForms(database, secret(new URL(database).password)),
     LETTA_BASE_URL: reader === "host" ? letta.urls.gateway : letta.internalUrls.gateway,
     LETTA_API_KEY: secret(token),
     ENCRYPTION_KEY: secret(encryptionKey),
+  };
+}
+
+/** A project's database in the forms of clients, all of them with TLS, which Postgres insists on. */
+function databaseForms(url: string, password: string): Record<string, string> {
+  const { username, host, pathname } = new URL(url);
+  const plain = `postgresql://${username}:${password}@${host}${pathname}`;
+  return {
+    // libpq, psycopg, asyncpg and SQLAlchemy try TLS first.
+    DATABASE_URL: plain,
+    // node-postgres uses TLS only if told to, and then refuses an authority that it does not know.
+    NODE_DATABASE_URL: `${plain}?sslmode=no-verify`,
+    JDBC_DATABASE_URL: `jdbc:postgresql://${host}${pathname}?user=${username}&password=${password}&sslmode=require`,
   };
 }
 
@@ -75,7 +88,10 @@ function render(environment: Readonly<Record<string, string>>, { name, format, n
   if (format === "json")
     return JSON.stringify(reader === "host" ? environment : { ...environment, network }, undefined, 2);
   if (format === "compose") {
-    const service = { environment, ...(reader === "host" ? { network_mode: "host" } : { networks: [network] }) };
+    const service = {
+      environment,
+      ...(reader === "host" ? { network_mode: "host" } : { networks: ["default", network] }),
+    };
     const networks = reader === "host" ? {} : { networks: { [network]: { external: true } } };
     return stringify({ services: { [name]: service }, ...networks }, { lineWidth: 0 }).trimEnd();
   }

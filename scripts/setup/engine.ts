@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { engineHost, usualEngine } from "../../infra/lib/docker/host.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import type { Deps } from "../lib/deps.ts";
 import { isAlive } from "../lib/process.ts";
@@ -35,8 +36,8 @@ async function serverVersion(deps: Deps): Promise<string | undefined> {
 
 /** What decides whether an engine may be installed and started here. */
 export interface Host {
-  /** DOCKER_HOST, where it is set. */
-  readonly dockerHost?: string | undefined;
+  /** The engine's address. */
+  readonly engine: string;
   /** Text of /etc/os-release; empty where there is none. */
   readonly osRelease: string;
   readonly isRoot: boolean;
@@ -44,17 +45,20 @@ export interface Host {
 
 function thisHost(): Host {
   return {
-    dockerHost: process.env.DOCKER_HOST,
+    engine: engineHost(),
     osRelease: existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "",
     isRoot: process.getuid?.() === 0,
   };
 }
 
 /** @throws UserError where setup must not or cannot install an engine */
-export function requireInstallable({ dockerHost, osRelease, isRoot }: Host): void {
+export function requireInstallable({ engine, osRelease, isRoot }: Host): void {
   const problem = "no Docker engine answers here";
-  if (dockerHost !== undefined) {
-    throw new UserError(`${problem}: DOCKER_HOST is ${dockerHost}`, "start that engine, or unset DOCKER_HOST");
+  if (engine !== usualEngine) {
+    throw new UserError(
+      `${problem}: DOCKER_HOST, or the Docker context in use, names ${engine}`,
+      "start that engine; or unset DOCKER_HOST and run docker context use default",
+    );
   }
   if (!/^ID(_LIKE)?=.*(debian|ubuntu)/m.test(osRelease)) {
     throw new UserError(

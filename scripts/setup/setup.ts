@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { engineHost } from "../../infra/lib/docker/host.ts";
 import { lockFolder } from "../../infra/lib/images.ts";
 import { ownImages } from "../images/own.ts";
 import { lockStep, pinnedReferences, pullStep, readLock } from "../images/registry.ts";
@@ -24,6 +25,7 @@ export async function setup({ lettaStack, thothStack }: SetupOptions, deps: Deps
   const started = Date.now();
   await makeStateFolder();
   await runSteps([engineStep(deps)], deps);
+  deps.print(`engine: ${engineHost()}`);
   const source = await chooseSource(deps, lettaStack);
   deps.print(`images: ${source.images} (${source.reason})`);
   const mirror = source.images === "registry" ? mirrorOf(deps, lettaStack) : undefined;

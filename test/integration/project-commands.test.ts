@@ -1,6 +1,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { dockerOutput } from "../../infra/lib/docker/engine.ts";
 import type { LettaEndpoint } from "../../infra/lib/letta/api.ts";
 import { lettaFetch, lettaJson } from "../../infra/lib/letta/api.ts";
 import { withPostgres } from "../../infra/lib/postgres/connect.ts";
@@ -22,6 +24,7 @@ let before: Record<string, ContainerIdentity>;
 /** What an application needs; a command may change it. */
 interface Environment {
   readonly DATABASE_URL: string;
+  readonly NODE_DATABASE_URL: string;
   readonly LETTA_BASE_URL: string;
   readonly LETTA_API_KEY: string;
   readonly ENCRYPTION_KEY: string;
@@ -61,6 +64,32 @@ afterAll(async () => {
   await stacks.up(stacks.thoth);
   await stacks.psql(`drop database if exists ${name} with (force)`);
   await stacks.psql(`drop role if exists "${name}-b"; drop role if exists ${name}`);
+});
+
+test("its database's addresses work as they are in each client that they are for", async () => {
+  const { NODE_DATABASE_URL: connectionString } = await environment();
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  const inNode = await client.query<{ database: string }>("select current_database() as database");
+  await client.end();
+  expect(inNode.rows).toEqual([{ database: name }]);
+
+  const { stdout } = succeeded(await projects("env", name, "--format", "json", "--show-secrets"));
+  const script = `
+import asyncio, json, sys
+import asyncpg, psycopg2, sqlalchemy
+url = json.load(sys.stdin)["DATABASE_URL"]
+query = "select current_database()"
+async def by_asyncpg():
+    connection = await asyncpg.connect(url)
+    return await connection.fetchval(query)
+cursor = psycopg2.connect(url).cursor()
+cursor.execute(query)
+with sqlalchemy.create_engine(url).connect() as connection:
+    by_sqlalchemy = connection.execute(sqlalchemy.text(query)).scalar()
+print(json.dumps([asyncio.run(by_asyncpg()), cursor.fetchone()[0], by_sqlalchemy]))`;
+  const python = ["exec", "--interactive", `${stacks.letta}-server`, "python3", "-c", script];
+  expect(JSON.parse(await dockerOutput(python, { input: stdout }))).toEqual([name, name, name]);
 });
 
 test("an added project has its own database and agents, and nothing was restarted", async () => {

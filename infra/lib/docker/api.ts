@@ -1,12 +1,9 @@
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
 import { type ClientRequestArgs, type IncomingMessage, request } from "node:http";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { Duplex } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { UserError } from "../errors.ts";
+import { engineHost } from "./host.ts";
 
 /** What the engine answered. */
 export interface EngineAnswer {
@@ -97,20 +94,4 @@ function dialWithCli(): Duplex {
   child.on("error", (error) => stream.destroy(error));
   stream.on("close", () => child.kill());
   return stream;
-}
-
-/** The engine's address by the CLI's rules: DOCKER_HOST, else DOCKER_CONTEXT, else the context in use. */
-function engineHost(): string {
-  if (process.env.DOCKER_HOST) return process.env.DOCKER_HOST;
-  const folder = process.env.DOCKER_CONFIG ?? join(homedir(), ".docker");
-  const { currentContext } = readJson<{ currentContext?: string }>(join(folder, "config.json")) ?? {};
-  const context = process.env.DOCKER_CONTEXT || currentContext || "default";
-  if (context === "default") return "unix:///var/run/docker.sock";
-  const id = createHash("sha256").update(context).digest("hex");
-  const meta = readJson<{ Endpoints?: { docker?: { Host?: string } } }>(join(folder, "contexts/meta", id, "meta.json"));
-  return meta?.Endpoints?.docker?.Host ?? context;
-}
-
-function readJson<Content>(file: string): Content | undefined {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Content) : undefined;
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import YAML from "yaml";
 import { readConfigFile } from "../../../../scripts/lib/stack-file.ts";
 import { addProject } from "../../../../scripts/projects/add.ts";
 import { showEnvironment } from "../../../../scripts/projects/env.ts";
@@ -78,10 +79,20 @@ describe("env", () => {
     await showEnvironment(options, deps);
     expect(deps.printed.join("\n").split("\n").slice(1)).toEqual([
       "DATABASE_URL=postgresql://thoth:[hidden]@letta-postgres:5432/thoth",
+      "NODE_DATABASE_URL=postgresql://thoth:[hidden]@letta-postgres:5432/thoth?sslmode=no-verify",
+      "JDBC_DATABASE_URL=jdbc:postgresql://letta-postgres:5432/thoth?user=thoth&password=[hidden]&sslmode=require",
       "LETTA_BASE_URL=http://letta-nginx:8284",
       "LETTA_API_KEY=[hidden]",
       "ENCRYPTION_KEY=[hidden]",
     ]);
+  });
+
+  test("for compose puts the service on the letta network and leaves it on the application's own", async () => {
+    const { deps } = stackWith();
+    await showEnvironment({ ...options, format: "compose" }, deps);
+    const { services, networks } = YAML.parse(deps.printed[0] ?? "");
+    expect(services.thoth.networks).toEqual(["default", "letta-network"]);
+    expect(networks).toEqual({ "letta-network": { external: true } });
   });
 
   test("of a project that is not up yet says so", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { usualEngine } from "../../../../infra/lib/docker/host.ts";
 import { UserError } from "../../../../infra/lib/errors.ts";
 import { engineStep, type Host, requireInstallable } from "../../../../scripts/setup/engine.ts";
 import { isNewEnough, pulumiCliStep } from "../../../../scripts/setup/pulumi-cli.ts";
@@ -18,7 +19,7 @@ describe("the Docker engine", () => {
   test.each(["ID=debian\n", "ID=ubuntu\nID_LIKE=debian\n", 'ID=linuxmint\nID_LIKE="ubuntu debian"\n'])(
     "may be installed by root on %j",
     (osRelease) => {
-      expect(() => requireInstallable({ osRelease, isRoot: true })).not.toThrow();
+      expect(() => requireInstallable({ engine: usualEngine, osRelease, isRoot: true })).not.toThrow();
     },
   );
 
@@ -26,15 +27,15 @@ describe("the Docker engine", () => {
     /^no Docker engine answers here, and setup can install one only on Debian and Ubuntu\n {2}fix: install/;
   test.each<[string, Partial<Host>, RegExp]>([
     [
-      "where DOCKER_HOST names another",
-      { dockerHost: "tcp://a" },
-      /here: DOCKER_HOST is tcp:\/\/a\n {2}fix: start that engine/,
+      "where another is named",
+      { engine: "tcp://a" },
+      /here: DOCKER_HOST, or the Docker context in use, names tcp:\/\/a\n {2}fix: start that engine/,
     ],
     ["on another distribution", { osRelease: "ID=fedora\nVARIANT_ID=debian-like\n" }, otherHost],
     ["on no distribution", { osRelease: "" }, otherHost],
     ["by anyone but root", { isRoot: false }, /only root can start or install one\n {2}fix: .*sudo make setup once/],
   ])("is not installed %s", (_, changes, message) => {
-    const host = { osRelease: "ID=debian\n", isRoot: true, ...changes };
+    const host = { engine: usualEngine, osRelease: "ID=debian\n", isRoot: true, ...changes };
     expect(() => requireInstallable(host)).toThrow(UserError);
     expect(() => requireInstallable(host)).toThrow(message);
   });
