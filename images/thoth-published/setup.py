@@ -1,7 +1,7 @@
-"""Makes what Thoth needs in its vault from what its image has: folders, prompts, templates, schema, settings.
+"""Makes what Thoth needs in its vault from what its image has: folders, prompts, templates, schema.
 
-Runs in the API's container, with its Python: `python - [AGENT_MODEL] < setup.py`. Keeps every file that is there; the model
-of the agents is set where the settings name none. Prints each file that it makes or changes.
+Runs in the API's container, with its Python: `python - AGENT_MODEL < setup.py`. Keeps every file that is there. The model of the
+agents is set where the settings name none; Thoth has defaults for all other settings. Prints each file that it makes or changes.
 """
 
 import asyncio
@@ -19,6 +19,8 @@ def complete(vault: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         # It makes new vaults only.
         made = asyncio.run(VaultProvisioner().provision_vault("vault", Path(folder)))
+        # Thoth refuses the settings that it makes here: their keys are null.
+        (made / "thoth/_thoth/settings.json").unlink()
         for source in sorted(made.rglob("*")):
             target = vault / source.relative_to(made)
             if source.is_dir():
@@ -29,7 +31,7 @@ def complete(vault: Path) -> None:
 
 
 def set_agent_model(settings_file: Path, model: str) -> None:
-    settings = json.loads(settings_file.read_text())
+    settings = json.loads(settings_file.read_text()) if settings_file.exists() else {}
     letta = settings.setdefault("memory", {}).setdefault("letta", {})
     if letta.get("agentModel"):
         return
@@ -42,5 +44,4 @@ def set_agent_model(settings_file: Path, model: str) -> None:
 
 if __name__ == "__main__":
     complete(Path(os.environ["OBSIDIAN_VAULT_PATH"]))
-    for name in sys.argv[1:]:
-        set_agent_model(Path(os.environ["THOTH_SETTINGS_FILE"]), name)
+    set_agent_model(Path(os.environ["THOTH_SETTINGS_FILE"]), sys.argv[1])

@@ -120,7 +120,7 @@ function ofPublished(role: string, port: number | undefined, { vaults }: ThothCo
     command: command(port ?? 0, vaults === undefined ? `${vaultPath}/thoth/papers` : vaultsPath),
     health: health(port ?? 0),
     // Its first start takes 40 s on two idle processors.
-    readyTimeoutSeconds: 180,
+    readyTimeoutSeconds: 120,
     files: [{ path: healthPath, content: readImageFile("thoth-published/health.py") }],
     memoryMiB,
     stopGraceSeconds,

@@ -60,6 +60,11 @@ const originSchema = z
   .string()
   .regex(/^[a-z][a-z0-9+.-]*:\/\/[^\s/"';]+$/i, 'must be an origin such as "https://app.example.org", without a path');
 
+const mcpHostSchema = z.union(
+  [z.string().regex(/^\*-[a-z0-9-]+$/, { abort: true }), hostSchema],
+  "must be a host name or an IP address, without a port, or an ending such as *-mcp",
+);
+
 /** The letta stack's config; every field has a default, so an empty file is valid. */
 const lettaSchema = z.strictObject({
   kind: z.literal("letta").default("letta"),
@@ -103,8 +108,11 @@ const lettaSchema = z.strictObject({
   trustedProxies: z
     .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], "must be an IP address or a subnet"))
     .default([]),
-  /** Hosts on private addresses that may be MCP servers of Letta's agents; Letta refuses all others. */
-  mcpHosts: z.array(hostSchema).default(["thoth-mcp"]),
+  /**
+   * Hosts on private addresses that may be MCP servers of Letta's agents; Letta refuses all others. `*-mcp` are all containers
+   * with names that end like this: those of every thoth stack, so that another one changes nothing here.
+   */
+  mcpHosts: z.array(mcpHostSchema).default(["*-mcp"]),
   /** Largest request body the gateway accepts, in MiB. */
   maxRequestMiB: mebibytes(1).default(100),
   /** What Letta keeps of each call of a model: names, durations and token counts, or also prompt and answer in full. */

@@ -225,7 +225,6 @@ export async function makeProject({ owner, letta = {}, thoth = {}, place }: Proj
     ports: { postgres, server, gateway },
     subnet: lettaSubnet,
     internalSubnet,
-    mcpHosts: [`${project.thoth}-mcp`],
     // A rehearsal takes a processor for seconds; a test that is about one asks for it.
     backup: { drillOnStart: false, archiveSeconds: 5, heartbeatSeconds: 2 },
     ...letta,

@@ -33,7 +33,7 @@ def allow_private_mcp_servers(allowed: set[str]) -> None:
 
     def check_others(url: str, *, resolve_hostname: bool = True) -> str:
         host = urlparse(url).hostname
-        if canonical(host) in allowed:
+        if is_allowed(canonical(host), allowed):
             return url
         try:
             return check(url, resolve_hostname=resolve_hostname)
@@ -43,6 +43,12 @@ def allow_private_mcp_servers(allowed: set[str]) -> None:
             raise
 
     url_validation.validate_mcp_server_url = check_others
+
+
+def is_allowed(host: str | None, allowed: set[str]) -> bool:
+    """An entry `*-mcp` stands for containers: for names without a dot that end like this."""
+    endings = tuple(entry[1:] for entry in allowed if entry.startswith("*"))
+    return host in allowed or (host is not None and "." not in host and host.endswith(endings))
 
 
 def canonical(host: str | None) -> str | None:

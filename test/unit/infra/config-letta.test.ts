@@ -23,7 +23,7 @@ test("an empty file is complete, with everything on this host alone", () => {
     ...{ kind: "letta", prefix: "letta", images: "registry", bindAddress: "127.0.0.1" },
     ports: { postgres: 5432, server: 8283, gateway: 8284 },
     ...{ subnet: "172.22.0.0/16", internalSubnet: "172.23.0.0/24" },
-    ...{ projects: ["thoth"], defaultProject: "thoth", mcpHosts: ["thoth-mcp"], postgresVolume: "letta-postgres" },
+    ...{ projects: ["thoth"], defaultProject: "thoth", mcpHosts: ["*-mcp"], postgresVolume: "letta-postgres" },
     backup: { enabled: true, retention: { days: 14, fulls: 2, dumps: 7 }, archiveSeconds: 60, drillOnStart: true },
   });
 });
@@ -55,8 +55,8 @@ test("numbers and booleans in the environment become the text that a container g
 });
 
 test("hosts of MCP servers are written as a URL has them", () => {
-  const mcpHosts = ["Notes-MCP", "my_mcp", "10.0.0.7", "[FD00:0::01]", "fd00::2"];
-  expect(parse({ mcpHosts }).mcpHosts).toEqual(["notes-mcp", "my_mcp", "10.0.0.7", "fd00::1", "fd00::2"]);
+  const mcpHosts = ["*-mcp", "Notes-MCP", "my_mcp", "10.0.0.7", "[FD00:0::01]", "fd00::2"];
+  expect(parse({ mcpHosts }).mcpHosts).toEqual(["*-mcp", "notes-mcp", "my_mcp", "10.0.0.7", "fd00::1", "fd00::2"]);
 });
 
 test("all mistakes come in one message", () => {
@@ -111,7 +111,7 @@ describe("refuses", () => {
     ...["letta", "none", "pg_thoth"].map((name): Row => [{ projects: [name] }, `projects[0]: ${used}`]),
     // An origin stands in a string of nginx.
     ...["https://a.org/", "*", 'a://b"c', "a.org"].map((one): Row => [{ allowedOrigins: [one] }, origin]),
-    ...["a:80", "http://a", "[fd00::1]:80", ""].map(
+    ...["a:80", "http://a", "[fd00::1]:80", "", "*"].map(
       (host): Row => [{ mcpHosts: [host] }, "mcpHosts[0]: must be a host name or"],
     ),
     [{ env: { "MY-VAR": "x" } }, "env.MY-VAR: must be a variable name"],
