@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { cp, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { imageExists } from "../../infra/lib/docker/engine.ts";
 import { localFile, versionKey } from "../../infra/lib/images.ts";
 import { run } from "../lib/run.ts";
@@ -50,7 +51,7 @@ function buildSteps(root: string, base: ImagePlan, images: readonly ImagePlan[])
   const references = new Map(images.map(({ name, reference }) => [name, reference]));
   return [
     baseStep(base, join(root, ".state/build-base")),
-    ...images.map(imageStep),
+    ...images.map((plan) => imageStep(plan, root)),
     lockStep(join(root, localFile), references, [...references.keys()]),
   ];
 }
@@ -70,22 +71,35 @@ function baseStep(plan: ImagePlan, workDirectory: string): Step {
   };
 }
 
-/** The step that builds one image. */
-export function imageStep(plan: ImagePlan): Step {
+/** The step that builds one image of this checkout. */
+export function imageStep(plan: ImagePlan, root: string): Step {
   return {
     id: `image-${plan.name}`,
     title: `Image ${plan.reference}: ${plan.title}`,
     needs: plan.needs.map((name) => `image-${name}`),
     isDone: () => imageExists(plan.reference),
     run: async (report) => {
-      await run("docker", await buildCommand(plan), {
+      const context = join(root, `.state/build-${plan.name}`);
+      await copyContext(plan.directory, context);
+      await run("docker", await buildCommand({ ...plan, directory: context }), {
         // The classic builder needs no plugin, every engine has it, and it prints its steps.
         env: { ...process.env, DOCKER_BUILDKIT: "0" },
         onLine: (line) => line.startsWith("Step ") && report(line),
         hint: "Layers that were built are kept: run make setup again.",
       });
+      await rm(context, { recursive: true });
     },
   };
+}
+
+/**
+ * Copies the folder of an image, with the modes of a usual checkout: an image keeps the modes of its files, and users in it
+ * could not read those of a checkout that was made under umask 077.
+ */
+export async function copyContext(from: string, to: string): Promise<void> {
+  await rm(to, { recursive: true, force: true });
+  await cp(from, to, { recursive: true, filter: (path) => basename(path) !== "node_modules" });
+  await run("chmod", ["-R", "a+rX,go-w", to]);
 }
 
 async function buildCommand(plan: ImagePlan): Promise<string[]> {

@@ -37,14 +37,14 @@ export function registryImageSteps(options: RegistryImageOptions): Step[] {
   const names = built.map(({ name }) => name);
   return [
     ...plans.filter(isBase).map((plan) => ({ ...baseStep(plan, root), needs })),
-    ...built.map(imageStep),
+    ...built.map((plan) => imageStep(plan, root)),
     lockStep(join(stateRoot, localFile), references, names),
   ];
 }
 
 function baseStep(plan: ImagePlan, root: string): Step {
-  const context = join(root, `.state/build-${plan.name}`);
-  const build = imageStep({ ...plan, directory: context });
+  const context = join(root, `.state/registry-${plan.name}`);
+  const build = imageStep({ ...plan, directory: context }, root);
   return {
     ...build,
     async run(report) {

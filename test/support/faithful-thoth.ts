@@ -11,7 +11,7 @@ export async function faithfulThoth(): Promise<string> {
   const reference = `thoth-letta/test-faithful-thoth:${contentHash(directory, [standIn])}`;
   const title = "The stand-in as hard to run as Thoth, for tests";
   const plan = { name: "faithful-thoth", title, directory, reference, buildArguments: { STAND_IN: standIn } };
-  const step = imageStep({ ...plan, labels: {}, needs: [] });
+  const step = imageStep({ ...plan, labels: {}, needs: [] }, root);
   if (!(await step.isDone())) await step.run(() => {});
   return reference;
 }

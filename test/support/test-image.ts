@@ -16,7 +16,7 @@ export async function testImage(name: string, title: string): Promise<string> {
   const directory = join(root, "test/support", name);
   const reference = `thoth-letta/test-${name}:${contentHash(directory, [base])}`;
   const plan = { name, title, directory, reference, buildArguments: { BASE_IMAGE: base } };
-  const step = imageStep({ ...plan, labels: {}, needs: [] });
+  const step = imageStep({ ...plan, labels: {}, needs: [] }, root);
   if (!(await step.isDone())) await step.run(() => {});
   return reference;
 }

@@ -1,7 +1,7 @@
-import { chmodSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { imageSteps, lettaImageSteps } from "../../../../scripts/images/build.ts";
+import { copyContext, imageSteps, lettaImageSteps } from "../../../../scripts/images/build.ts";
 import { contentHash } from "../../../../scripts/images/content-hash.ts";
 import { hostSettings, settingsFor } from "../../../../scripts/images/host-settings.ts";
 import { planImages } from "../../../../scripts/images/plan.ts";
@@ -121,6 +121,17 @@ describe("the steps", () => {
     expect(docker.calls().find((call) => call.startsWith("build"))).toContain(
       `--network host --tag ${redis} --build-arg BASE_IMAGE=${base} --label org.opencontainers.image.title=Redis 8`,
     );
+  });
+
+  it("build from files that every user of an image can read, whatever the umask of the checkout", async () => {
+    const folder = temporaryFiles({ "from/start.sh": "true", "from/src/main.ts": "1", "from/node_modules/x.js": "2" });
+    chmodSync(join(folder, "from/start.sh"), 0o700);
+    chmodSync(join(folder, "from/src/main.ts"), 0o620);
+    chmodSync(join(folder, "from/src"), 0o700);
+    await copyContext(join(folder, "from"), join(folder, "to"));
+    const modes = ["start.sh", "src", "src/main.ts"].map((path) => statSync(join(folder, "to", path)).mode & 0o777);
+    expect(modes).toEqual([0o755, 0o755, 0o644]);
+    expect(existsSync(join(folder, "to/node_modules"))).toBe(false);
   });
 
   it("fail with the last lines of the build and what to do", async () => {
