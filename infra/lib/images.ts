@@ -15,6 +15,8 @@ export interface LockedImage {
   readonly tag: string;
   /** `sha256:…`; absent before `make images-lock`. */
   readonly digest?: string;
+  /** No registry has it any more, so that it is built on this machine. */
+  readonly builtHere?: true;
 }
 
 export type ImageLock = Readonly<Record<string, LockedImage>>;
@@ -68,6 +70,7 @@ function registryReference(key: string, { root, mirror }: ImageSource, version?:
   const lock = readJson<ImageLock>(join(root, lockFile)) ?? {};
   const entry = choose(lock, key, version, ({ tag }) => tag);
   if (entry?.digest !== undefined) return `${tagReference(entry, mirror)}@${entry.digest}`;
+  if (entry?.builtHere) return localReference(key, root, version);
   const name = version === undefined ? key : versionKey(key, version);
   throw new UserError(`image ${name} is not pinned: ${lockFile} has no digest for it`, "make images-lock");
 }

@@ -7,9 +7,7 @@ import { run } from "../lib/run.ts";
 import type { Step } from "../lib/steps.ts";
 import { readJsonFile, writeWhole } from "../lib/whole-file.ts";
 import { hostSettings, settingsFor } from "./host-settings.ts";
-import { type ImagePlan, planBackup, planImages } from "./plan.ts";
-
-const defaultLettaVersion = "0.16.8";
+import { defaultLettaVersion, type ImagePlan, planBackup, planImages } from "./plan.ts";
 
 /** Where the images come from and go to. */
 export interface ImageStepsOptions {

@@ -35,6 +35,16 @@ interface Recipe {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
+/** The release that is built without another one in the config. */
+export const defaultLettaVersion = "0.16.8";
+
+const letta = (version: string): Recipe => ({
+  name: "letta",
+  version,
+  title: `Letta ${version}`,
+  buildArguments: { LETTA_VERSION: version },
+});
+
 const standIn: Recipe = {
   name: "thoth",
   repository: "thoth-standin",
@@ -55,10 +65,9 @@ const backup = ({ name, version }: Pick<Recipe, "name" | "version">): Recipe => 
 
 /** All images of a machine without a registry, each after those it is built on. */
 function localRecipes(lettaVersion: string): readonly Recipe[] {
-  const buildArguments = { LETTA_VERSION: lettaVersion };
   const postgres = { name: "postgres", version: "17", title: "Postgres 17 with pgvector and pgBackRest" };
   return [
-    { name: "letta", version: lettaVersion, title: `Letta ${lettaVersion}`, buildArguments },
+    letta(lettaVersion),
     postgres,
     standIn,
     { name: "redis", version: "8", title: "Redis 8" },
@@ -82,13 +91,17 @@ export interface RegistryBases {
   readonly postgres: string;
 }
 
-/** Unpublished images. */
-export type OwnImage = "thoth" | "backup";
+/** Images that no registry has; Letta's is one only once it cannot be pulled any more. */
+export type OwnImage = "thoth" | "backup" | "letta";
 
 /** The wanted images on those of a registry, after what they are built on. */
 export function planOnRegistry(root: string, bases: RegistryBases, wanted: readonly OwnImage[]): readonly ImagePlan[] {
   const base = planRegistryBase(root, "base", bases.base);
-  if (!wanted.includes("backup")) return [base, ...planAll(root, [standIn], { base: base.reference })];
+  const onBase = [
+    ...(wanted.includes("letta") ? [letta(defaultLettaVersion)] : []),
+    ...(wanted.includes("thoth") ? [standIn] : []),
+  ];
+  if (!wanted.includes("backup")) return [base, ...planAll(root, onBase, { base: base.reference })];
   const postgres = planRegistryBase(root, "postgres-base", bases.postgres);
   const version = imageVersion(bases.postgres) ?? "latest";
   const archiving: Recipe = {
@@ -97,7 +110,7 @@ export function planOnRegistry(root: string, bases: RegistryBases, wanted: reado
     title: `Postgres ${version} of a registry, with pgBackRest`,
     on: { BASE_IMAGE: "postgres-base" },
   };
-  const own = [...(wanted.includes("thoth") ? [standIn] : []), archiving, backup(archiving)];
+  const own = [...onBase, archiving, backup(archiving)];
   const references = { base: base.reference, "postgres-base": postgres.reference };
   return [base, postgres, ...planAll(root, own, references)];
 }

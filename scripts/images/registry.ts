@@ -29,13 +29,29 @@ function lockPath({ projectDirectory }: Pick<Deps, "projectDirectory">): string 
 export async function lockImages({ mirror }: { mirror?: string | undefined }, deps: Deps): Promise<number> {
   const lock = await readLock(deps);
   const locked: Record<string, LockedImage> = {};
-  for (const [key, image] of Object.entries(lock)) {
-    const digest = await pull(deps, tagReference(image, mirror));
+  for (const [key, { builtHere: _, ...image }] of Object.entries(lock)) {
+    const digest = await pull(deps, tagReference(image, mirror)).catch((error: unknown) => {
+      if (key === "letta" && error instanceof UserError && isGone(error)) return undefined;
+      throw error;
+    });
+    if (digest === undefined) {
+      deps.print(`${key}: no registry has ${image.name}:${image.tag} any more; it is built here, from Letta's package`);
+      locked[key] = { name: image.name, tag: image.tag, builtHere: true };
+      continue;
+    }
     deps.print(`${key}: ${image.name}:${image.tag} is ${digest}${digest === image.digest ? "" : " (changed)"}`);
     locked[key] = { ...image, digest };
   }
   await writeLock(deps, locked);
   return 0;
+}
+
+/**
+ * True when a registry answered that it does not have the image, or not for everybody. Letta's makers retired theirs in 2026;
+ * its source stays on the package index.
+ */
+function isGone({ message }: UserError): boolean {
+  return /manifest unknown|not found|repository does not exist|pull access denied/i.test(message);
 }
 
 /** Pulls an image and pins it under its own key in images.lock.json. @throws UserError when it cannot be pulled */
@@ -68,8 +84,9 @@ export function lockStep(deps: Deps, mirror: string | undefined): Step {
   return {
     id: "images-lock",
     title: "Digests of the registry images",
-    isDone: async () => Object.values(await readLock(deps)).every((image) => image.digest !== undefined),
-    run: async () => void (await lockImages({ mirror }, { ...deps, print: () => {} })),
+    isDone: async () =>
+      Object.values(await readLock(deps)).every(({ digest, builtHere }) => digest !== undefined || builtHere),
+    run: async (report) => void (await lockImages({ mirror }, { ...deps, print: report })),
   };
 }
 
@@ -93,11 +110,15 @@ async function missingImages(deps: Deps, references: readonly string[]): Promise
   return references.filter((_, index) => !isThere[index]);
 }
 
-/** The registry images of a letta stack, in the versions of its config. @throws UserError if one is not pinned */
-export function pinnedReferences(
+/**
+ * The registry images of a letta stack, in the versions of its config; without Letta's if that is built here.
+ *
+ * @throws UserError if one is not pinned
+ */
+export async function pinnedReferences(
   deps: Pick<Deps, "projectDirectory">,
   stack: string,
-): Readonly<Record<LettaImage | "base", string>> {
+): Promise<Readonly<Record<Exclude<LettaImage, "letta"> | "base", string> & { letta?: string }>> {
   const source = {
     ...imageSource(deps, stack),
     root: lockFolder(deps.projectDirectory, root),
@@ -107,7 +128,14 @@ export function pinnedReferences(
     postgres: imageReference("postgres", source, configuredVersion(deps, stack, "postgres")),
     redis: imageReference("redis", source),
     nginx: imageReference("nginx", source),
-    letta: imageReference("letta", source, configuredVersion(deps, stack, "letta")),
+    ...((await isLettaBuiltHere(deps))
+      ? {}
+      : { letta: imageReference("letta", source, configuredVersion(deps, stack, "letta")) }),
     base: imageReference("base", source),
   };
+}
+
+/** True when no registry has Letta's image, by the lock file. */
+export async function isLettaBuiltHere(deps: Pick<Deps, "projectDirectory">): Promise<boolean> {
+  return (await readLock(deps)).letta?.builtHere === true;
 }

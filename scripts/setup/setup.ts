@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { engineHost } from "../../infra/lib/docker/host.ts";
 import { lockFolder } from "../../infra/lib/images.ts";
 import { ownImages } from "../images/own.ts";
-import { lockStep, pinnedReferences, pullStep, readLock } from "../images/registry.ts";
+import { isLettaBuiltHere, lockStep, pinnedReferences, pullStep, readLock } from "../images/registry.ts";
 import { builtCli, root } from "../lib/checkout.ts";
 import type { Deps } from "../lib/deps.ts";
 import { readConfigFile } from "../lib/stack-file.ts";
@@ -75,8 +75,8 @@ async function localSteps(stack: string, deps: Deps): Promise<Step[]> {
 
 /** The steps that pull the pinned images and build the unpublished ones on them; needs a complete lock file. */
 async function registrySteps(stacks: SetupOptions, deps: Deps): Promise<Step[]> {
-  const wanted = ownImages(deps, stacks);
-  const { base, ...pinned } = pinnedReferences(deps, stacks.lettaStack);
+  const wanted = [...ownImages(deps, stacks), ...((await isLettaBuiltHere(deps)) ? (["letta"] as const) : [])];
+  const { base, ...pinned } = await pinnedReferences(deps, stacks.lettaStack);
   if (wanted.length === 0) return [pullStep(deps, Object.values(pinned))];
   const pull = pullStep(deps, [...Object.values(pinned), base]);
   const { postgresVersion } = readConfigFile(deps, stacks.lettaStack) as { postgresVersion?: string };

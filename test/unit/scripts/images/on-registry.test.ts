@@ -67,6 +67,13 @@ describe("the stand-in on a registry's base", () => {
   });
 });
 
+test("Letta, once no registry has it, is built on the registry's base, as locally", () => {
+  const root = checkout({ "images/letta/Dockerfile": "ARG BASE_IMAGE\n" });
+  const [plainBase, letta] = planOnRegistry(root, { base, postgres }, ["letta"]);
+  expect(letta?.reference).toMatch(/^thoth-letta\/letta:0\.16\.8-[0-9a-f]{12}$/);
+  expect(letta?.buildArguments).toEqual({ LETTA_VERSION: "0.16.8", BASE_IMAGE: plainBase?.reference });
+});
+
 describe("the references of what is built on a registry's images", () => {
   /** Runs the last step, which writes them. @returns the file afterwards */
   async function written(options: Partial<RegistryImageOptions> & { root: string }) {

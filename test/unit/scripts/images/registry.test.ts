@@ -39,6 +39,22 @@ describe("images-lock", () => {
     expect(readBack(deps.projectDirectory)).toEqual(lock);
   });
 
+  test.each(["manifest unknown", "pull access denied for letta/letta, repository does not exist"])(
+    "notes that Letta, which its registry refuses with %j, is built here",
+    async (stderr) => {
+      fakePrograms({ docker: { "pull letta/letta:0.16.8": { exitCode: 1, stderr }, pull: pulled("a") } });
+      const { redis } = lock;
+      const letta = { name: "letta/letta", tag: "0.16.8" };
+      const deps = fakeDeps({ projectDirectory: folder({ redis, letta }) });
+      await lockImages({}, deps);
+      expect(readBack(deps.projectDirectory)).toEqual({ redis: changed.redis, letta: { ...letta, builtHere: true } });
+      expect(deps.printed).toContain(
+        "letta: no registry has letta/letta:0.16.8 any more; it is built here, from Letta's package",
+      );
+      expect(await lockStep(deps, undefined).isDone()).toBe(true);
+    },
+  );
+
   test("is a step that is done when every image has a digest", async () => {
     const isDone = (content: object) => lockStep(fakeDeps({ projectDirectory: folder(content) }), undefined).isDone();
     expect(await isDone(lock)).toBe(false);
@@ -46,7 +62,7 @@ describe("images-lock", () => {
   });
 });
 
-test("a stack's images have the versions in its config, and come from its mirror", () => {
+test("a stack's images have the versions in its config, and come from its mirror", async () => {
   const keys = [...lettaImages, "base", "letta@0.9", "postgres@17"];
   const lock = keys.map((key) => {
     const [name, tag = "1"] = key.split("@");
@@ -58,7 +74,7 @@ test("a stack's images have the versions in its config, and come from its mirror
     "Pulumi.letta.yaml": `config:\n${config.map((line) => `  thoth-letta:${line}\n`).join("")}`,
   });
   const expected = ["postgres:17", "redis:1", "nginx:1", "letta:0.9", "base:1"];
-  expect(pinnedReferences({ projectDirectory }, "letta")).toEqual(
+  expect(await pinnedReferences({ projectDirectory }, "letta")).toEqual(
     Object.fromEntries(expected.map((image) => [image.replace(/:.*/, ""), `m/${image}@${digest("a")}`])),
   );
 });
