@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { addAdoptCommands } from "./adopt/commands.ts";
 import { addBackupCommands, addRecoverCommand } from "./backup/commands.ts";
 import { addDevelopCommands } from "./develop/commands.ts";
 import { addHelpCommands } from "./help/commands.ts";
@@ -46,6 +47,8 @@ export function buildProgram(deps: Deps, hooks: Hooks): { program: Command; comm
   addUpgradeCommands(letta, add, deps);
   addRecoverCommand(letta, add, deps);
   addThothCommands(program, add, deps);
+  program.commandsGroup("Moving over");
+  addAdoptCommands(program, add, deps);
   program.commandsGroup("Backups");
   addBackupCommands(program, add, deps);
   program.commandsGroup("Restore");

@@ -40,7 +40,7 @@ export class Backup extends pulumi.ComponentResource {
   constructor(name: string, args: BackupArgs, options?: pulumi.ComponentResourceOptions) {
     super(Backup.type, name, {}, options);
     const { config, repository, volumes } = args;
-    const names = lettaNames(config.prefix);
+    const names = lettaNames(config.prefix, config.volumePrefix);
     this.settings = settings(args);
     const scratch = new docker.Volume(
       `${name}-scratch`,

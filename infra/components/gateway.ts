@@ -45,7 +45,7 @@ export class Gateway extends pulumi.ComponentResource {
     // The name and type in the state of existing installations.
     super(Gateway.type, name, {}, { ...options, aliases: [{ name: "nginx", type: "thoth-letta:letta:SseProxy" }] });
     const { config, certificate } = args;
-    const names = lettaNames(config.prefix);
+    const names = lettaNames(config.prefix, config.volumePrefix);
     const volume = credentialsVolume(`${name}-credentials`, names.volumes.gatewayCredentials, { parent: this });
     const file = (resource: string, path: string, content: pulumi.Output<string>) =>
       new ProviderResource(

@@ -52,7 +52,7 @@ export class LettaServer extends pulumi.ComponentResource {
   constructor(name: string, args: LettaServerArgs, options?: pulumi.ComponentResourceOptions) {
     super(LettaServer.type, name, {}, options);
     const { config } = args;
-    const names = lettaNames(config.prefix);
+    const names = lettaNames(config.prefix, config.volumePrefix);
     const home = dataVolume(`${name}-home`, names.volumes.home, { parent: this });
     const data = dataVolume(`${name}-data`, names.volumes.data, { parent: this });
     const own = args.database.credentials;

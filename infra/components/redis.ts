@@ -39,7 +39,7 @@ export class Redis extends pulumi.ComponentResource {
   ) {
     super(Redis.type, name, {}, options);
     const { config } = args;
-    const names = lettaNames(config.prefix);
+    const names = lettaNames(config.prefix, config.volumePrefix);
     const volume = dataVolume(`${name}-volume`, names.volumes.redis, { parent: this });
     const logins = credentialsVolume(`${name}-credentials`, names.volumes.redisCredentials, { parent: this });
     this.users = new ProviderResource(

@@ -125,11 +125,15 @@ const lettaSchema = z.strictObject({
   secretEnv: environmentSchema(refusedVariables).default({}),
   sizes: sizesSchema.prefault({}),
   backup: backupSchema.prefault({}),
-  /** The volume that Postgres runs on; default: `<prefix>-postgres`. A restore creates another one and sets this. */
+  /** Start of the volumes' names; default: the prefix. Set by `adopt`, where an older installation has those names. */
+  volumePrefix: prefixSchema.optional(),
+  /** The volume that Postgres runs on; default: `<volumePrefix>-postgres`. A restore creates another one and sets this. */
   postgresVolume: volumeSchema.optional(),
 });
 
-export type LettaConfig = Readonly<z.output<typeof lettaSchema> & { postgresVolume: string; defaultProject: string }>;
+export type LettaConfig = Readonly<
+  z.output<typeof lettaSchema> & { postgresVolume: string; volumePrefix: string; defaultProject: string }
+>;
 
 const { projects, defaultProject, credentials } = lettaSchema.shape;
 
@@ -146,10 +150,12 @@ export function parseLettaConfig(raw: RawConfig, stack: string): LettaConfig {
     .superRefine(refuseSharedAddresses)
     .superRefine(refuseUnknownDefault, whereProjectsAreValid);
   const config = parseConfig(schema, { prefix: stack, ...raw }, stack);
+  const { prefix, volumePrefix = prefix } = config;
   return {
     ...config,
+    volumePrefix,
     defaultProject: config.defaultProject ?? usualDefaultProject,
-    postgresVolume: config.postgresVolume ?? lettaNames(config.prefix).volumes.postgres,
+    postgresVolume: config.postgresVolume ?? lettaNames(prefix, volumePrefix).volumes.postgres,
   };
 }
 
@@ -171,8 +177,11 @@ function refuseUnknownDefault(
   });
 }
 
-function refuseOtherVolumes({ prefix, postgresVolume }: z.output<typeof lettaSchema>, context: z.RefinementCtx): void {
-  const { postgres: _, ...others } = lettaNames(prefix).volumes;
+function refuseOtherVolumes(
+  { prefix, volumePrefix, postgresVolume }: z.output<typeof lettaSchema>,
+  context: z.RefinementCtx,
+): void {
+  const { postgres: _, ...others } = lettaNames(prefix, volumePrefix).volumes;
   if (!Object.values(others).some((name) => name === postgresVolume)) return;
   context.addIssue({ code: "custom", path: ["postgresVolume"], message: "is another volume of this stack" });
 }

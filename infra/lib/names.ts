@@ -31,8 +31,12 @@ export const hostAlias = "host.docker.internal";
 /** Ports of Letta's server in its container: the same API on both, served by different processes. */
 export const serverPorts = { requests: 8283, runs: 8285 } as const;
 
-/** Docker names of a letta stack; with the default prefix `letta` they are `letta-postgres`, `letta-network`, … */
-export function lettaNames(prefix: string) {
+/**
+ * Docker names of a letta stack; with the default prefix `letta` they are `letta-postgres`, `letta-network`, …
+ *
+ * @param volumePrefix start of the volumes' names, where an older installation has those of the default
+ */
+export function lettaNames(prefix: string, volumePrefix = prefix) {
   return {
     network: `${prefix}-network`,
     /** Of Letta and Redis alone, without a way out: a second wall around Redis besides its password. */
@@ -44,16 +48,16 @@ export function lettaNames(prefix: string) {
     backup: `${prefix}-backup`,
     drill: `${prefix}-drill`,
     volumes: {
-      postgres: `${prefix}-postgres`,
-      redis: `${prefix}-redis`,
-      home: `${prefix}-home`,
-      data: `${prefix}-data`,
-      backup: `${prefix}-backup`,
-      scratch: `${prefix}-scratch`,
+      postgres: `${volumePrefix}-postgres`,
+      redis: `${volumePrefix}-redis`,
+      home: `${volumePrefix}-home`,
+      data: `${volumePrefix}-data`,
+      backup: `${volumePrefix}-backup`,
+      scratch: `${volumePrefix}-scratch`,
       /** Files that a container rereads while it runs; an update recreates them. */
-      serverCredentials: `${prefix}-server-credentials`,
-      redisCredentials: `${prefix}-redis-credentials`,
-      gatewayCredentials: `${prefix}-nginx-credentials`,
+      serverCredentials: `${volumePrefix}-server-credentials`,
+      redisCredentials: `${volumePrefix}-redis-credentials`,
+      gatewayCredentials: `${volumePrefix}-nginx-credentials`,
     },
   } as const;
 }

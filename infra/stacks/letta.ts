@@ -28,7 +28,7 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
   const common = { config, networkId: shared.id };
   const credentials = stackCredentials(config);
   const own = credentials.of(lettaOwner);
-  const repository = backupRepository(lettaNames(config.prefix).volumes.backup);
+  const repository = backupRepository(lettaNames(config.prefix, config.volumePrefix).volumes.backup);
 
   const postgres = new Postgres("postgres", { ...common, image: images.postgres, repository });
   const databases = stackDatabases(config, postgres, credentials);

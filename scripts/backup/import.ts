@@ -14,7 +14,7 @@ import {
   stamp,
 } from "../lib/operation.ts";
 import { stateSummary, up } from "../lib/pulumi.ts";
-import { prefixOf } from "../lib/stack-file.ts";
+import { namesOf } from "../lib/stack-file.ts";
 import { importSource } from "./import-source.ts";
 import { storedOf, takeOverSecrets } from "./import-state.ts";
 import { fillVolumes } from "./import-volumes.ts";
@@ -44,7 +44,7 @@ export async function importBackups({ stack, folder, keyFile }: ImportOptions, d
   const source = await importSource(deps, stack, folder);
   const recoveryKey = readRecoveryKey(keyFile);
   await requireNewStack(deps, stack);
-  const names = lettaNames(prefixOf(deps, stack)).volumes;
+  const names = namesOf(deps, stack).volumes;
   const volumes = [names.backup, names.postgres, names.home, names.data];
   await removeKilledImport(deps, stack);
   await requireNoVolumes(deps, volumes);

@@ -1,11 +1,10 @@
 import { UserError } from "../../infra/lib/errors.ts";
-import { lettaNames } from "../../infra/lib/names.ts";
 import { inContainer, readAgent } from "../lib/backup-agent/call.ts";
 import { siteWithKey } from "../lib/backup-agent/stack.ts";
 import { requireSetup } from "../lib/bring-up.ts";
 import type { Deps } from "../lib/deps.ts";
 import { stateSummary } from "../lib/pulumi.ts";
-import { prefixOf } from "../lib/stack-file.ts";
+import { namesOf } from "../lib/stack-file.ts";
 import { type ReadStored, storedOf, takeBackState } from "./import-state.ts";
 import { readRecoveryKey } from "./key.ts";
 
@@ -25,7 +24,7 @@ export async function recoverLetta({ stack, keyFile }: RecoverOptions, deps: Dep
   if ((await stateSummary(deps, stack))?.isEmpty !== true) {
     throw new UserError(`stack ${stack} has a state: there is nothing to recover`, "make letta-start");
   }
-  const { backup, volumes } = lettaNames(prefixOf(deps, stack));
+  const { backup, volumes } = namesOf(deps, stack);
   if (!(await deps.engine.volumeExists(volumes.backup))) {
     throw new UserError(`there is no volume ${volumes.backup} with the backups of stack ${stack}`);
   }

@@ -16,6 +16,7 @@ const shared = ["^scripts/lib/", lib, "^infra/config/", outputs, contract];
 
 /** What a feature of scripts may import of other features. */
 const features = {
+  adopt: ["setup", "stacks", "upgrade"],
   backup: ["images"],
   develop: ["images", "setup"],
   doctor: ["status"],

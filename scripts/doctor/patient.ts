@@ -1,10 +1,10 @@
 import type { ContainerState } from "../../infra/lib/docker/engine.ts";
 import type { LettaEndpoint } from "../../infra/lib/letta/api.ts";
-import { lettaNames } from "../../infra/lib/names.ts";
+import type { lettaNames } from "../../infra/lib/names.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
 import type { Deps } from "../lib/deps.ts";
 import { psql } from "../lib/psql.ts";
-import { prefixOf } from "../lib/stack-file.ts";
+import { namesOf } from "../lib/stack-file.ts";
 import { type LettaStack, readLetta, readThoth } from "../lib/stacks.ts";
 
 /** What must work before a check can ask. */
@@ -30,7 +30,7 @@ export interface Patient {
 
 /** Looks at what all checks share. Never throws: what cannot be asked is a problem or not available. */
 export async function lookAt(deps: Deps, lettaStack: string, thothStack: string): Promise<Patient> {
-  const names = lettaNames(prefixOf(deps, lettaStack));
+  const names = namesOf(deps, lettaStack);
   const engineProblem = await problemOf(() => deps.engine.dockerOutput(["version"], { timeoutSeconds: 20 }));
   let [letta, thoth]: [LettaStack | undefined, ThothExports | undefined] = [undefined, undefined];
   const stateProblem = await problemOf(async () => {

@@ -3,10 +3,9 @@ import { join } from "node:path";
 import { paths } from "../../images/backup/src/contract.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import { imageReference } from "../../infra/lib/images.ts";
-import { lettaNames } from "../../infra/lib/names.ts";
 import { root } from "../lib/checkout.ts";
 import type { Deps } from "../lib/deps.ts";
-import { prefixOf, readConfigFile } from "../lib/stack-file.ts";
+import { namesOf, readConfigFile } from "../lib/stack-file.ts";
 import { configuredVersion, imageSource } from "../lib/stack-images.ts";
 
 const guard = join(root, "images/postgres/uploads/guard.sh");
@@ -17,7 +16,7 @@ const guard = join(root, "images/postgres/uploads/guard.sh");
  * The guard looks at the volume itself, holding its lock: a cluster that was ever finished stays where it is.
  */
 export async function reinitLetta({ stack }: { stack: string }, deps: Deps): Promise<number> {
-  const names = lettaNames(prefixOf(deps, stack));
+  const names = namesOf(deps, stack);
   const volume = String(readConfigFile(deps, stack).postgresVolume ?? names.volumes.postgres);
   // Mounting a volume that does not exist creates it.
   if (!(await deps.engine.volumeExists(volume))) {
@@ -40,7 +39,7 @@ export async function reinitLetta({ stack }: { stack: string }, deps: Deps): Pro
 
 /** The image of the stack's Postgres container, or the one that it would get. */
 export async function postgresImage(deps: Deps, stack: string): Promise<string> {
-  const known = await deps.engine.inspectContainer(lettaNames(prefixOf(deps, stack)).postgres);
+  const known = await deps.engine.inspectContainer(namesOf(deps, stack).postgres);
   return (
     known?.Config.Image ??
     imageReference("postgres", imageSource(deps, stack), configuredVersion(deps, stack, "postgres"))

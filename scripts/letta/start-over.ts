@@ -1,13 +1,12 @@
 import { join } from "node:path";
 import { UserError } from "../../infra/lib/errors.ts";
-import { lettaNames } from "../../infra/lib/names.ts";
 import { exportBackups } from "../backup/export.ts";
 import { requireSetup } from "../lib/bring-up.ts";
 import { confirm } from "../lib/confirm.ts";
 import type { Deps } from "../lib/deps.ts";
 import { endOperation, readOperation, requireEnded, stamp } from "../lib/operation.ts";
 import { destroy, forgetProtected, stateSummary } from "../lib/pulumi.ts";
-import { changeConfigFile, prefixOf, readConfigFile } from "../lib/stack-file.ts";
+import { changeConfigFile, namesOf, prefixOf, readConfigFile } from "../lib/stack-file.ts";
 import { foreignContainers, type LettaStack, readLetta } from "../lib/stacks.ts";
 import { writeWhole } from "../lib/whole-file.ts";
 import { postgresImage } from "./reinit.ts";
@@ -74,7 +73,7 @@ async function requireNoClients(deps: Deps, stack: string, letta: LettaStack | u
  */
 async function findVolumes(deps: Deps, stack: string): Promise<Volumes> {
   const prefix = prefixOf(deps, stack);
-  const { postgres, redis, data, ...ours } = lettaNames(prefix).volumes;
+  const { postgres, redis, data, ...ours } = namesOf(deps, stack).volumes;
   const current = String(readConfigFile(deps, stack).postgresVolume ?? postgres);
   const there = (await deps.engine.dockerOutput(["volume", "ls", "--format", "{{.Name}}"])).split("\n");
   const restored = new RegExp(`^${prefix}-postgres-\\d{14}$`);
@@ -132,7 +131,7 @@ async function exportLast(deps: Deps, stack: string, folder: string, letta: Lett
 
 /** The next start must not find a cluster with other passwords. */
 async function chooseVolume(deps: Deps, stack: string, kept: readonly string[]): Promise<void> {
-  const { postgres } = lettaNames(prefixOf(deps, stack)).volumes;
+  const { postgres } = namesOf(deps, stack).volumes;
   const postgresVolume = kept.includes(postgres) ? `${postgres}-${stamp()}` : undefined;
   await changeConfigFile(deps, stack, { postgresVolume });
 }

@@ -46,9 +46,13 @@ async function isAsLastUpdated(deps: Deps, stack: string): Promise<boolean> {
 /** @throws UserError when setup has not been run for this stack, or the engine does not answer */
 export async function requireSetup(deps: Deps, stack: string): Promise<void> {
   await deps.engine.requireEngine();
-  const hasPassphrase = process.env.PULUMI_CONFIG_PASSPHRASE !== undefined || existsSync(paths.passphrase);
-  const isKnown = async () =>
-    (await readStateFile(deps, stack)) !== undefined || (await knownStacks(deps)).includes(stack);
-  if (hasPassphrase && (await isKnown())) return;
+  if (await isSetUp(deps, stack)) return;
   throw new UserError(`stack ${stack} is not set up`, "make setup");
+}
+
+/** True once setup has made this stack. */
+export async function isSetUp(deps: Deps, stack: string): Promise<boolean> {
+  const hasPassphrase = process.env.PULUMI_CONFIG_PASSPHRASE !== undefined || existsSync(paths.passphrase);
+  if (!hasPassphrase) return false;
+  return (await readStateFile(deps, stack)) !== undefined || (await knownStacks(deps)).includes(stack);
 }

@@ -1,14 +1,13 @@
-import { lettaNames } from "../../infra/lib/names.ts";
 import { rolesOf } from "../../infra/lib/postgres/provision.ts";
 import type { Deps } from "./deps.ts";
 import { psql } from "./psql.ts";
-import { prefixOf } from "./stack-file.ts";
+import { namesOf } from "./stack-file.ts";
 import { foreignContainers, type LettaStack } from "./stacks.ts";
 
 /** The clients that a stop of Letta would affect, a line each: containers on its network and sessions in its Postgres. */
 export async function findClients(deps: Deps, stack: string, letta: LettaStack): Promise<string[]> {
   const containers = await foreignContainers(deps, letta.network.name, letta.containers);
-  const { postgres } = lettaNames(prefixOf(deps, stack));
+  const { postgres } = namesOf(deps, stack);
   const sessions = await postgresSessions(deps, postgres, Object.keys(letta.projects));
   return [...containers.map((container) => `container ${container}`), ...sessions];
 }

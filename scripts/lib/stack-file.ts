@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isMap, parse, parseDocument } from "yaml";
-import { projectName } from "../../infra/lib/names.ts";
+import { lettaNames, projectName } from "../../infra/lib/names.ts";
 import type { Deps } from "./deps.ts";
 import { writeWhole } from "./whole-file.ts";
 
@@ -74,6 +74,12 @@ export async function changeConfigPaths(
 
 function configFile({ projectDirectory }: Pick<Deps, "projectDirectory">, stack: string): string {
   return join(projectDirectory, `Pulumi.${stack}.yaml`);
+}
+
+/** Docker names of a letta stack. */
+export function namesOf(deps: Pick<Deps, "projectDirectory">, stack: string): ReturnType<typeof lettaNames> {
+  const { volumePrefix } = readConfigFile(deps, stack);
+  return lettaNames(prefixOf(deps, stack), volumePrefix === undefined ? undefined : String(volumePrefix));
 }
 
 /** Prefix of a stack's Docker names. */

@@ -3,11 +3,10 @@ import { projectsSchema } from "../../infra/config/letta.ts";
 import { parseConfig } from "../../infra/config/read.ts";
 import { type CredentialState, firstGeneration } from "../../infra/lib/credentials.ts";
 import { UserError } from "../../infra/lib/errors.ts";
-import { lettaNames } from "../../infra/lib/names.ts";
 import { requireSetup } from "../lib/bring-up.ts";
 import type { Deps } from "../lib/deps.ts";
 import { isPostgresUp } from "../lib/psql.ts";
-import { type ConfigChange, changeConfigPaths, prefixOf, readConfigFile } from "../lib/stack-file.ts";
+import { type ConfigChange, changeConfigPaths, namesOf, readConfigFile } from "../lib/stack-file.ts";
 import { type LettaStack, readLetta, required } from "../lib/stacks.ts";
 
 /** A letta stack for the commands about its projects: the config as it is now, the outputs as of the last update. */
@@ -24,7 +23,7 @@ export async function readSite(deps: Deps, stack: string): Promise<ProjectsSite>
   await requireSetup(deps, stack);
   const config = parseConfig(projectsSchema, readConfigFile(deps, stack), stack);
   const letta = required(await readLetta(deps, stack), stack, "make letta-start");
-  return { stack, config, letta, containers: lettaNames(prefixOf(deps, stack)) };
+  return { stack, config, letta, containers: namesOf(deps, stack) };
 }
 
 /** Like {@link readSite}, for commands that ask Postgres. @throws UserError also when it does not answer */

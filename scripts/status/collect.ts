@@ -2,10 +2,10 @@ import type { BackupStatus } from "../../images/backup/src/contract.ts";
 import type { ContainerState } from "../../infra/lib/docker/engine.ts";
 import { imageVersion } from "../../infra/lib/images.ts";
 import { lettaJson } from "../../infra/lib/letta/api.ts";
-import { lettaNames, lettaOwner, thothNames } from "../../infra/lib/names.ts";
+import { lettaOwner, thothNames } from "../../infra/lib/names.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
 import type { Deps } from "../lib/deps.ts";
-import { prefixOf } from "../lib/stack-file.ts";
+import { namesOf, prefixOf } from "../lib/stack-file.ts";
 import type { LettaStack } from "../lib/stacks.ts";
 import { vaultGaps } from "../lib/vault.ts";
 import { backupNotes, isBackupHealthy, readBackupState } from "./backup.ts";
@@ -89,7 +89,7 @@ export async function collectLetta(deps: Deps, name: string, letta: LettaStack |
     orNull(lettaJson<{ version: string }>(endpoint, "GET", "/v1/health/", undefined, patience)),
     orNull(readBackupState(deps, letta, patience)),
   ]);
-  const names = lettaNames(prefixOf(deps, name));
+  const names = namesOf(deps, name);
   const known: Readonly<Record<string, Partial<ServiceStatus>>> = {
     [names.postgres]: { url: new URL(letta.hostDatabaseUrl).host },
     [names.server]: { url: letta.urls.server, ...(lettaVersion === null ? {} : { version: lettaVersion.version }) },

@@ -2,62 +2,80 @@ import { UserError } from "../../infra/lib/errors.ts";
 import { runningImage } from "../images/version.ts";
 import { listDatabases } from "../lib/databases.ts";
 import type { Deps } from "../lib/deps.ts";
-import { stamp } from "../lib/operation.ts";
+import { readOperation, stamp } from "../lib/operation.ts";
 import { databasesOf } from "../lib/stacks.ts";
-import { begin, type ChangeOptions, carryOut, exitCodeOf, type Outcome, resumeChange } from "./change.ts";
-import { type Inventory, pendingMigrations, summary } from "./check.ts";
-import { findCluster, requireMajor, startOldCluster } from "./copy.ts";
+import { begin, carryOut, type Outcome, resumeChange } from "./change.ts";
+import { type Inventory, pendingMigrations, queryJson, summary } from "./check.ts";
+import { findCluster, startOldCluster } from "./copy.ts";
 import { copyDatabase } from "./dump.ts";
-import { type Adoption, databaseNames, type Run } from "./operation.ts";
+import { type Adoption, type Change, databaseNames, type Run } from "./operation.ts";
 
-/** Options of `letta adopt`. */
-export interface AdoptOptions extends ChangeOptions {
-  /** Docker volume with the cluster of another installation. */
-  readonly fromVolume?: string;
-  /** Image with a Postgres of that cluster's major version. Default: the stack's own. */
-  readonly image?: string;
+/** A cluster to take over, whose Postgres is stopped. */
+export interface OldDatabases {
+  readonly stack: string;
+  /** Docker volume or folder with the cluster. */
+  readonly volume: string;
+  /** Image with a Postgres of that cluster's major version. */
+  readonly image: string;
   /** Databases of the old cluster that are not wanted. */
   readonly without: readonly string[];
+  /** The stack's own agents may be replaced. */
+  readonly replace: boolean;
+  /** How long to wait for runs at work, in seconds. */
+  readonly drainSeconds: number;
 }
 
-/** Runs `letta adopt`. @throws UserError when it gets neither a volume nor `--resume` */
-export async function runAdopt(options: AdoptOptions, deps: Deps): Promise<number> {
-  const { stack, resume } = options;
-  return exitCodeOf(await (resume ? resumeChange(deps, stack, "letta-adopt") : adopt(options, deps)), options);
-}
-
-/** Takes over the databases of another installation's Postgres, of any major version, by dump and restore. */
-async function adopt(options: AdoptOptions, deps: Deps): Promise<Outcome> {
-  const { stack, fromVolume: volume, image: oldImage } = options;
-  if (volume === undefined) throw new UserError("adopt needs a volume", "make letta-adopt VOLUME=name");
+/**
+ * Takes over the databases of another installation's Postgres, of any major version, by dump and restore. An interrupted one
+ * is settled first, and counts if it had come to its switch.
+ */
+export async function adoptDatabases(deps: Deps, old: OldDatabases): Promise<Outcome> {
+  const { stack } = old;
+  const unfinished = await readOperation<Change>(deps, stack);
+  if (unfinished?.kind === "letta-adopt") {
+    const outcome = await resumeChange(deps, stack, "letta-adopt");
+    if (outcome.result !== "not begun") return outcome;
+  }
   const run = await begin(deps, stack, "letta-adopt");
   const { site } = run;
+  await refuseOwnAgents(run, old);
   const { reference: image } = await runningImage(deps, site.names.postgres);
-  const cluster = await findCluster(deps, volume, image);
-  const fix = `name an image of it with the same extensions, e.g. IMAGE=pgvector/pgvector:pg${cluster.major}`;
-  await requireMajor(deps, oldImage ?? image, cluster.major, fix);
-  const planned = { kind: "letta-adopt", resume: "make letta-adopt RESUME=1", stack, id: stamp() } as const;
-  const databases = databasesOf(site.letta);
-  return carryOut<Adoption>(run, { ...planned, phase: "prepare", volume, databases }, options, async (operation) => {
-    deps.print(`copying volume ${volume}, Postgres ${cluster.major}`);
-    await startOldCluster(deps, site, oldImage ?? image, cluster);
-    const chosen = await chooseDatabases(run, options);
+  const cluster = await findCluster(deps, old.volume, image);
+  const planned = { kind: "letta-adopt", resume: "make adopt", stack, id: stamp(), volume: old.volume } as const;
+  const [options, databases] = [{ ...old, dryRun: false, yes: true, resume: false }, databasesOf(site.letta)];
+  return carryOut<Adoption>(run, { ...planned, phase: "prepare", databases }, options, async (operation) => {
+    await startOldCluster(deps, site, old.image, cluster);
+    const chosen = await chooseDatabases(run, old);
     return { databases: chosen, ...(await copyDatabases(run, { ...operation, databases: chosen }, image)) };
   });
 }
 
+/** @throws UserError when the stack has agents that nobody said may be replaced */
+async function refuseOwnAgents({ deps, site }: Run, { replace, stack }: OldDatabases): Promise<void> {
+  const count = await queryJson<number>(deps, site.place, "select count(*) from agents where not is_deleted");
+  if (count === 0) return;
+  const kept = "kept as database letta_before_…";
+  if (!replace) {
+    throw new UserError(
+      `stack ${stack} has agents of its own (${count}): the adopted ones do not join them, but take their place, and they are ${kept}`,
+      "make adopt REPLACE=1",
+    );
+  }
+  deps.print(`the stack's own agents (${count}) are ${kept}`);
+}
+
 /** @throws UserError when the cluster has none that the stack wants, or one that the operator has not decided on */
-async function chooseDatabases({ deps, site }: Run, { fromVolume, without }: AdoptOptions): Promise<string[]> {
+async function chooseDatabases({ deps, site }: Run, { volume, without }: OldDatabases): Promise<string[]> {
   const there = await listDatabases(deps, site.copy.containers.postgres);
   const left = there.filter((name) => name !== "postgres" && !without.includes(name));
   const unknown = left.filter((name) => !databasesOf(site.letta).includes(name));
   if (unknown.length > 0) {
     throw new UserError(
-      `volume ${fromVolume} has databases that no project of stack ${site.stack} is named after: ${unknown.join(", ")}`,
-      `add them to thoth-letta:projects, or leave them: WITHOUT=${unknown.join(",")}`,
+      `${volume} has databases that no project of stack ${site.stack} is named after: ${unknown.join(", ")}`,
+      `add them to thoth-letta:projects, or leave them: make adopt WITHOUT=${unknown.join(",")}`,
     );
   }
-  if (left.length === 0) throw new UserError(`volume ${fromVolume} has no database to adopt: ${there.join(", ")}`);
+  if (left.length === 0) throw new UserError(`${volume} has no database to adopt: ${there.join(", ")}`);
   return left;
 }
 
@@ -74,7 +92,5 @@ async function copyDatabases({ deps, site }: Run, operation: Adoption, image: st
     deps.print(`copied database ${database}: ${summary(copied)}`);
     if (database === "letta") expected = copied;
   }
-  if (expected === undefined) return {};
-  deps.print("what the old Letta encrypted needs its key, as thoth-letta:secretEnv.LETTA_ENCRYPTION_KEY");
-  return { expected };
+  return expected === undefined ? {} : { expected };
 }

@@ -1,17 +1,17 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Add, json, lettaStack, yes } from "../lib/cli.ts";
 import type { Deps } from "../lib/deps.ts";
-import type { AdoptOptions } from "./adopt.ts";
 import type { UpgradeOptions } from "./upgrade.ts";
 
-/** Adds `letta upgrade` and `letta adopt`. */
+/** Adds `letta upgrade`. */
 export function addUpgradeCommands(letta: Command, add: Add, deps: Deps): void {
   const dryRun = new Option("--dry-run", "prepare and check everything, and change nothing").default(false);
   const drainSeconds = new Option("--drain-seconds <n>", "how long to wait for runs at work; 0: not at all")
     .default(300)
     .argParser(seconds);
-  const resume = (what: string, others: string[]) =>
-    new Option("--resume", `resume an interrupted ${what}`).default(false).conflicts(others);
+  const resume = new Option("--resume", "resume an interrupted upgrade")
+    .default(false)
+    .conflicts(["to", "postgres", "dryRun"]);
   add<UpgradeOptions>(
     letta,
     "upgrade",
@@ -20,24 +20,9 @@ export function addUpgradeCommands(letta: Command, add: Add, deps: Deps): void {
       lettaStack,
       new Option("--to <version>", "version of Letta, or reference of an image of it").conflicts("postgres"),
       new Option("--postgres <version>", "upgrade Postgres instead: version of its image, or reference of one"),
-      ...[dryRun, resume("upgrade", ["to", "postgres", "dryRun"]), drainSeconds, yes, json],
+      ...[dryRun, resume, drainSeconds, yes, json],
     ],
     async (options) => (await import("./upgrade.ts")).runUpgrade({ ...options, stack: options.lettaStack }, deps),
-  );
-  add<AdoptOptions>(
-    letta,
-    "adopt",
-    "take over the databases of another installation's Postgres, of any major version; its volume stays as it is",
-    [
-      lettaStack,
-      new Option("--from-volume <volume>", "Docker volume with its cluster"),
-      new Option("--image <reference>", "image with its Postgres; default: the stack's own"),
-      new Option("--without <databases>", "databases not to take, separated by commas")
-        .default([])
-        .argParser((value: string) => value.split(",")),
-      ...[dryRun, resume("adoption", ["fromVolume", "dryRun"]), drainSeconds, yes],
-    ],
-    async (options) => (await import("./adopt.ts")).runAdopt({ ...options, stack: options.lettaStack }, deps),
   );
 }
 

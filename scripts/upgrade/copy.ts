@@ -1,11 +1,15 @@
+import { existsSync } from "node:fs";
 import { paths } from "../../images/backup/src/contract.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import { until } from "../../infra/lib/until.ts";
 import type { Deps } from "../lib/deps.ts";
 import type { Site } from "./operation.ts";
 
+/** What of a {@link Site} a copy needs. */
+export type CopySite = Pick<Site, "copy">;
+
 /** Removes what a change made for its preparation, also what a killed run left. */
-export async function removeCopy(deps: Deps, { copy: { volume, containers } }: Site): Promise<void> {
+export async function removeCopy(deps: Deps, { copy: { volume, containers } }: CopySite): Promise<void> {
   // A container that shares the network of another goes before it.
   await deps.engine.docker(["rm", "--force", "--volumes", ...Object.values(containers).toReversed()]);
   await deps.engine.docker(["volume", "rm", "--force", volume]);
@@ -29,7 +33,7 @@ const ownSettings = {
  */
 export async function startPostgres(
   deps: Deps,
-  { copy }: Site,
+  { copy }: CopySite,
   image: string,
   { options, settings, prologue = "true" }: { options: string[]; settings: Record<string, string>; prologue?: string },
 ): Promise<void> {
@@ -72,7 +76,8 @@ export async function requireMajor(deps: Deps, image: string, major: number, fix
 }
 
 /** The cluster of another installation, in a folder of a Docker volume. */
-interface OldCluster {
+export interface OldCluster {
+  /** The volume, or a folder of this host. */
   readonly volume: string;
   readonly folder: string;
   readonly major: number;
@@ -80,7 +85,8 @@ interface OldCluster {
 
 /** Looks for the cluster in a volume. @throws UserError when there is none, or something uses it */
 export async function findCluster(deps: Deps, volume: string, image: string): Promise<OldCluster> {
-  if (!(await deps.engine.volumeExists(volume)))
+  // Mounting what does not exist would create it.
+  if (!(volume.startsWith("/") ? existsSync(volume) : await deps.engine.volumeExists(volume)))
     throw new UserError(`there is no volume ${volume}`, "docker volume ls");
   const ps = ["ps", "--filter", `volume=${volume}`, "--format", "{{.Names}}"];
   const users = (await deps.engine.dockerOutput(ps)).trim().replaceAll("\n", " ");
@@ -98,7 +104,7 @@ export async function findCluster(deps: Deps, volume: string, image: string): Pr
 const oldSettings = { shared_preload_libraries: "", ssl: "off", autovacuum: "off" };
 
 /** Copies a cluster, and starts a Postgres on the copy, for reading alone. The original is never written to. */
-export async function startOldCluster(deps: Deps, site: Site, image: string, old: OldCluster): Promise<void> {
+export async function startOldCluster(deps: Deps, site: CopySite, image: string, old: OldCluster): Promise<void> {
   const { volume } = site.copy;
   await removeCopy(deps, site);
   await deps.engine.dockerOutput(["volume", "create", volume]);

@@ -1,9 +1,9 @@
-import { lettaNames } from "../../infra/lib/names.ts";
+import type { lettaNames } from "../../infra/lib/names.ts";
 import type { ImageChoice, VersionedImage } from "../images/version.ts";
 import { type BackupStack, readBackupStack } from "../lib/backup-agent/stack.ts";
 import type { Deps } from "../lib/deps.ts";
 import { type Operation, saveOperation } from "../lib/operation.ts";
-import { prefixOf } from "../lib/stack-file.ts";
+import { namesOf, prefixOf } from "../lib/stack-file.ts";
 import { type LettaStack, readLetta, required } from "../lib/stacks.ts";
 import type { Inventory, Place } from "./check.ts";
 
@@ -72,15 +72,19 @@ export interface Run {
 /** @throws UserError when the stack never came up */
 export async function readRun(deps: Deps, stack: string, kind: Change["kind"]): Promise<Run> {
   const letta = required(await readLetta(deps, stack), stack, "make letta-start");
-  const prefix = prefixOf(deps, stack);
-  const names = lettaNames(prefix);
+  const names = namesOf(deps, stack);
   const backups = letta.backup?.enabled === true ? await readBackupStack(deps, stack) : undefined;
   const place = { container: names.postgres, database: "letta" };
-  const start = `${prefix}-${kind === "letta-upgrade" ? "rehearsal" : "adoption"}`;
+  const copy = copyNames(deps, stack, kind);
+  return { deps, site: { stack, letta, names, backups, place, copy } };
+}
+
+/** Docker names of what a change makes for its preparation. */
+export function copyNames(deps: Deps, stack: string, kind: Change["kind"]): Site["copy"] {
+  const start = `${prefixOf(deps, stack)}-${kind === "letta-upgrade" ? "rehearsal" : "adoption"}`;
   const [postgres, redis, server] = [`${start}-postgres`, `${start}-redis`, `${start}-server`];
   const containers = { restore: start, postgres, redis, server, migration: `${start}-migration` };
-  const copy = { volume: start, containers };
-  return { deps, site: { stack, letta, names, backups, place, copy } };
+  return { volume: start, containers };
 }
 
 /** Records what is known of an operation, e.g. that a phase begins. */

@@ -29,7 +29,7 @@ export async function rehearse(run: Run, operation: Upgrade, backups: BackupStac
     for (const line of migrations) deps.print(`  migration ${line}`);
   } else {
     const major = "select current_setting('server_version_num')::int / 10000";
-    const fix = "letta adopt takes data over from another major version, into a stack that has it";
+    const fix = "make adopt takes data over from another major version, into a stack that has it";
     await requireMajor(deps, to.reference, Number((await psql(deps, site.names.postgres, major))[0]), fix);
   }
   deps.print("backing up, and restoring that for a rehearsal");

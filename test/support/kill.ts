@@ -20,6 +20,8 @@ export function startKillable(project: TestProject, args: readonly string[]) {
   return {
     /** Settles when it has ended, by itself or not. */
     ended,
+    /** All that it has said. */
+    output: () => output,
     /** @throws with all that it said when it has ended by itself */
     requireRunning(): void {
       if (child.exitCode !== null) throw new Error(`it ended with exit code ${child.exitCode}:\n${output}`);

@@ -43,9 +43,6 @@ is_half_made() {
 start() {
   # Not for set-aside, which may be read from standard input.
   local here=${BASH_SOURCE[0]%/*}
-  if [[ -e $volume/PG_VERSION ]]; then
-    refuse "$volume has a cluster at its root, which is not this stack's; those are in $PGDATA" 76
-  fi
   if is_half_made; then refuse "$PGDATA was left half-made by an interrupted first start" 76; fi
   prepare_volume
   if is_vacant; then
@@ -89,5 +86,9 @@ set_aside() {
   echo "$aside"
 }
 
+# Before the lock, which is a file: nothing is written to the volume of an older installation.
+if [[ -e $volume/PG_VERSION ]]; then
+  refuse "$volume has a cluster at its root, which is not this stack's; those are in $PGDATA" 76
+fi
 take_lock
 if [[ ${1:-} == set-aside ]]; then set_aside; else start "$@"; fi

@@ -12,7 +12,7 @@ export const knownCauses: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /REFUSED: .* at its root/,
-    "the data volume belongs to another tool: give the stack its own, `pulumi config set postgresVolume NAME`",
+    "the data volume is an older installation's: `make adopt` takes its data over and leaves the volume as it is",
   ],
   [/database files are incompatible with server/i, "the data volume belongs to another major version of Postgres"],
   [

@@ -28,7 +28,10 @@ export async function checkHost(claims: HostClaims): Promise<void> {
   const ports = Object.entries(claims.ports).map(([key, port]) => portProblem(key, port, claims, containers));
   const problems = [
     ...(await Promise.all(ports)),
-    ...claims.networks.map((network) => subnetProblem(network, claims, networks)),
+    ...claims.networks.flatMap((network) => [
+      networkProblem(network.name, networks),
+      subnetProblem(network, claims, networks),
+    ]),
     ...claims.containers.map((name) => nameProblem(name, claims, containers)),
   ].filter((problem) => problem !== undefined);
   if (problems.length > 0) throw new UserError([...new Set(problems)].join("\n"));
@@ -84,7 +87,15 @@ function nameProblem(name: string, { prefix }: HostClaims, containers: readonly 
   const found = containers.find((container) => nameOf(container) === name);
   if (found === undefined || found.Labels[labels.prefix] === prefix) return undefined;
   return (
-    `container ${name} exists and is not this stack's; it may belong to an older installation` +
-    `\n  fix: docker stop ${name} && docker rename ${name} ${name}-old`
+    `container ${name} exists and is not this stack's` +
+    `\n  fix: make adopt, which takes an older installation over and keeps it; any other: docker rename ${name} ${name}-old`
   );
+}
+
+/** Pulumi's own networks have no labels; compose's would only be refused by the engine, after other things were made. */
+function networkProblem(name: string, networks: readonly ListedNetwork[]): string | undefined {
+  const found = networks.find(({ Name }) => Name === name);
+  const project = found?.Labels?.["com.docker.compose.project"];
+  if (project === undefined) return undefined;
+  return `network ${name} exists and is compose project ${project}'s\n  fix: make adopt, which takes an older installation over`;
 }

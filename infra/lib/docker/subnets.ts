@@ -6,6 +6,7 @@ import { subnetsOverlap } from "./network.ts";
 /** A network of the engine, as its list has it. */
 export interface ListedNetwork {
   readonly Name: string;
+  readonly Labels?: Readonly<Record<string, string>> | null;
   readonly IPAM: { readonly Config: readonly { readonly Subnet?: string }[] | null };
 }
 

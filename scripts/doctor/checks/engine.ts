@@ -125,7 +125,7 @@ export const volumeChecks: readonly Check[] = [
     id: "other-data",
     title: "A Letta without agents is the only installation on this engine.",
     why: "The agents of an older installation stay in its volume until they are adopted.",
-    fix: "`make letta-adopt VOLUME=…`",
+    fix: "`make adopt VOLUME=…`",
     needs: ["postgres", "state"],
     find: otherData,
   },
@@ -180,6 +180,6 @@ async function otherData(patient: Patient): Promise<Finding[]> {
   return clusters.map((name) => ({
     severity: "warning",
     problem: `Letta has no agents, and volume ${name} has a Postgres cluster that this stack does not use`,
-    fix: `make letta-adopt VOLUME=${name}, if the agents are in it`,
+    fix: `make adopt VOLUME=${name}, if the agents are in it`,
   }));
 }

@@ -5,7 +5,7 @@ import { imageReference } from "../../../infra/lib/images.ts";
 import { labels, lettaNames } from "../../../infra/lib/names.ts";
 import { until } from "../../../infra/lib/until.ts";
 import type { Deps } from "../deps.ts";
-import { prefixOf } from "../stack-file.ts";
+import { namesOf, prefixOf } from "../stack-file.ts";
 import { imageSource } from "../stack-images.ts";
 import { type LettaStack, readLetta, required } from "../stacks.ts";
 import { type AgentCall, inContainer } from "./call.ts";
@@ -70,7 +70,7 @@ export async function siteWithKey(
   known: Partial<SettingsInput> = {},
 ): Promise<AgentSite> {
   const prefix = prefixOf(deps, stack);
-  const { backup: container, volumes } = lettaNames(prefix);
+  const { backup: container, volumes } = namesOf(deps, stack);
   const unused = { schedule: {}, retention: {}, configHash: "", keys: {} };
   const settings = { recoveryKey, stack, ...unused, ...known };
   return {

@@ -11,7 +11,7 @@ test.each([
     "REFUSED: /var/lib/postgresql/data/pgdata was left half-made by a first start",
     "`make letta-reinit` sets its remains",
   ],
-  ["REFUSED: /var/lib/postgresql/data has a cluster at its root, made by", "`pulumi config set postgresVolume NAME`"],
+  ["REFUSED: /var/lib/postgresql/data has a cluster at its root, made by", "`make adopt`"],
   ["FATAL:  database files are incompatible with server", "another major version of Postgres"],
   ['asyncpg: password authentication failed for user "letta"', "not the one in the Pulumi state"],
   ['could not translate host name "letta-postgres" to address', "not on its network or not running"],

@@ -124,8 +124,18 @@ test("a container of the name that is not this stack's is refused, with a comman
   engine({ containers: { "letta-postgres": {} } });
   await expect(checkHost(claims())).rejects.toThrow(
     new UserError(
-      "container letta-postgres exists and is not this stack's; it may belong to an older installation\n" +
-        "  fix: docker stop letta-postgres && docker rename letta-postgres letta-postgres-old",
+      "container letta-postgres exists and is not this stack's\n" +
+        "  fix: make adopt, which takes an older installation over and keeps it; any other: docker rename letta-postgres letta-postgres-old",
+    ),
+  );
+});
+
+test("compose's network of the name is refused before the engine refuses a second one", async () => {
+  const compose = { ...network("letta-network", "172.22.0.0/16"), Labels: { "com.docker.compose.project": "thoth" } };
+  engine({ networks: [compose] });
+  await expect(checkHost(claims())).rejects.toThrow(
+    new UserError(
+      "network letta-network exists and is compose project thoth's\n  fix: make adopt, which takes an older installation over",
     ),
   );
 });

@@ -11,7 +11,7 @@ describe("make's variables", () => {
     ["letta-stop", [], ["letta", "stop"]],
     ["letta-stop", ["YES=1"], ["letta", "stop", "--yes"]],
     ["letta-stop", ["YES="], ["letta", "stop"]],
-    ["letta-adopt", ["VOLUME=-old"], ["letta", "adopt", "--from-volume=-old"]],
+    ["adopt", ["VOLUME=-old"], ["adopt", "installation", "--from-volume=-old"]],
     ["project-add", ["NAME=notes"], ["letta", "projects", "add", "--", "notes"]],
     ["backup-import", ["KEY_FILE=a b", "FOLDER=c=d"], ["backup", "import", "--key-file=a b", "--", "c=d"]],
     ["letta-logs-pg", ["FOLLOW=1"], ["letta", "logs-pg", "--follow"]],

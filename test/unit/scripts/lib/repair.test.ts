@@ -177,6 +177,16 @@ describe("an empty state, of a checkout that is new or has lost its own,", () =>
     expect(calls().filter((call) => call.startsWith("docker rm"))).toEqual([]);
   });
 
+  test("with an older installation's files, and no backups, names the adoption and no recovery", async () => {
+    const { run } = prepared({ docker: volumes("letta-home"), pulumi });
+    await expect(run()).rejects.toThrow(
+      new UserError(
+        "stack letta has no state here, but the engine has volumes letta-home",
+        "make adopt takes an older installation over and keeps it; if another checkout of this project made them, use that one",
+      ),
+    );
+  });
+
   test("of Thoth, which has no data, is fixed by removing what is there", async () => {
     const { run } = prepared({ docker: engineHas("1\tthoth-api", "2\tthoth-mcp"), pulumi });
     await expect(run(undefined, "thoth")).rejects.toThrow(

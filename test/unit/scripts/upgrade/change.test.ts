@@ -85,7 +85,7 @@ const upgrade: NewOperation<Upgrade> = {
   from: { version: "0.16.5", reference: "letta:0.16.5", configured: "0.16.5" },
   to: { version: "0.16.8", reference: "letta:0.16.8" },
 };
-const adoption = { ...common, kind: "letta-adopt", resume: "make letta-adopt RESUME=1", volume: "old" } as const;
+const adoption = { ...common, kind: "letta-adopt", resume: "make adopt", volume: "old" } as const;
 
 let run: Run;
 beforeEach(async () => {
