@@ -28,7 +28,6 @@ export interface AdoptOptions extends Search {
 /** Takes over an older installation of Letta and Thoth, or goes on with an adoption that was interrupted. */
 export async function adopt(options: AdoptOptions, deps: Deps): Promise<number> {
   const { stack, thothStack, without, replace } = options;
-  if (!(await isSetUp(deps, stack))) await setup({ lettaStack: stack, thothStack }, deps);
   const before = await readAdoption(deps, stack);
   let record: AdoptionRecord;
   if (before?.phase === "moving") {
@@ -47,6 +46,8 @@ export async function adopt(options: AdoptOptions, deps: Deps): Promise<number> 
     const mayReplace = replace || before?.phase === "undone";
     record = { stack, thothStack, id: stamp(), phase: "moving", old, without, replace: mayReplace };
   }
+  // Before setup there may be no Pulumi to ask.
+  if (!(await isSetUp(deps, stack).catch(() => false))) await setup({ lettaStack: stack, thothStack }, deps);
   try {
     return await move(deps, await saveAdoption(deps, record), options.drainSeconds);
   } catch (error) {

@@ -4,7 +4,7 @@ import { imageReference } from "../../infra/lib/images.ts";
 import { listDatabases } from "../lib/databases.ts";
 import type { Deps } from "../lib/deps.ts";
 import { imageSource } from "../lib/stack-images.ts";
-import { findCluster, requireMajor, startOldCluster } from "../upgrade/copy.ts";
+import { findCluster, removeCopy, requireMajor, startOldCluster } from "../upgrade/copy.ts";
 import { copyNames } from "../upgrade/operation.ts";
 import { type AdoptionRecord, dumpFolder, saveAdoption } from "./record.ts";
 
@@ -33,6 +33,7 @@ export async function backUpOld(deps: Deps, record: AdoptionRecord): Promise<Ado
     // A file that was cut off has no readable list.
     await deps.$`docker exec -i ${postgres} pg_restore --list <${file} >/dev/null`;
   }
+  await removeCopy(deps, site);
   deps.print(`backed the old databases up to ${folder}`);
   return saveAdoption(deps, record, { dumps: folder, old: { ...old, cluster: { volume: found.volume, image } } });
 }

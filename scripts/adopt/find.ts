@@ -2,10 +2,9 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../infra/lib/errors.ts";
-import { labels, thothNames } from "../../infra/lib/names.ts";
+import { labels, lettaNames, thothNames } from "../../infra/lib/names.ts";
 import type { Deps } from "../lib/deps.ts";
 import { namesOf, prefixOf } from "../lib/stack-file.ts";
-import { readLetta, readThoth } from "../lib/stacks.ts";
 import { type Cluster, type InspectedContainer, type Installation, nameOf, type OldNetwork } from "./installation.ts";
 
 /** Where to look. */
@@ -20,13 +19,14 @@ export interface Search {
 const clusterFolder = "/var/lib/postgresql/data";
 /** Upstream's image of Letta, which has a Postgres of its own in it. */
 const isLettaImage = (image: string) => /(^|\/)letta\/letta(:|@|$)/.test(image);
+const isOwn = ({ Config }: InspectedContainer) => Config.Labels?.[labels.prefix] !== undefined;
 const aside = (name: string) => `${name}-before-adoption`;
 
 /** Looks for the older installation on this engine; changes nothing. @throws UserError when there is none, or several */
 export async function findInstallation(deps: Deps, search: Search): Promise<Installation> {
-  const own = await ownNames(deps, search);
+  const own = ownNames(deps, search);
   const all = await inspectAll(deps);
-  const foreign = all.filter(({ Config }) => Config.Labels?.[labels.prefix] === undefined);
+  const foreign = all.filter((one) => !isOwn(one));
   const cluster = await findCluster(deps, search, foreign, own);
   const old = foreign.filter(
     (one) =>
@@ -53,21 +53,17 @@ export async function findInstallation(deps: Deps, search: Search): Promise<Inst
   };
 }
 
-/** Names that the two stacks take on the engine; of a stack that is up, no network is anybody else's. */
-async function ownNames(deps: Deps, { stack, thothStack }: Search) {
-  const { volumes, network, internalNetwork, postgres, redis, server, gateway, backup, drill } = namesOf(deps, stack);
+/** Names that the two stacks take on the engine, and the name that compose has for Postgres' volume. */
+function ownNames(deps: Deps, { stack, thothStack }: Search) {
+  const { network, internalNetwork, postgres, redis, server, gateway, backup, drill } = namesOf(deps, stack);
   const prefix = prefixOf(deps, thothStack);
   const roles = ["all-in-one", "api", "mcp", "discovery", "monitor", "dashboard"].map((role) => `${prefix}-${role}`);
-  const isUp = (await readLetta(deps, stack)) !== undefined;
-  const letta = isUp ? [] : [network, internalNetwork];
-  const thoth = (await readThoth(deps, thothStack)) === undefined ? [thothNames(prefix).network] : [];
   return {
-    isUp,
     server,
     postgres,
-    volume: volumes.postgres,
+    volume: lettaNames(prefixOf(deps, stack)).volumes.postgres,
     containers: [postgres, redis, server, gateway, backup, drill, ...roles],
-    networks: [...letta, ...thoth],
+    networks: [network, internalNetwork, thothNames(prefix).network],
   };
 }
 
@@ -84,7 +80,7 @@ async function findCluster(
   deps: Deps,
   { volume, image }: Search,
   foreign: readonly InspectedContainer[],
-  own: { postgres: string; volume: string; isUp: boolean },
+  own: { postgres: string; volume: string },
 ): Promise<Cluster> {
   const mounted = foreign.flatMap((one) => {
     const mount = one.Mounts.find(({ Destination }) => Destination === clusterFolder);
@@ -97,7 +93,7 @@ async function findCluster(
   const persisted = join(homedir(), ".letta/.persist/pgdata");
   // Without containers, the volume of compose's name, or the folder that Letta's docs have.
   if (found.length === 0) {
-    if (!own.isUp && (await hasComposeLabel(deps, own.volume))) found.push(own.volume);
+    if (await hasComposeLabel(deps, own.volume)) found.push(own.volume);
     if (existsSync(join(persisted, "PG_VERSION"))) found.push(persisted);
   }
   const [only] = found;
@@ -135,6 +131,8 @@ async function findNetworks(
       const { exitCode, stdout } = await deps.engine.docker(["network", "inspect", name]);
       if (exitCode !== 0) return [];
       const [network] = JSON.parse(stdout) as [InspectedNetwork];
+      // A stack that is up has its own networks, with its containers on them.
+      if (all.some((one) => isOwn(one) && name in one.NetworkSettings.Networks)) return [];
       const endpoints = all.flatMap((one) => {
         const endpoint = one.NetworkSettings.Networks[name];
         if (endpoint === undefined) return [];

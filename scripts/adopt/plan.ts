@@ -1,3 +1,4 @@
+import { isSetUp } from "../lib/bring-up.ts";
 import type { Deps } from "../lib/deps.ts";
 import { namesOf, readConfigFile } from "../lib/stack-file.ts";
 import { readLetta } from "../lib/stacks.ts";
@@ -33,7 +34,8 @@ export function planLines(old: Installation, stack: string, volumePrefix: string
 /** Start of the new volumes' names: another one where the old installation has a volume of the usual names. */
 export async function chooseVolumePrefix(deps: Deps, stack: string): Promise<string | undefined> {
   if (readConfigFile(deps, stack).volumePrefix !== undefined) return undefined;
-  if ((await readLetta(deps, stack)) !== undefined) return undefined;
+  const wasUp = (await isSetUp(deps, stack).catch(() => false)) && (await readLetta(deps, stack)) !== undefined;
+  if (wasUp) return undefined;
   const { volumes, postgres } = namesOf(deps, stack);
   const there = await Promise.all(Object.values(volumes).map((name) => deps.engine.volumeExists(name)));
   return there.includes(true) ? postgres.replace(/postgres$/, "adopted") : undefined;
