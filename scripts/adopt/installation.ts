@@ -20,7 +20,7 @@ export interface Cluster {
   readonly image?: string | undefined;
 }
 
-export interface OldContainer {
+interface OldContainer {
   readonly name: string;
   readonly wasRunning: boolean;
   /** Its name until {@link OldContainer.name} is free again; the same where it is in nobody's way. */

@@ -51,11 +51,17 @@ async function killedAt(text: RegExp): Promise<void> {
 
 describe("before it", () => {
   test("a start refuses to share names with the old installation, and names the adoption", async () => {
-    const { exitCode, output } = await project.command(["letta", "start"]);
-    expect(exitCode).toBe(1);
-    for (const name of [old.containers.postgres, old.containers.server, old.network]) expect(output).toContain(name);
-    expect(output).toContain("make adopt");
-    expect(output).not.toMatch(/make letta-recover|docker volume rm/);
+    const started = await project.command(["letta", "start"]);
+    expect(started.output).toContain(`the engine has volumes ${project.letta}-home`);
+    const previewed = await project.pulumi(["preview", "--stack", project.letta]);
+    for (const name of [old.containers.postgres, old.containers.server])
+      expect(previewed.output).toContain(`container ${name} exists and is not this stack's`);
+    expect(previewed.output).toContain(`network ${old.network} exists and is compose project project-thoth's`);
+    for (const { exitCode, output } of [started, previewed]) {
+      expect(exitCode).not.toBe(0);
+      expect(output).toContain("make adopt");
+      expect(output).not.toMatch(/make letta-recover|docker volume rm/);
+    }
   });
 
   test("a dry run prints what was found and what becomes of it, and changes nothing", async () => {
@@ -69,7 +75,7 @@ describe("before it", () => {
       "LETTA_PG_URI: not needed",
       "LETTA_PG_POOL_SIZE: renamed, thoth-letta:sizes.server.poolSize",
       "OPENAI_API_KEY: taken, thoth-letta:secretEnv.OPENAI_API_KEY",
-      "OLLAMA_BASE_URL: taken, thoth-letta:env.OLLAMA_BASE_URL",
+      "OPENAI_BASE_URL: taken, thoth-letta:env.OPENAI_BASE_URL",
       "GROQ_API_KEY: not needed, is empty",
       `${project.vault}: Thoth's vault as before`,
     ]) {

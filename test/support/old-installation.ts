@@ -63,7 +63,7 @@ export async function startOldInstallation(
   const variables = [
     ...["LETTA_PG_URI=postgresql://letta:letta@letta-postgres:5432/letta", "LETTA_SERVER_PASSWORD=old"],
     ...["LETTA_PG_POOL_SIZE=20", "LETTA_SERVER_CORS_ORIGINS=https://notes.example.org", "OPENAI_API_KEY=sk-old-key"],
-    ...["OLLAMA_BASE_URL=http://127.0.0.1:9", "GROQ_API_KEY="],
+    ...[`OPENAI_BASE_URL=http://host.docker.internal:${modelPort}/v1`, "GROQ_API_KEY="],
   ].flatMap((pair) => ["--env", pair]);
   const entry = ["--network", network, ...variables, "--entrypoint", "alembic", images.letta, "upgrade", "head"];
   await dockerOutput(["run", "--rm", ...entry]);
