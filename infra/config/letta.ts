@@ -44,10 +44,10 @@ const projectLimitsSchema = z.strictObject({
   requestsPerSecond: z.int().min(1).max(10_000).default(50),
   /** Requests accepted at once above that rate. */
   burst: z.int().min(0).max(10_000).default(100),
-  /** Open connections. */
+  /** Open requests that start no run. */
   connections: z.int().min(1).max(10_000).default(64),
-  /** Concurrent runs of agents, streamed or not. */
-  runs: z.int().min(1).max(1000).default(8),
+  /** Runs of agents at a time, in progress or waiting for their turn. */
+  runs: z.int().min(1).max(1000).default(200),
 });
 
 /** TLS on the gateway's port. */

@@ -21,7 +21,7 @@ let all: Operation[];
 let nowhere: Belongings;
 
 beforeAll(async () => {
-  stacks.configure(stacks.letta, { projects: ["thoth", "second", "third"] });
+  stacks.configure(stacks.letta, { projects: ["thoth", "second", "third"], projectLimits: { runs: 9 } });
   await stacks.up(stacks.letta);
   letta = await stacks.lettaOutputs();
   model = await startScriptedModel({ host: "0.0.0.0" });
@@ -33,7 +33,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await model.close();
-  stacks.configure(stacks.letta, { projects: ["thoth"] });
+  stacks.configure(stacks.letta, { projects: ["thoth"], projectLimits: {} });
   await stacks.up(stacks.letta);
 });
 
@@ -211,28 +211,28 @@ describe("a project that sends too many requests", () => {
   test("gets its share of concurrent runs, and no other project waits for it", async () => {
     const gate = Promise.withResolvers<void>();
     const held = await startScriptedModel({ host: "0.0.0.0", beforeWord: () => gate.promise });
-    const agents = await Promise.all(Array.from({ length: 9 }, () => createAgent(as("third"), held.port)));
+    const agents = await Promise.all(Array.from({ length: 10 }, () => createAgent(as("third"), held.port)));
     const run = (agent: string | undefined) =>
       rawRequest(letta.urls.gateway, `/v1/agents/${agent}/messages/stream`, {
         method: "POST",
         headers: { authorization: `Bearer ${letta.projects.third?.token}`, "content-type": "application/json" },
         body: JSON.stringify({ messages: [{ role: "user", content: "hello" }], stream_tokens: true }),
       });
-    const running = agents.slice(0, 8).map(run);
-    await expect.poll(() => held.requests.length, { timeout: 120_000 }).toBe(8);
+    const running = agents.slice(0, 9).map(run);
+    await expect.poll(() => held.requests.length, { timeout: 120_000 }).toBe(9);
 
-    const refused = await run(agents[8]);
+    const refused = await run(agents[9]);
     expect([refused.status, headerValues(refused, "retry-after"), JSON.parse(refused.body)]).toEqual([
       429,
-      ["1"],
+      [expect.stringMatching(/^\d+$/)],
       { detail: expect.stringContaining("projectLimits") },
     ]);
     expect((await lettaFetch(as("third"), "GET", "/v1/agents/")).status).toBe(200);
     await say(as("second"), await createAgent(as("second"), model.port), "hello");
 
     gate.resolve();
-    expect((await Promise.all(running)).map(({ status }) => status)).toEqual(Array(8).fill(200));
-    expect((await run(agents[8])).status).toBe(200);
+    expect((await Promise.all(running)).map(({ status }) => status)).toEqual(Array(9).fill(200));
+    expect((await run(agents[9])).status).toBe(200);
     await held.close();
   });
 

@@ -13,6 +13,8 @@ import time
 import traceback
 from collections.abc import Callable
 
+from run_shares import SharedApp
+
 REQUESTS_PORT = 8283
 # Of run processes and the tools they start.
 NICENESS = 10
@@ -100,8 +102,11 @@ def serve(app, runs_port: int, run_workers: int) -> int:
 def run(app, listener: socket.socket, niceness: int = 0) -> None:
     import uvicorn
     from letta.settings import settings
+    from starlette.middleware import Middleware
 
     os.nice(niceness)
+    # Innermost, so that only clients with the password wait.
+    app.user_middleware.append(Middleware(SharedApp))
     # As in Letta's start_server.
     config = uvicorn.Config(app, timeout_keep_alive=settings.uvicorn_timeout_keep_alive, access_log=False)
     uvicorn.Server(config).run(sockets=[listener])

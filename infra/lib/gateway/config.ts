@@ -27,9 +27,6 @@ export const gatewayTlsPort = 8443;
 /** Files in the gateway's container that keep requests out while they exist; see nginx.conf. */
 export const drainFlags = { runs: "/tmp/letta-drain", all: "/tmp/letta-closed" } as const;
 
-/** How many runs a project may start in a minute, on average, for each that it may have at a time. */
-const startsPerRun = 15;
-
 /** nginx' configuration without the projects: path in the container -> text. */
 export function gatewayConfig({ hasTls, ...settings }: GatewaySettings): Record<string, string> {
   const fixed = ["nginx.conf", "routes.conf", "refusals.conf", ...(hasTls ? ["tls.conf"] : [])];
@@ -59,14 +56,11 @@ function limits({ maxRequestMiB, projectLimits }: Omit<GatewaySettings, "hasTls"
   return `client_max_body_size ${maxRequestMiB}m;
 
 limit_conn connections ${connections};
-limit_conn runs ${runs};
+map "" $most_runs {
+  default "${runs}";
+}
 
 limit_req_zone $project zone=requests:2m rate=${requestsPerSecond}r/s;
 limit_req zone=requests burst=${burst} nodelay;
-
-# nginx does not see when a background run ends, and each start takes Letta's processor for a while. So starts are spread;
-# without nodelay they wait their turn, and a client that starts one after the other is slowed down, not refused.
-limit_req_zone $run_project zone=run_starts:2m rate=${runs * startsPerRun}r/m;
-limit_req zone=run_starts burst=${runs * 2};
 `;
 }

@@ -1,0 +1,207 @@
+"""Shares a process between the projects that start runs in it, without holding back one that is alone.
+
+A run computes for about two tenths of a second, in pieces, and all runs of a process take turns. So a run begins at once while
+the process keeps up, and waits while it does not; then the project with the fewest runs in progress is next, whoever asked
+first. Nobody is slowed down while nobody competes: an idle process begins the next run a hundredth of a second after the one
+before. A project may have so many runs, waiting or in progress, that its excess is refused: with the time that the queue takes.
+See docs/decisions/0050.
+"""
+
+import asyncio
+import math
+import re
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+# How often a process with runs looks whether it keeps up, and how long it may have computed beyond that time, in seconds.
+TICK_SECONDS = 0.01
+LATE_SECONDS = 0.01
+# A process that never keeps up still begins one as often as this.
+LONGEST_PAUSE_SECONDS = 0.5
+# Of one project in this process, waiting or in progress, unless the gateway says otherwise.
+MOST_RUNS = 1000
+# Letta's clients ignore a Retry-After of a minute and more.
+LONGEST_RETRY_SECONDS = 59
+# As in images/nginx/uploads/routes.conf; the operator's runs are in the process of the short requests.
+STARTS_RUN = re.compile(
+    r"/v1/(agents/[^/]+/(messages(/stream|/async)?|generate|summarize|tools/[^/]+/run)|conversations/[^/]+/(messages|compact)"
+    r"|groups/[^/]+/messages(/stream|/async)?|messages/batches|runs|tools/run|chat/completions)/?"
+)
+
+
+class TooMany(Exception):
+    """The project has as many runs as it may; there will be room after `seconds`."""
+
+    def __init__(self, seconds: int):
+        super().__init__()
+        self.seconds = seconds
+
+
+class Shares:
+    def __init__(self, clock=time.monotonic):
+        self.clock = clock
+        self.running: dict[str, int] = {}
+        self.waiting: dict[str, deque[asyncio.Future]] = {}
+        # When a run of the project last began.
+        self.began: dict[str, float] = {}
+        # Between two beginnings of waiting runs, in seconds, smoothed.
+        self.pace = TICK_SECONDS
+        self.last_begin = 0.0
+        # Whether one may begin right away: the last look found the process on time, and none has begun since.
+        self.has_room = True
+        self.watcher: asyncio.Task | None = None
+
+    @asynccontextmanager
+    async def turn(self, project: str, most: int = MOST_RUNS) -> AsyncIterator[None]:
+        """Waits for the project's turn, and counts a run of it until the end. Raises TooMany."""
+        waiting = len(self.waiting.get(project, ()))
+        if self.running.get(project, 0) + waiting >= most:
+            raise TooMany(self.retry_seconds(waiting + 1))
+        self.watcher = self.watcher or asyncio.create_task(self.watch())
+        if not self.waiting and (self.has_room or not self.running):
+            self.begin(project)
+        else:
+            await self.wait(project)
+        try:
+            yield
+        finally:
+            self.end(project)
+
+    def begin(self, project: str) -> None:
+        self.running[project] = self.running.get(project, 0) + 1
+        self.began[project] = self.clock()
+        self.has_room = False
+
+    def end(self, project: str) -> None:
+        self.running[project] -= 1
+        if self.running[project] == 0:
+            del self.running[project]
+
+    async def wait(self, project: str) -> None:
+        queue = self.waiting.setdefault(project, deque())
+        turn = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            # The client has gone; its turn, if it has come, is given up.
+            if turn.done() and not turn.cancelled():
+                self.end(project)
+            elif turn in queue:
+                queue.remove(turn)
+                self.forget_if_empty(project)
+            raise
+
+    def retry_seconds(self, ahead: int) -> int:
+        """When so many more runs of a project will have begun, at the pace of the last ones and in turn with other projects."""
+        return min(LONGEST_RETRY_SECONDS, math.ceil(ahead * self.pace * max(1, len(self.waiting))))
+
+    async def watch(self) -> None:
+        """Looks whether the process keeps up, for as long as there are runs, and lets the next one begin."""
+        while self.running or self.waiting:
+            started, computed = self.clock(), time.thread_time()
+            await asyncio.sleep(TICK_SECONDS)
+            # What other programs of this machine compute makes it late too, but waiting would not help.
+            self.look(min(self.clock() - started - TICK_SECONDS, time.thread_time() - computed))
+        self.has_room = True
+        self.watcher = None
+
+    def look(self, late: float) -> None:
+        self.has_room = late < LATE_SECONDS
+        if not self.waiting:
+            return
+        project = self.next()
+        # A project without a run need not wait until those of others compute less.
+        if self.has_room or project not in self.running or self.clock() - self.last_begin > LONGEST_PAUSE_SECONDS:
+            self.let_begin(project)
+
+    def next(self) -> str:
+        return min(self.waiting, key=lambda project: (self.running.get(project, 0), self.began.get(project, 0)))
+
+    def let_begin(self, project: str) -> None:
+        turn = self.waiting[project].popleft()
+        self.forget_if_empty(project)
+        self.begin(project)
+        now = self.clock()
+        self.pace += (min(now - self.last_begin, LONGEST_PAUSE_SECONDS) - self.pace) / 10
+        self.last_begin = now
+        turn.set_result(None)
+
+    def forget_if_empty(self, project: str) -> None:
+        if not self.waiting[project]:
+            del self.waiting[project]
+
+
+class SharedApp:
+    """The application, with shares for requests that start runs. Projects are Letta's users; the operator is one more."""
+
+    def __init__(self, app):
+        self.app = app
+        self.shares = Shares()
+
+    async def __call__(self, scope, receive, send) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST" or not STARTS_RUN.fullmatch(scope["path"]):
+            return await self.app(scope, receive, send)
+        headers = dict(scope["headers"])
+        project = headers.get(b"user_id", b"").decode("latin-1")
+        request = Buffered(receive)
+        turn = self.shares.turn(project, int(headers.get(b"x-most-runs", MOST_RUNS)))
+        try:
+            await request.unless_gone(turn.__aenter__())
+        except TooMany as too_many:
+            return await refuse(send, too_many.seconds)
+        except ClientGone:
+            return None
+        try:
+            await self.app(scope, request.receive, send)
+        finally:
+            await turn.__aexit__(None, None, None)
+
+
+class ClientGone(Exception):
+    """The client has closed its connection while it waited."""
+
+
+class Buffered:
+    """A request whose messages are read while it waits, to see whether its client has gone, and given to the application later."""
+
+    def __init__(self, receive):
+        self.receive_next = receive
+        self.messages: deque[dict] = deque()
+        self.reader: asyncio.Task | None = None
+
+    async def unless_gone(self, work):
+        """Raises ClientGone."""
+        task = asyncio.ensure_future(work)
+        # Most need not wait at all.
+        await asyncio.sleep(0)
+        if task.done():
+            return task.result()
+        while not task.done():
+            self.reader = self.reader or asyncio.ensure_future(self.receive_next())
+            await asyncio.wait({task, self.reader}, return_when=asyncio.FIRST_COMPLETED)
+            if self.reader.done():
+                self.messages.append(self.reader.result())
+                self.reader = None
+                if self.messages[-1]["type"] == "http.disconnect" and not task.done():
+                    task.cancel()
+                    await asyncio.wait({task})
+                    raise ClientGone
+        return task.result()
+
+    async def receive(self) -> dict:
+        if self.messages:
+            return self.messages.popleft()
+        if self.reader is not None:
+            reader, self.reader = self.reader, None
+            return await reader
+        return await self.receive_next()
+
+
+async def refuse(send, seconds: int) -> None:
+    detail = f"this project has as many runs as it may (thoth-letta:projectLimits); ask again after {seconds} seconds"
+    headers = [(b"content-type", b"application/json"), (b"retry-after", str(seconds).encode())]
+    await send({"type": "http.response.start", "status": 429, "headers": headers})
+    await send({"type": "http.response.body", "body": f'{{"detail":"{detail}"}}\n'.encode()})
