@@ -13,11 +13,13 @@ current = ContextVar("organization", default=None)
 
 
 def keep_organizations_apart() -> None:
+    from letta.services.sandbox_config_manager import SandboxConfigManager
     from letta.services.user_manager import UserManager
     from sqlalchemy import event
     from sqlalchemy.orm import Session
 
     UserManager.get_actor_or_default_async = named_actor(UserManager.get_actor_or_default_async)
+    SandboxConfigManager.create_sandbox_env_var_async = of_own_sandbox(SandboxConfigManager.create_sandbox_env_var_async)
     event.listen(Session, "do_orm_execute", only_own)
 
 
@@ -38,6 +40,18 @@ def named_actor(find):
         return actor
 
     return find_named
+
+
+def of_own_sandbox(create):
+    """Refuses a variable for a sandbox config of another organization: it would keep the name from its owner."""
+    from letta.orm.errors import NoResultFound
+
+    async def checked(self, env_var_create, sandbox_config_id, actor):
+        if all(config.id != sandbox_config_id for config in await self.list_sandbox_configs_async(actor)):
+            raise NoResultFound(f"SandboxConfig not found with id={sandbox_config_id}")
+        return await create(self, env_var_create, sandbox_config_id, actor)
+
+    return checked
 
 
 def only_own(state) -> None:

@@ -9,7 +9,6 @@ See docs/decisions/0050.
 
 import asyncio
 import math
-import re
 import time
 from collections import deque
 from collections.abc import AsyncIterator
@@ -24,11 +23,6 @@ LONGEST_PAUSE_SECONDS = 0.5
 MOST_RUNS = 1000
 # Letta's clients ignore a Retry-After of a minute and more.
 LONGEST_RETRY_SECONDS = 59
-# As in images/nginx/uploads/routes.conf; the operator's runs are in the process of the short requests.
-STARTS_RUN = re.compile(
-    r"/v1/(agents/[^/]+/(messages(/stream|/async)?|generate|summarize|tools/[^/]+/run)|conversations/[^/]+/(messages|compact)"
-    r"|groups/[^/]+/messages(/stream|/async)?|messages/batches|runs|tools/run|chat/completions)/?"
-)
 
 
 class TooMany(Exception):
@@ -46,7 +40,7 @@ class Shares:
         self.waiting: dict[str, deque[asyncio.Future]] = {}
         # When a run of the project last began.
         self.began: dict[str, float] = {}
-        # Between two beginnings of waiting runs, in seconds, smoothed.
+        # From the beginning of one run to that of one that waits, in seconds, smoothed.
         self.pace = TICK_SECONDS
         self.last_begin = 0.0
         # Whether one may begin right away: the last look found the process on time, and none has begun since.
@@ -71,7 +65,7 @@ class Shares:
 
     def begin(self, project: str) -> None:
         self.running[project] = self.running.get(project, 0) + 1
-        self.began[project] = self.clock()
+        self.began[project] = self.last_begin = self.clock()
         self.has_room = False
 
     def end(self, project: str) -> None:
@@ -123,85 +117,10 @@ class Shares:
     def let_begin(self, project: str) -> None:
         turn = self.waiting[project].popleft()
         self.forget_if_empty(project)
+        self.pace += (min(self.clock() - self.last_begin, LONGEST_PAUSE_SECONDS) - self.pace) / 10
         self.begin(project)
-        now = self.clock()
-        self.pace += (min(now - self.last_begin, LONGEST_PAUSE_SECONDS) - self.pace) / 10
-        self.last_begin = now
         turn.set_result(None)
 
     def forget_if_empty(self, project: str) -> None:
         if not self.waiting[project]:
             del self.waiting[project]
-
-
-class SharedApp:
-    """The application, with shares for requests that start runs. Projects are Letta's users; the operator is one more."""
-
-    def __init__(self, app):
-        self.app = app
-        self.shares = Shares()
-
-    async def __call__(self, scope, receive, send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or not STARTS_RUN.fullmatch(scope["path"]):
-            return await self.app(scope, receive, send)
-        headers = dict(scope["headers"])
-        project = headers.get(b"user_id", b"").decode("latin-1")
-        request = Buffered(receive)
-        turn = self.shares.turn(project, int(headers.get(b"x-most-runs", MOST_RUNS)))
-        try:
-            await request.unless_gone(turn.__aenter__())
-        except TooMany as too_many:
-            return await refuse(send, too_many.seconds)
-        except ClientGone:
-            return None
-        try:
-            await self.app(scope, request.receive, send)
-        finally:
-            await turn.__aexit__(None, None, None)
-
-
-class ClientGone(Exception):
-    """The client has closed its connection while it waited."""
-
-
-class Buffered:
-    """A request whose messages are read while it waits, to see whether its client has gone, and given to the application later."""
-
-    def __init__(self, receive):
-        self.receive_next = receive
-        self.messages: deque[dict] = deque()
-        self.reader: asyncio.Task | None = None
-
-    async def unless_gone(self, work):
-        """Raises ClientGone."""
-        task = asyncio.ensure_future(work)
-        # Most need not wait at all.
-        await asyncio.sleep(0)
-        if task.done():
-            return task.result()
-        while not task.done():
-            self.reader = self.reader or asyncio.ensure_future(self.receive_next())
-            await asyncio.wait({task, self.reader}, return_when=asyncio.FIRST_COMPLETED)
-            if self.reader.done():
-                self.messages.append(self.reader.result())
-                self.reader = None
-                if self.messages[-1]["type"] == "http.disconnect" and not task.done():
-                    task.cancel()
-                    await asyncio.wait({task})
-                    raise ClientGone
-        return task.result()
-
-    async def receive(self) -> dict:
-        if self.messages:
-            return self.messages.popleft()
-        if self.reader is not None:
-            reader, self.reader = self.reader, None
-            return await reader
-        return await self.receive_next()
-
-
-async def refuse(send, seconds: int) -> None:
-    detail = f"this project has as many runs as it may (thoth-letta:projectLimits); ask again after {seconds} seconds"
-    headers = [(b"content-type", b"application/json"), (b"retry-after", str(seconds).encode())]
-    await send({"type": "http.response.start", "status": 429, "headers": headers})
-    await send({"type": "http.response.body", "body": f'{{"detail":"{detail}"}}\n'.encode()})

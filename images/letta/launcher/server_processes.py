@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Callable
 
-from run_shares import SharedApp
+from shared_app import SharedApp
 
 REQUESTS_PORT = 8283
 # Of run processes and the tools they start.
