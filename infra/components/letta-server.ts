@@ -156,7 +156,9 @@ function migration(name: string, args: LettaServerArgs, parent: pulumi.Resource)
 
 /** With a proxy in the config: what keeps the stack's own hosts off it. */
 function withoutProxy({ env, secretEnv, mcpHosts }: LettaConfig): Record<string, string> {
-  return noProxyFor([...Object.values(aliases), hostAlias, ...mcpHosts], { ...env, ...secretEnv });
+  // The list of hosts without a proxy knows no endings: of `*-mcp` it has the usual one.
+  const mcp = mcpHosts.map((host) => host.replace("*", "thoth"));
+  return noProxyFor([...Object.values(aliases), hostAlias, ...mcp], { ...env, ...secretEnv });
 }
 
 /** The server's environment without secrets; names as in letta/settings.py at 0.16.8. */

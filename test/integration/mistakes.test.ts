@@ -1,9 +1,12 @@
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { dockerOutput } from "../../infra/lib/docker/engine.ts";
+import { root } from "../../scripts/lib/checkout.ts";
 import { freePorts, freeSubnets } from "../support/free-places.ts";
 import { ownPrefix, ownProject } from "../support/shared-stacks.ts";
-import { presentImage, type StackConfig, type TestProject } from "../support/stacks.ts";
+import { imageSource, presentImage, type StackConfig, succeeded, type TestProject } from "../support/stacks.ts";
 
 let project: TestProject;
 beforeAll(async () => {
@@ -50,6 +53,20 @@ describe("config", () => {
   test("with an unknown kind of stack is refused", async () => {
     expect(await refusal("letta", { kind: "leta" })).toContain(`pulumi config set kind letta -s ${project.letta}`);
   });
+});
+
+test("a second letta stack is accepted as the docs make it, next to whatever runs here", async () => {
+  const page = readFileSync(join(root, "docs/configuration.md"), "utf8");
+  const [, section = ""] = page.split("## A second pair of stacks");
+  const lines = [...section.matchAll(/^ {4}pulumi (.*-staging\b.*)$/gm)].map(([, line = ""]) =>
+    line.replace(/ +#.*/, ""),
+  );
+  const ofLetta = lines.filter((line) => line.endsWith("letta-staging"));
+  expect(ofLetta.length).toBeGreaterThan(3);
+  for (const line of ofLetta) succeeded(await project.pulumi(line.replaceAll("'", "").split(" ")));
+  const [postgres, server, gateway] = await freePorts(3);
+  project.configure("letta-staging", { images: imageSource(), ports: { postgres, server, gateway } });
+  succeeded(await project.pulumi(["preview", "--stack", "letta-staging"]));
 });
 
 describe("Thoth", () => {

@@ -190,9 +190,12 @@ test("the config's environment goes to the server, its secrets only into the fil
 });
 
 test("with a proxy in the config, the stack's own hosts and the MCP servers of this network are reached without it", async () => {
-  const { resource } = await lettaGraph({ secretEnv: { HTTPS_PROXY: "http://plain-proxy" }, mcpHosts: ["notes-mcp"] });
+  const { resource } = await lettaGraph({
+    secretEnv: { HTTPS_PROXY: "http://plain-proxy" },
+    mcpHosts: ["*-mcp", "notes"],
+  });
   const expected =
-    /^NO_PROXY=localhost,127\.0\.0\.1,::1,letta-postgres,.*,letta-nginx,.*,host\.docker\.internal,notes-mcp$/;
+    /^NO_PROXY=localhost,127\.0\.0\.1,::1,letta-postgres,.*,letta-nginx,.*,host\.docker\.internal,thoth-mcp,notes$/;
   expect(resource("server-container").inputs.envs).toContainEqual(expect.stringMatching(expected));
 });
 
