@@ -4,7 +4,6 @@ export const envFileLines: readonly (readonly [line: string, values: Readonly<Re
   ["K=abc#def", { K: "abc#def" }],
   ["K=abc #def", { K: "abc" }],
   ["K=#abc", { K: "#abc" }],
-  ["K= # note", { K: "" }],
   ['K="a#b" # note', { K: "a#b" }],
   ["K='a # b'", { K: "a # b" }],
   ['K="say \\"hi\\""', { K: 'say "hi"' }],
