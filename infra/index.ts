@@ -26,7 +26,8 @@ async function letta(raw: RawConfig, stack: string) {
     internalSubnet: { name: internalNetwork, subnet: parsed.internalSubnet, isGiven: raw.internalSubnet !== undefined },
   });
   const config = { ...parsed, ...subnets };
-  const containers = lettaContainers(config.prefix, config.backup.enabled);
+  const { runsTrialModel } = await import("./config/models.ts");
+  const containers = lettaContainers(config.prefix, { backup: config.backup.enabled, model: runsTrialModel(config) });
   const networks = [
     { key: "subnet", name: network, subnet: config.subnet },
     { key: "internalSubnet", name: internalNetwork, subnet: config.internalSubnet },

@@ -1,12 +1,14 @@
 import { Command, Option } from "commander";
 import { addAdoptCommands } from "./adopt/commands.ts";
 import { addBackupCommands, addRecoverCommand } from "./backup/commands.ts";
+import { addChatCommands } from "./chat/commands.ts";
 import { addDevelopCommands } from "./develop/commands.ts";
 import { addHelpCommands } from "./help/commands.ts";
 import { addLettaCommands } from "./letta/commands.ts";
 import { adder, force, type Hooks, json, lettaStack, thothStack } from "./lib/cli.ts";
 import type { Deps } from "./lib/deps.ts";
 import type { MakeCommand } from "./lib/make.ts";
+import { addModelCommands } from "./models/commands.ts";
 import { addProjectCommands } from "./projects/commands.ts";
 import { addRestoreCommands } from "./restore/commands.ts";
 import { addThothCommands } from "./thoth/commands.ts";
@@ -42,6 +44,8 @@ export function buildProgram(deps: Deps, hooks: Hooks): { program: Command; comm
   add(program, "status", "both stacks; fails unless all is healthy", [...stacks, json], async (options) =>
     (await import("./status/command.ts")).status({ ...options, scope: "all" }, deps),
   );
+  addModelCommands(program, add, deps);
+  addChatCommands(program, add, deps);
 
   const letta = addLettaCommands(program, add, deps);
   addUpgradeCommands(letta, add, deps);

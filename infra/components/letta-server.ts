@@ -7,6 +7,7 @@ import { aliases, hostAlias, lettaNames, serverPorts } from "../lib/names.ts";
 import { noProxyFor } from "../lib/no-proxy.ts";
 import { dataSecret } from "./credentials.ts";
 import { databaseUrl, type OwnDatabase } from "./databases.ts";
+import { modelEnvironment } from "./letta-models.ts";
 import type { Postgres } from "./postgres.ts";
 import { ProviderResource } from "./provider-resource.ts";
 import { type Redis, redisUser } from "./redis.ts";
@@ -56,6 +57,7 @@ export class LettaServer extends pulumi.ComponentResource {
     const home = dataVolume(`${name}-home`, names.volumes.home, { parent: this });
     const data = dataVolume(`${name}-data`, names.volumes.data, { parent: this });
     const own = args.database.credentials;
+    const models = modelEnvironment(config);
     this.password = pulumi.secret(own.apply(({ current }) => current.token));
     this.encryptionKey = dataSecret(`${name}-encryption-key`, 44, { parent: this }).result;
     this.migration = migration(`${name}-migration`, args, this);
@@ -89,9 +91,10 @@ export class LettaServer extends pulumi.ComponentResource {
           { id: args.internalNetworkId, aliases: [aliases.server], isInternal: true },
         ],
         ports: [{ internal: serverPorts.requests, external: config.ports.server, bindAddress: config.bindAddress }],
-        env: { ...serverEnvironment(config), ...config.env, ...withoutProxy(config) },
+        env: { ...serverEnvironment(config), ...models.env, ...config.env, ...withoutProxy(config) },
         secretEnv: {
           LETTA_ENCRYPTION_KEY: this.encryptionKey,
+          ...models.secretEnv,
           ...config.secretEnv,
         },
         files: Object.entries(launcherFiles()).map(([file, content]) => ({ path: `${filesPath}/${file}`, content })),

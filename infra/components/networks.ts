@@ -1,6 +1,7 @@
 import * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
+import { runsTrialModel } from "../config/models.ts";
 import { type NetworkPlan, planNetwork } from "../lib/docker/network.ts";
 import { lettaContainers, lettaNames } from "../lib/names.ts";
 import { ProviderResource } from "./provider-resource.ts";
@@ -56,11 +57,12 @@ export function lettaNetworks({ prefix, subnet, internalSubnet }: LettaConfig): 
 
 /** Refuses a destroy while other containers are on the networks. @param dependsOn what must not be stopped before that */
 export function guardNetworks(
-  { prefix, backup }: LettaConfig,
+  config: LettaConfig,
   { shared, internal }: LettaNetworks,
   dependsOn: pulumi.Resource[],
 ): void {
-  const ownContainers = lettaContainers(prefix, backup.enabled);
+  const { prefix, backup } = config;
+  const ownContainers = lettaContainers(prefix, { backup: backup.enabled, model: runsTrialModel(config) });
   const guard = (name: string, network: docker.Network) =>
     new ProviderResource("network-clients", name, { network: network.name, ownContainers }, { dependsOn });
   guard("network-clients", shared);

@@ -14,6 +14,7 @@ import {
   versionSchema,
   volumeSchema,
 } from "./common.ts";
+import { modelsSchema } from "./models.ts";
 import { parseConfig, type RawConfig } from "./read.ts";
 import { refusedVariables } from "./server-variables.ts";
 import { sizesSchema } from "./sizes.ts";
@@ -119,9 +120,10 @@ const lettaSchema = z.strictObject({
   traces: z.enum(["metadata", "full"], 'must be "metadata" or "full"').default("metadata"),
   /** Largest context window Letta gives an agent, in tokens. Letta 0.16.7 raised its own default from 32000 to 128000. */
   contextWindowLimit: z.int().min(4000).default(128_000),
-  /** Extra environment of the Letta server, e.g. `OLLAMA_BASE_URL`. */
+  models: modelsSchema.prefault({}),
+  /** Extra environment of the Letta server. */
   env: environmentSchema(refusedVariables).default({}),
-  /** Extra secret environment of the Letta server, e.g. `OPENAI_API_KEY`; set it with `--secret --path`. */
+  /** Extra secret environment of the Letta server; set it with `--secret --path`. */
   secretEnv: environmentSchema(refusedVariables).default({}),
   sizes: sizesSchema.prefault({}),
   backup: backupSchema.prefault({}),

@@ -43,6 +43,8 @@ export const sizesSchema = z
       })
       .prefault({}),
     gateway: z.strictObject(limits({ least: 32, usual: 128 }, 256)).prefault({}),
+    /** The trial model. */
+    model: z.strictObject(limits({ least: 512, usual: 768 }, 128)).prefault({}),
     backup: z.strictObject(limits({ least: 256, usual: 512 }, 256)).prefault({}),
     /** A drill runs a second Postgres. */
     drill: z.strictObject(limits({ least: 512, usual: 768 }, 256)).prefault({}),

@@ -23,6 +23,7 @@ export const aliases = {
   server: "letta-server",
   gateway: "letta-nginx",
   backup: "letta-backup",
+  model: "letta-model",
 } as const;
 
 /** The name of this host in every container that has a way out. */
@@ -30,6 +31,9 @@ export const hostAlias = "host.docker.internal";
 
 /** Ports of Letta's server in its container: the same API on both, served by different processes. */
 export const serverPorts = { requests: 8283, runs: 8285 } as const;
+
+/** Ports of the trial model in its container. */
+export const modelPorts = { chat: 8080, embedding: 8081 } as const;
 
 /**
  * Docker names of a letta stack; with the default prefix `letta` they are `letta-postgres`, `letta-network`, …
@@ -47,6 +51,7 @@ export function lettaNames(prefix: string, volumePrefix = prefix) {
     gateway: `${prefix}-nginx`,
     backup: `${prefix}-backup`,
     drill: `${prefix}-drill`,
+    model: `${prefix}-model`,
     volumes: {
       postgres: `${volumePrefix}-postgres`,
       redis: `${volumePrefix}-redis`,
@@ -63,16 +68,20 @@ export function lettaNames(prefix: string, volumePrefix = prefix) {
 }
 
 /** Docker names of a letta stack's containers, in start order. */
-export function lettaContainers(prefix: string, hasBackup: boolean): string[] {
-  const { postgres, backup, drill, redis, server, gateway } = lettaNames(prefix);
-  return [postgres, ...(hasBackup ? [backup, drill] : []), redis, server, gateway];
+export function lettaContainers(prefix: string, has: { readonly backup: boolean; readonly model: boolean }): string[] {
+  const { postgres, backup, drill, redis, model, server, gateway } = lettaNames(prefix);
+  return [
+    ...[postgres, ...(has.backup ? [backup, drill] : []), redis],
+    ...(has.model ? [model] : []),
+    ...[server, gateway],
+  ];
 }
 
 /** The same containers in stop order; those of one group may stop together. */
 export function lettaStopOrder(prefix: string): string[][] {
-  const { postgres, backup, drill, redis, server, gateway } = lettaNames(prefix);
+  const { postgres, backup, drill, redis, model, server, gateway } = lettaNames(prefix);
   // What writes goes first, then the backup, which archives the last writes, then the data.
-  return [[gateway, server, drill], [backup], [redis, postgres]];
+  return [[gateway, server, drill, model], [backup], [redis, postgres]];
 }
 
 /** In containers with secrets: sets them as environment, then becomes the given command. */

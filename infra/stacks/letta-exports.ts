@@ -9,6 +9,7 @@ import type { Project } from "../components/project.ts";
 import type { Redis } from "../components/redis.ts";
 import type { BackupRepository } from "../components/volumes.ts";
 import type { LettaConfig } from "../config/letta.ts";
+import { runsTrialModel } from "../config/models.ts";
 import { contractVersion } from "../lib/contract.ts";
 import type { WorkingCredentials } from "../lib/credentials.ts";
 import { hostUrl, urlAuthority } from "../lib/docker/network.ts";
@@ -61,7 +62,7 @@ export function lettaExports(parts: LettaParts): LettaExports {
       container: lettaNames(prefix).backup,
       drillContainer: lettaNames(prefix).drill,
     },
-    containers: lettaContainers(prefix, enabled),
+    containers: lettaContainers(prefix, { backup: enabled, model: runsTrialModel(config) }),
     projects,
     images,
     nginxImage: parts.nginxImage,

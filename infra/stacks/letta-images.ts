@@ -1,8 +1,12 @@
 import type { LettaConfig } from "../config/letta.ts";
+import { runsTrialModel } from "../config/models.ts";
 import { imageReference, type LettaImage } from "../lib/images.ts";
 
-/** Image references of a letta stack's containers; the backup's only where there is one. */
-export type LettaStackImages = Readonly<Record<LettaImage, string>> & { readonly backup: string | undefined };
+/** Image references of a letta stack's containers; the backup's and the trial model's only where there is one. */
+export type LettaStackImages = Readonly<Record<LettaImage, string>> & {
+  readonly backup: string | undefined;
+  readonly model: string | undefined;
+};
 
 /** The images that a letta stack runs, of the versions in its config. @throws UserError when one is not pinned or built */
 export function lettaStackImages(config: LettaConfig, root: string): LettaStackImages {
@@ -16,6 +20,7 @@ export function lettaStackImages(config: LettaConfig, root: string): LettaStackI
     redis: imageReference("redis", source),
     nginx: imageReference("nginx", source),
     letta: lettaImage ?? imageReference("letta", source, lettaVersion),
+    model: runsTrialModel(config) ? imageReference("model", source) : undefined,
     backup: enabled ? imageReference("backup", source, postgresVersion) : undefined,
   };
 }

@@ -9,6 +9,7 @@ import { Postgres } from "../components/postgres.ts";
 import { projectUsers, stackProjects } from "../components/project.ts";
 import { ProviderResource } from "../components/provider-resource.ts";
 import { Redis } from "../components/redis.ts";
+import { TrialModel } from "../components/trial-model.ts";
 import { backupRepository } from "../components/volumes.ts";
 import type { LettaConfig } from "../config/letta.ts";
 import { lettaNames, lettaOwner, probeOwner } from "../lib/names.ts";
@@ -33,6 +34,10 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
   const postgres = new Postgres("postgres", { ...common, image: images.postgres, repository });
   const databases = stackDatabases(config, postgres, credentials);
   const redis = new Redis("redis", { config, image: images.redis, networkId: internal.id, credentials: own });
+  const model =
+    images.model === undefined
+      ? undefined
+      : new TrialModel("model", { config, image: images.model, networkId: internal.id });
   const server = new LettaServer("server", {
     ...{ ...common, image: images.letta, networkName: shared.name, internalNetworkId: internal.id },
     ...{ address: serverAddress, postgres, redis, database: databases.letta },
@@ -61,7 +66,8 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
     { dependsOn: services.map(({ ready }) => ready) },
   );
   const sidecars = backup === undefined ? [] : [backup.agent, backup.drill];
-  guardNetworks(config, networks, [probe, ...sidecars.map(({ container }) => container)]);
+  const others = [...sidecars, ...(model === undefined ? [] : [model.service])];
+  guardNetworks(config, networks, [probe, ...others.map(({ container }) => container)]);
 
   const projects = stackProjects(config, { credentials, endpoint: postgres.endpoint, users });
   return lettaExports({

@@ -17,11 +17,15 @@ export interface ImageStepsOptions {
   readonly lettaVersion?: string;
   /** Another release that a stack wants, with its own key in the lock file. */
   readonly alsoLetta?: string | undefined;
+  /** Without the trial model, which a stack with a provider does not run. Default: false. */
+  readonly withoutModel?: boolean;
 }
 
 /** The steps that build every image from packages, and a last one that writes their references. */
-export function imageSteps({ root, lettaVersion = defaultLettaVersion, alsoLetta }: ImageStepsOptions): Step[] {
-  const [base, ...images] = planImages(root, lettaVersion);
+export function imageSteps(options: ImageStepsOptions): Step[] {
+  const { root, lettaVersion = defaultLettaVersion, alsoLetta, withoutModel = false } = options;
+  const [base, ...all] = planImages(root, lettaVersion);
+  const images = all.filter(({ name }) => !(withoutModel && name === "model"));
   const isOther = alsoLetta !== undefined && alsoLetta !== lettaVersion;
   return buildSteps(root, base, [...images, ...(isOther ? [planLetta(root, alsoLetta)] : [])]);
 }

@@ -1,6 +1,8 @@
+import { wouldRunTrialModel } from "../../infra/config/models.ts";
 import { thothRoles } from "../../infra/lib/names.ts";
 import type { Deps } from "../lib/deps.ts";
 import { readConfigFile } from "../lib/stack-file.ts";
+import type { OwnImage } from "./plan.ts";
 
 type Place = Pick<Deps, "projectDirectory">;
 
@@ -8,10 +10,11 @@ type Place = Pick<Deps, "projectDirectory">;
 export function ownImages(
   deps: Place,
   { lettaStack, thothStack }: { readonly lettaStack: string; readonly thothStack: string },
-): ("thoth" | "backup")[] {
+): OwnImage[] {
   return [
     ...(needsStandIn(deps, thothStack) ? (["thoth"] as const) : []),
     ...(makesBackups(deps, lettaStack) ? (["backup"] as const) : []),
+    ...(wouldRunTrialModel(readConfigFile(deps, lettaStack)) ? (["model"] as const) : []),
   ];
 }
 

@@ -53,6 +53,8 @@ const standIn: Recipe = {
   labels: { "thoth-letta.stand-in": "true" },
 };
 
+const model: Recipe = { name: "model", version: "1", title: "Trial model: SmolLM2-135M behind llama.cpp's server" };
+
 /** The backup agent on a Postgres, whose version it has because the two belong together. */
 const backup = ({ name, version }: Pick<Recipe, "name" | "version">): Recipe => ({
   name: "backup",
@@ -73,6 +75,7 @@ function localRecipes(lettaVersion: string): readonly Recipe[] {
     { name: "redis", version: "8", title: "Redis 8" },
     { name: "nginx", version: "1.26", title: "nginx 1.26" },
     backup(postgres),
+    model,
   ];
 }
 
@@ -92,7 +95,7 @@ export interface RegistryBases {
 }
 
 /** Images that no registry has; Letta's is one only once it cannot be pulled any more. */
-export type OwnImage = "thoth" | "backup" | "letta";
+export type OwnImage = "thoth" | "backup" | "letta" | "model";
 
 /** The wanted images on those of a registry, after what they are built on. */
 export function planOnRegistry(root: string, bases: RegistryBases, wanted: readonly OwnImage[]): readonly ImagePlan[] {
@@ -100,6 +103,7 @@ export function planOnRegistry(root: string, bases: RegistryBases, wanted: reado
   const onBase = [
     ...(wanted.includes("letta") ? [letta(defaultLettaVersion)] : []),
     ...(wanted.includes("thoth") ? [standIn] : []),
+    ...(wanted.includes("model") ? [model] : []),
   ];
   if (!wanted.includes("backup")) return [base, ...planAll(root, onBase, { base: base.reference })];
   const postgres = planRegistryBase(root, "postgres-base", bases.postgres);

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { wouldRunTrialModel } from "../../infra/config/models.ts";
 import { engineHost } from "../../infra/lib/docker/host.ts";
 import { lockFolder } from "../../infra/lib/images.ts";
 import { ownImages } from "../images/own.ts";
@@ -64,12 +65,14 @@ async function toolSteps(source: Source, deps: Deps): Promise<Step[]> {
 }
 
 async function localSteps(stack: string, deps: Deps): Promise<Step[]> {
-  const { lettaVersion } = readConfigFile(deps, stack);
+  const config = readConfigFile(deps, stack);
+  const { lettaVersion } = config;
   // A version without a release file was built by hand; setup cannot build it.
   const isRelease = existsSync(join(root, `images/letta/releases/letta-${lettaVersion}.txt`));
   return (await import("../images/build.ts")).imageSteps({
     root,
     alsoLetta: isRelease ? String(lettaVersion) : undefined,
+    withoutModel: !wouldRunTrialModel(config),
   });
 }
 

@@ -8,6 +8,8 @@ import type { Deps } from "../lib/deps.ts";
 import { namesOf, prefixOf } from "../lib/stack-file.ts";
 import type { LettaStack } from "../lib/stacks.ts";
 import { vaultGaps } from "../lib/vault.ts";
+import { problemLines } from "../models/list.ts";
+import { type ProviderReport, readModels } from "../models/report.ts";
 import { backupNotes, isBackupHealthy, readBackupState } from "./backup.ts";
 
 /** One container as status shows it; the field names are those of `--json`. */
@@ -74,6 +76,8 @@ export interface StackStatus {
   readonly databaseBytes?: Readonly<Record<string, number>> | null;
   /** What the backup agent says; null when it cannot be asked, absent where there are no backups. */
   readonly backup?: BackupStatus | null;
+  /** What each model provider gave when Letta last asked it; null when Letta cannot be asked. */
+  readonly models?: readonly ProviderReport[] | null;
   /** Lines for a person. */
   readonly notes: readonly string[];
 }
@@ -83,12 +87,14 @@ export async function collectLetta(deps: Deps, name: string, letta: LettaStack |
   if (letta === undefined) return missing(name, "make letta-start");
   const endpoint = { url: letta.urls.server, password: letta.serverPassword };
   const listed = Promise.all(letta.containers.map((container) => service(deps, container)));
-  const [agents, databaseBytes, lettaVersion, backup] = await Promise.all([
+  const [agents, databaseBytes, lettaVersion, backup, models] = await Promise.all([
     orNull(agentCount(letta)),
     orNull(databaseSizes(letta)),
     orNull(lettaJson<{ version: string }>(endpoint, "GET", "/v1/health/", undefined, patience)),
     orNull(readBackupState(deps, letta, patience)),
+    orNull(readModels(endpoint, false)),
   ]);
+  const problems = models === null ? [] : await problemLines(models, letta.network.subnet);
   const names = namesOf(deps, name);
   const known: Readonly<Record<string, Partial<ServiceStatus>>> = {
     [names.postgres]: { url: new URL(letta.hostDatabaseUrl).host },
@@ -99,16 +105,18 @@ export async function collectLetta(deps: Deps, name: string, letta: LettaStack |
   const isServing = services.every(({ health }) => health === "healthy") && agents !== null && databaseBytes !== null;
   return {
     name,
-    isHealthy: isServing && isBackupHealthy(backup),
+    isHealthy: isServing && isBackupHealthy(backup) && problems.length === 0,
     services,
     agents,
     databaseBytes,
+    models: models?.providers ?? null,
     ...(typeof backup === "string" ? {} : { backup }),
     notes: [
       `agents: ${agents ?? `unknown, Letta does not answer within ${patienceSeconds} s`}`,
       `databases: ${databaseBytes === null ? `unknown, Postgres does not answer within ${patienceSeconds} s` : formatSizes(databaseBytes)}`,
       `images: ${letta.images === "local" ? "built on this machine" : "pinned by digest"}`,
       ...backupNotes(backup),
+      ...problems,
     ],
   };
 }

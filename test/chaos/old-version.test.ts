@@ -51,6 +51,8 @@ beforeAll(async () => {
   project.useCheckout(old);
   const { gateway, ...ports } = project.configured<StackConfig>(project.letta, "ports");
   project.configure(project.letta, {
+    // It does not know the key.
+    models: undefined,
     ports: { ...ports, sse: gateway },
     projects: ["thoth", "notes"],
     backup: { engine: "pgbackrest", drillOnStart: false, archiveSeconds: 2, heartbeatSeconds: 2 },
@@ -90,7 +92,7 @@ test("the new version refuses each renamed key with its new name, and touches no
 test("with the keys renamed it takes the stacks over, and replaces nothing that is protected", async () => {
   const { sse, ...ports } = project.configured<StackConfig>(project.letta, "ports");
   const { engine: _, ...backup } = project.configured<StackConfig>(project.letta, "backup");
-  project.configure(project.letta, { ports: { ...ports, gateway: sse }, backup });
+  project.configure(project.letta, { ports: { ...ports, gateway: sse }, backup, models: { trial: "off" } });
   succeeded(await project.command(["letta", "start"]));
   succeeded(await project.command(["thoth", "start"]));
   expect(await protectedIds()).toMatchObject(before.protectedIds);

@@ -226,6 +226,7 @@ export async function makeProject({ owner, letta = {}, thoth = {}, place }: Proj
     subnet: lettaSubnet,
     internalSubnet,
     // A rehearsal takes a processor for seconds; a test that is about one asks for it.
+    models: { trial: "off" },
     backup: { drillOnStart: false, archiveSeconds: 5, heartbeatSeconds: 2 },
     ...letta,
   });

@@ -16,6 +16,9 @@ from organizations import keep_organizations_apart
 from server_credentials import ask_clients_for_password, log_in_to_postgres, log_in_to_redis
 from server_database import keep_statements_prepared
 from server_dependencies import wait_for_dependencies
+from server_model_keys import keep_keys_to_their_addresses
+from server_models import add_route, keep_models_current, watch_models
+from server_own_providers import show_own_providers_only
 from server_processes import serve
 
 
@@ -65,6 +68,9 @@ def change_letta() -> None:
     ask_clients_for_password()
     keep_statements_prepared()
     keep_organizations_apart()
+    keep_models_current()
+    keep_keys_to_their_addresses()
+    show_own_providers_only()
     from server_tools import contain_tools
 
     contain_tools()
@@ -82,6 +88,7 @@ def load_letta():
     from letta.server.rest_api.app import app
 
     answer_health_without_slash(app)
+    add_route(app)
     # Imported objects never go away. Without this the garbage collector scans them every few hundred requests, which stops
     # the server for half a second and copies their pages in each process.
     gc.freeze()
@@ -99,7 +106,7 @@ def main() -> None:
     app = load_letta()
     dependencies.join()
     # The defaults are for the rehearsal of an upgrade, which may have the environment of an older stack's server.
-    sys.exit(serve(app, int(os.environ.get("RUNS_PORT", "8285")), int(os.environ.get("RUN_WORKERS", "1"))))
+    sys.exit(serve(app, int(os.environ.get("RUNS_PORT", "8285")), int(os.environ.get("RUN_WORKERS", "1")), watch_models))
 
 
 # Agents' tools run in this container as other users, and must not read what Letta writes.

@@ -82,8 +82,8 @@ class Processes:
         self.stop()
 
 
-def serve(app, runs_port: int, run_workers: int) -> int:
-    """Serves until SIGTERM, on both ports. Returns the exit code."""
+def serve(app, runs_port: int, run_workers: int, before_requests: Callable[[], None]) -> int:
+    """Serves until SIGTERM, on both ports; `before_requests` runs in the request process. Returns the exit code."""
     processes = Processes()
     runs = bound(runs_port)
     # The first one fills an empty database; two would collide.
@@ -94,7 +94,7 @@ def serve(app, runs_port: int, run_workers: int) -> int:
     # A fork inherits open sockets: one that does not need a port would keep it open after its listeners exited.
     runs.close()
     requests = bound(REQUESTS_PORT)
-    processes.start("the request process", lambda: run(app, requests))
+    processes.start("the request process", lambda: (before_requests(), run(app, requests)))
     requests.close()
     return processes.wait()
 

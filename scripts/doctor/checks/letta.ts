@@ -21,7 +21,7 @@ export const lettaChecks: readonly Check[] = [
     id: "models",
     title: "Letta has models of a provider.",
     why: "Without one no agent answers.",
-    fix: "`pulumi config set --path 'thoth-letta:env.OLLAMA_BASE_URL' …`, or another provider of the README",
+    fix: "`make models`",
     needs: ["server", "state"],
     find: models,
   },

@@ -119,7 +119,7 @@ describe("another drill is due", () => {
 });
 
 test("turned off, creates no container, and keeps the backups and their key", async () => {
-  const off = await lettaGraph({ backup: { enabled: false } });
+  const off = await lettaGraph({ backup: { enabled: false }, models: { trial: "off" } });
   const { resources, exports, resource } = off;
   const names = resources.filter(({ name }) => name.startsWith("backup")).map(({ name }) => name);
   expect(names.sort()).toEqual(["backup-recovery-key", "backup-volume"]);

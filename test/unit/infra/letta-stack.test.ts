@@ -19,7 +19,8 @@ test("is exactly these resources", () => {
   // A changed type or name is, to the engine, another resource: what was there is deleted, a database with its data.
   expect(inventory(graph)).toEqual({
     "docker:index/container:Container":
-      "backup-container backup-drill-container gateway-container postgres-container redis-container server-container",
+      "backup-container backup-drill-container gateway-container model-container postgres-container redis-container " +
+      "server-container",
     "docker:index/network:Network": "internal-network network",
     "docker:index/volume:Volume":
       "backup-scratch backup-volume gateway-credentials postgres-volume redis-credentials redis-volume " +
@@ -31,7 +32,7 @@ test("is exactly these resources", () => {
     "pulumi-nodejs:dynamic/thoth-letta:migration": "server-migration",
     "pulumi-nodejs:dynamic/thoth-letta:network-clients": "internal-network-clients network-clients",
     "pulumi-nodejs:dynamic/thoth-letta:readiness":
-      "backup-drill-ready backup-ready gateway-ready postgres-ready redis-ready server-ready",
+      "backup-drill-ready backup-ready gateway-ready model-ready postgres-ready redis-ready server-ready",
     "pulumi-nodejs:dynamic/thoth-letta:volume-file": "gateway-projects redis-users server-credentials-file",
     "random:index/randomPassword:RandomPassword": "backup-recovery-key credentials-seed server-encryption-key",
     "thoth-letta:letta:Backup": "backup",
@@ -39,7 +40,8 @@ test("is exactly these resources", () => {
     "thoth-letta:letta:Postgres": "postgres",
     "thoth-letta:letta:Redis": "redis",
     "thoth-letta:letta:Server": "server",
-    "thoth-letta:service:Service": "backup backup-drill gateway postgres redis server",
+    "thoth-letta:letta:TrialModel": "model",
+    "thoth-letta:service:Service": "backup backup-drill gateway model postgres redis server",
   });
 });
 
@@ -178,6 +180,20 @@ describe("the databases", () => {
   });
 });
 
+test("with a provider there is no trial model, and a provider's key is only in the server's file", async () => {
+  const { resource, resources } = await lettaGraph({ models: { vllm: { url: "http://box:8000", key: "plain-key" } } });
+  expect(resources.filter(({ name }) => name.startsWith("model"))).toEqual([]);
+  const { inputs, storedInputs } = resource("server-container");
+  expect(JSON.stringify(inputs.uploads)).toContain("plain-key");
+  expect(JSON.stringify([inputs.envs, storedInputs])).not.toContain("plain-key");
+});
+
+test("no project reaches the trial model, which asks nobody for a token", () => {
+  const { networksAdvanced, ports } = graph.resource("model-container").inputs;
+  expect(networksAdvanced).toEqual([{ name: "id-of-internal-network", aliases: ["letta-model"] }]);
+  expect(ports).toEqual([]);
+});
+
 test("the config's environment goes to the server, its secrets only into the file", async () => {
   const { resource } = await lettaGraph({
     env: { OLLAMA_BASE_URL: "http://ollama:11434" },
@@ -254,7 +270,9 @@ describe("outputs", () => {
   test("a reader of this version understands them", async () => {
     const { interpretLettaOutputs } = await import("../../../infra/stacks/outputs.ts");
     const values = (await resolved(graph.exports)) as Record<string, unknown>;
-    const containers = ["postgres", "backup", "drill", "redis", "server", "nginx"].map((name) => `letta-${name}`);
+    const containers = ["postgres", "backup", "drill", "redis", "model", "server", "nginx"].map(
+      (name) => `letta-${name}`,
+    );
     expect(interpretLettaOutputs(values, "letta", "notes").outputs).toEqual({
       healthUrls: { server: "http://127.0.0.1:8283/v1/health/", gateway: "http://127.0.0.1:8284/nginx-health" },
       urls: { server: "http://127.0.0.1:8283", gateway: "http://127.0.0.1:8284" },
@@ -314,7 +332,7 @@ test("a first preview, without known ids, completes", async () => {
 test("a prefix names every Docker object, so that two stacks can run side by side", async () => {
   const { resources } = await lettaGraph({ prefix: "try" });
   const dockerNames = resources.filter(({ type }) => type.startsWith("docker:")).map(({ inputs }) => inputs.name);
-  expect(dockerNames).toHaveLength(17);
+  expect(dockerNames).toHaveLength(18);
   for (const name of dockerNames) expect(name).toMatch(/^try-/);
 });
 

@@ -20,11 +20,15 @@ vi.mock("../../../../infra/lib/postgres/connect.ts", () => ({
 }));
 
 /** A Letta with three agents, which asks for its password. */
-async function startLettaServer(): Promise<string> {
+async function startLettaServer(providers: readonly object[]): Promise<string> {
+  const answers: Readonly<Record<string, string>> = {
+    "/v1/agents/count": "3",
+    "/v1/admin/models?ask=false": JSON.stringify({ providers }),
+  };
   const server = createServer((request, response) => {
     const isKnown = request.headers.authorization === `Bearer ${lettaOutputs.serverPassword}`;
     response.statusCode = isKnown ? 200 : 401;
-    response.end(request.url === "/v1/agents/count" ? "3" : '{"version": "0.16.8", "status": "ok"}');
+    response.end(answers[request.url ?? ""] ?? '{"version": "0.16.8", "status": "ok"}');
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => void server.close());
@@ -49,12 +53,14 @@ interface Changes {
   /** Outputs of the letta stack. */
   readonly letta?: object;
   readonly isPostgresDown?: boolean;
+  /** What Letta found at its model providers. */
+  readonly providers?: readonly object[];
 }
 
 /** The status as JSON of two stacks in which everything is healthy but for the changes. */
 async function jsonStatus(changes: Changes = {}, scope: "all" | "letta" | "thoth" = "all") {
   postgres.size = changes.isPostgresDown ? undefined : 8_388_608;
-  const server = await startLettaServer();
+  const server = await startLettaServer(changes.providers ?? []);
   const outputs = { ...lettaOutputs, urls: { ...lettaOutputs.urls, server }, ...changes.letta };
   const ofLetta = { "stack output --json --show-secrets --stack letta": { stdout: JSON.stringify(outputs) } };
   const agent = agentResult(backupStatus());
@@ -159,12 +165,16 @@ describe("status", () => {
     },
   );
 
+  const ofModels = { name: "gpu", kind: "vllm", url: "http://gpu:8000/v1", models: [], embeddings: [] };
+  const silent = { ...ofModels, problem: { cause: "unresolved", detail: "" } };
+  const noModels = `models: gpu gives nothing: the name gpu is unknown inside the container\n    fix: check models.gpu.url`;
   const problems = ["Postgres cannot archive its WAL: 000000010000000000000001"];
   const agent = (answer: FakeAnswers[string]) => ({ docker: { "exec letta-backup backup status": answer } });
   test.each<[Changes, object, string]>([
     [{ letta: { urls: lettaOutputs.urls } }, { agents: null }, "agents: unknown, Letta does not answer within 2 s"],
     [{ isPostgresDown: true }, { databaseBytes: null }, "databases: unknown, Postgres does not answer within 2 s"],
     [agent(agentResult(backupStatus({ problems }))), {}, `backup problem: ${problems[0]}`],
+    [{ providers: [silent] }, { models: [silent] }, noModels],
     [agent({ exitCode: 1 }), { backup: null }, "backups: unknown, the agent does not answer"],
   ])("has exit code 1 though all containers are healthy: %#", async (changes, expected, note) => {
     const { exitCode, stacks } = await jsonStatus(changes);
