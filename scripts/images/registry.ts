@@ -97,10 +97,9 @@ export function pullStep(deps: Deps, references: readonly string[]): Step {
     title: "Registry images, pinned by digest",
     isDone: async () => (await missingImages(deps, references)).length === 0,
     async run(report) {
-      for (const reference of await missingImages(deps, references)) {
-        report(`pulling ${reference}`);
-        await pull(deps, reference);
-      }
+      const missing = await missingImages(deps, references);
+      report(`pulling ${missing.join(", ")}`);
+      await Promise.all(missing.map((reference) => pull(deps, reference)));
     },
   };
 }
