@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { addAdoptCommands } from "./adopt/commands.ts";
 import { addBackupCommands, addRecoverCommand } from "./backup/commands.ts";
 import { addChatCommands } from "./chat/commands.ts";
+import { addDevCommands } from "./dev/commands.ts";
 import { addDevelopCommands } from "./develop/commands.ts";
 import { addHelpCommands } from "./help/commands.ts";
 import { addLettaCommands } from "./letta/commands.ts";
@@ -51,6 +52,7 @@ export function buildProgram(deps: Deps, hooks: Hooks): { program: Command; comm
   addUpgradeCommands(letta, add, deps);
   addRecoverCommand(letta, add, deps);
   addThothCommands(program, add, deps);
+  addDevCommands(program, add, deps);
   program.commandsGroup("Moving over");
   addAdoptCommands(program, add, deps);
   program.commandsGroup("Backups");

@@ -21,6 +21,8 @@ export interface RoleProgram {
   readonly stopGraceSeconds: number;
   /** True when the stand-in runs instead of the real Thoth. */
   readonly isStandIn: boolean;
+  /** Where the config's `source` is mounted; absent without one. */
+  readonly sourcePath?: string;
 }
 
 const ports: Record<ThothRole, number> = { api: 8000, mcp: 8001, discovery: 8002, monitor: 8003 };
@@ -91,12 +93,31 @@ export function roleProgram(role: string, config: ThothConfig, root: string): Ro
   return {
     ...usual,
     ...(port === undefined ? {} : { port }),
+    ...(config.source === undefined ? {} : fromSource(role, usual)),
     ...(command === undefined ? {} : { command }),
     ...(health === undefined ? {} : { health }),
     ...(memoryMiB === undefined ? {} : { memoryMiB }),
     ...(stopGraceSeconds === undefined ? {} : { stopGraceSeconds }),
   };
 }
+
+const sourcePaths = { standIn: "/opt/thoth/src", published: "/app/src" } as const;
+
+/** Of the real Thoth only the API reloads its code; all roles reload the vault's settings. */
+function fromSource(role: string, { command, isStandIn }: Pick<RoleProgram, "command" | "isStandIn">) {
+  if (isStandIn) {
+    const sourcePath = sourcePaths.standIn;
+    return { sourcePath, command: ["node", "--watch", `${sourcePath}/main.ts`, role] };
+  }
+  return { sourcePath: sourcePaths.published, command: role === "api" ? [...command, "--api-reload"] : command };
+}
+
+/** What Thoth is told when it runs from a folder of sources. */
+export const sourceEnvironment = {
+  PYTHONPATH: sourcePaths.published,
+  THOTH_HOT_RELOAD: "1",
+  THOTH_LOG_LEVEL: "DEBUG",
+} as const;
 
 function ofStandIn(role: string, port: number | undefined, root: string) {
   return {

@@ -97,6 +97,11 @@ const thothSchema = z.strictObject({
   secretEnv: environmentSchema().default({}),
   /** A file of further `NAME=value` lines, e.g. Thoth's own `.env`; its values are treated as secrets. */
   envFile: z.string().optional(),
+  /**
+   * Folder on this host with Thoth's sources, which run instead of the image's and are loaded again when they change, with
+   * debug logs. Set by `dev`; default: the image's own.
+   */
+  source: z.string().min(1).optional(),
   roles: rolesSchema.prefault({}),
 });
 
@@ -123,11 +128,13 @@ function refusePluginPort({ vaults, ports }: z.output<typeof thothSchema>, conte
 export function parseThothConfig(raw: RawConfig, stack: string, root: string): ThothConfig {
   const config = parseConfig(thothSchema.superRefine(refusePluginPort), { prefix: stack, ...raw }, stack);
   const envFile = config.envFile === undefined ? {} : { envFile: expandPath(config.envFile, root) };
+  const source = config.source === undefined ? {} : { source: expandPath(config.source, root) };
   const vaults = config.vaults === undefined ? {} : { vaults: expandPath(config.vaults, root) };
   return {
     ...config,
     ...envFile,
     ...vaults,
+    ...source,
     vault: expandPath(config.vault, root),
     user: config.user ?? callingUser(),
   };

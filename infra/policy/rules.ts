@@ -69,6 +69,8 @@ const readOnlyServices = ["redis"];
 
 /** Mounting one of these gives a container control of the host. */
 const hostPaths = /^\/($|(boot|dev|etc|lib|proc|root|run|sys|usr|var)($|\/))|docker\.sock/;
+/** Where the vault, the vaults of several users, and the sources of `dev` are mounted. */
+const mountableAt = ["/vault", "/vaults", "/app/src", "/opt/thoth/src"];
 const loopback = ["127.0.0.1", "::1"];
 
 const isContainer = ({ type }: PolicyResource) => type === "docker:index/container:Container";
@@ -149,13 +151,13 @@ export const rules: readonly Rule[] = [
     (inputs) =>
       readOnlyServices.includes(serviceOf(inputs)) && inputs.readOnly !== true && "its root filesystem is writable",
   ),
-  ofContainers("mounts nothing of the host but the vaults", ({ mounts = [], volumes = [] }) => {
+  ofContainers("mounts nothing of the host but vaults and sources", ({ mounts = [], volumes = [] }) => {
     if (volumes.some(({ hostPath, volumeName }) => hostPath !== undefined || volumeName === undefined)) {
       return "it has volumes that are not named";
     }
     const host = mounts.find(({ type, source = "" }) => type === "bind" && hostPaths.test(source));
     if (host !== undefined) return `it mounts the host's ${host.source}`;
-    const other = mounts.find(({ type, target }) => type === "bind" && target !== "/vault" && target !== "/vaults");
+    const other = mounts.find(({ type, target }) => type === "bind" && !mountableAt.includes(target));
     return other && `it mounts the host's ${other.source}`;
   }),
   ofContainers("restarts, and has an init that forwards signals", ({ init, restart }) => {

@@ -12,7 +12,7 @@ import {
   vaultPath,
   vaultsPath,
 } from "../components/thoth-environment.ts";
-import { type RoleProgram, roleProgram } from "../components/thoth-role.ts";
+import { type RoleProgram, roleProgram, sourceEnvironment } from "../components/thoth-role.ts";
 import { type RoleConfig, type ThothConfig, thothContainers } from "../config/thoth.ts";
 import { hostUrl, planNetwork } from "../lib/docker/network.ts";
 import { readEnvFile } from "../lib/env-file.ts";
@@ -37,8 +37,9 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
   });
   const mcpUrl = `http://${names.role("mcp")}:${programOf("mcp").port}`;
   const inside = [...Object.values(aliases), hostAlias, proxyRole, names.role("mcp")];
-  const env = {
+  const env: Record<string, string> = {
     ...thothEnvironment(lettaProxyUrl, mcpUrl, config.vaults !== undefined),
+    ...(config.source === undefined ? {} : sourceEnvironment),
     ...config.env,
     ...noProxyFor(inside, { ...config.env, ...config.secretEnv }),
   };
@@ -68,6 +69,7 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
   const role = (name: string, dependsOn: pulumi.Resource[]) => {
     const { image, command, port, health, readyTimeoutSeconds, files, memoryMiB, stopGraceSeconds } = programOf(name);
     const { processes, cpus } = config.roles[name] as RoleConfig;
+    const { sourcePath } = programOf(name);
     return new Service(
       name,
       {
@@ -87,6 +89,9 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
           { type: "bind", source: config.vault, target: vaultPath },
           ...(config.vaults === undefined ? [] : [{ type: "bind", source: config.vaults, target: vaultsPath }]),
           { type: "volume", source: letta.outputs.volumes.data, target: lettaDataPath, readOnly: true },
+          ...(config.source === undefined || sourcePath === undefined
+            ? []
+            : [{ type: "bind", source: config.source, target: sourcePath, readOnly: true }]),
         ],
         user: config.user,
         files,

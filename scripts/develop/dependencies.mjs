@@ -19,6 +19,7 @@ const features = {
   adopt: ["setup", "stacks", "upgrade"],
   backup: ["images"],
   chat: ["models"],
+  dev: ["projects", "setup", "status", "thoth", "upgrade"],
   develop: ["images", "setup"],
   doctor: ["status"],
   help: ["doctor"],

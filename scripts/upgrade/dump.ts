@@ -4,7 +4,7 @@ import { identifier, inPostgres, literal, psql } from "../lib/psql.ts";
 import { differences, type Inventory, type Place, queryJson, requireNone, takeInventory } from "./check.ts";
 
 /** Without owners and rights, which are those of the new place, and extensions, which only a superuser makes. */
-const dumpOptions = [
+export const dumpOptions = [
   ...["--format", "custom", "--compress", "none", "--no-owner", "--no-privileges"],
   ...["--exclude-extension", "*", "--no-publications", "--no-subscriptions"],
 ];
@@ -39,13 +39,14 @@ export async function copyDatabase(
 }
 
 /** The lines of a failure, but for the schema of an extension, which is there before the dump makes it. */
-function errorsOf(stderr: string): string[] {
+export function errorsOf(stderr: string): string[] {
   const lines = stderr.trim().split("\n");
   const errors = lines.filter((line) => / error: /.test(line) && !/schema "[^"]+" already exists/.test(line));
   return errors.length === 0 && /errors ignored on restore/.test(stderr) ? [] : lines.slice(-8);
 }
 
-async function copyExtensions(deps: Deps, from: Place, to: Place, owner: string): Promise<void> {
+/** Gives a new database the extensions of another one, in the schemas that they have there. */
+export async function copyExtensions(deps: Deps, from: Place, to: Place, owner: string): Promise<void> {
   const extensions = await queryJson<{ name: string; schema: string }[]>(deps, from, extensionsQuery);
   const statements = extensions.flatMap(({ name, schema }) => [
     `create schema if not exists ${identifier(schema)} authorization ${identifier(owner)};`,

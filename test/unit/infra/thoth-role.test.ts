@@ -37,6 +37,28 @@ describe("the stand-in", () => {
   });
 });
 
+describe("a folder of sources", () => {
+  const source = "/home/me/thoth/src";
+
+  test("runs in the stand-in's place, and is watched", () => {
+    expect(programOf("mcp", { source })).toMatchObject({
+      sourcePath: "/opt/thoth/src",
+      command: ["node", "--watch", "/opt/thoth/src/main.ts", "mcp"],
+    });
+  });
+
+  test("is read by the published images, of which the API reloads it", () => {
+    const commands = thothRoles.map((role) => programOf(role, { source, repository }).command.join(" "));
+    expect(commands.map((command) => command.endsWith(" --api-reload"))).toEqual([true, false, false, false]);
+    expect(programOf("api", { source, repository }).sourcePath).toBe("/app/src");
+  });
+
+  test("does not run over a command of the config", () => {
+    const roles = { api: { command: ["thoth", "api"] } };
+    expect(programOf("api", { source, roles }).command).toEqual(["thoth", "api"]);
+  });
+});
+
 describe("the images of a repository", () => {
   test("are one a role, and need nothing that was built here", () => {
     const programs = thothRoles.map((role) => roleProgram(role, configOf({ repository, release: "1.2" }), "/nowhere"));

@@ -185,3 +185,11 @@ describe("the proxy to Letta", () => {
     ]);
   });
 });
+
+test("sources of the host are mounted to be read, and Thoth says more and loads again", async () => {
+  const { resource } = await thothGraph({ source: "/home/me/thoth/src" });
+  const { mounts, envs } = resource("api-container").inputs;
+  const target = "/opt/thoth/src";
+  expect(mounts).toContainEqual({ type: "bind", source: "/home/me/thoth/src", target, readOnly: true });
+  expect(envs).toEqual(expect.arrayContaining(["THOTH_HOT_RELOAD=1", "THOTH_LOG_LEVEL=DEBUG"]));
+});
