@@ -17,8 +17,8 @@ export interface DevOptions {
 
 /** Its project, and so its database and its agents. */
 const project = "thoth_dev";
-/** Next to the other Thoth's 8080 and 8081. */
-const ports = { api: 18080, mcp: 18081 };
+/** As upstream's dev compose file has them, next to the other Thoth's 8080 and 8081. */
+const ports = { api: 8000, mcp: 8082 };
 /** Secrets are encrypted for the stack that has them, so they do not come along. */
 const shared = ["repository", "release", "user", "env", "envFile", "roles"];
 

@@ -42,7 +42,7 @@ test("the dev stack is like the other one, with ports and a vault of its own, an
   expect(config()).toEqual({
     "thoth-letta:kind": "thoth",
     "thoth-letta:release": "nightly",
-    "thoth-letta:ports": { api: 18080, mcp: 18081 },
+    "thoth-letta:ports": { api: 8000, mcp: 8082 },
     "thoth-letta:vault": "vault-dev",
     "thoth-letta:source": "images/thoth/src",
   });
