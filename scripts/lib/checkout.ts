@@ -37,6 +37,8 @@ export function projectEnvironment(env: NodeJS.ProcessEnv = process.env): Record
     NODE_COMPILE_CACHE: join(root, "node_modules/.cache/node-compile"),
     // Plugins built here are not available for download. The official CLI, which setup may have put there, downloads its own.
     ...(existsSync(builtCli) ? { PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true" } : {}),
+    // Without it the CLI crashes for a user whom the system does not know by name.
+    USER: String(process.getuid?.()),
     ...engineEnvironment(env),
     ...definedOnly(env),
     // Pulumi's programs talk to each other on loopback.

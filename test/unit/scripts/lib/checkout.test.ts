@@ -26,6 +26,11 @@ describe("the environment", () => {
     expect(projectEnvironment(own)).toMatchObject({ ...own, PATH: expect.stringMatching(/:\/usr\/bin$/) });
   });
 
+  test("names a user for Pulumi, which else crashes where the system has no name for the id", () => {
+    expect(projectEnvironment({}).USER).toBe(String(process.getuid?.()));
+    expect(projectEnvironment({ USER: "reader" }).USER).toBe("reader");
+  });
+
   test("keeps Pulumi's programs, which talk on loopback, off a proxy", () => {
     expect(projectEnvironment({ https_proxy: "http://p", no_proxy: "a, b" }).no_proxy).toBe(
       "a,b,localhost,127.0.0.1,::1",
