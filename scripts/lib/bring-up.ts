@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { UserError } from "../../infra/lib/errors.ts";
-import { paths } from "./checkout.ts";
+import { projectEnvironment } from "./checkout.ts";
 import type { Deps } from "./deps.ts";
 import { repeatableUpdate, settleUnchanged } from "./last-update/unchanged.ts";
 import { up } from "./pulumi.ts";
@@ -52,7 +52,8 @@ export async function requireSetup(deps: Deps, stack: string): Promise<void> {
 
 /** True once setup has made this stack. */
 export async function isSetUp(deps: Deps, stack: string): Promise<boolean> {
-  const hasPassphrase = process.env.PULUMI_CONFIG_PASSPHRASE !== undefined || existsSync(paths.passphrase);
+  const { PULUMI_CONFIG_PASSPHRASE: passphrase, PULUMI_CONFIG_PASSPHRASE_FILE: file = "" } = projectEnvironment();
+  const hasPassphrase = passphrase !== undefined || existsSync(file);
   if (!hasPassphrase) return false;
   return (await readStateFile(deps, stack)) !== undefined || (await knownStacks(deps)).includes(stack);
 }

@@ -19,7 +19,7 @@ export interface BothStacks {
 /** Sets up, brings both stacks up, and shows their status. */
 export async function upAll(options: BothStacks & BringUpOptions, deps: Deps): Promise<number> {
   const { lettaStack, thothStack, force } = options;
-  if (force === true || !(await isSetUp(deps, [lettaStack, thothStack]))) {
+  if (force === true || !(await areRepeatable(deps, [lettaStack, thothStack]))) {
     const { setup } = await import("../setup/setup.ts");
     await setup(options, deps);
   }
@@ -29,7 +29,7 @@ export async function upAll(options: BothStacks & BringUpOptions, deps: Deps): P
 }
 
 /** True when the last updates of these stacks could be repeated as they were: all that setup makes was there. */
-async function isSetUp(deps: Deps, stacks: readonly string[]): Promise<boolean> {
+async function areRepeatable(deps: Deps, stacks: readonly string[]): Promise<boolean> {
   return (await Promise.all(stacks.map((stack) => repeatableUpdate(deps, stack)))).every((last) => last !== undefined);
 }
 

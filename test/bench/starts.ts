@@ -15,23 +15,33 @@ import { median, printHead, secondsOf, show, untilHealthy, withProject } from ".
 
 const rounds = 3;
 const coldStart = "letta stack, images present, no volumes: to its probe";
-const nothingToDo = "letta stack again, nothing to do";
+const nothingToDo = "letta-start, nothing to do";
+const restart = "thoth-restart (peer: docker restart of the same containers)";
 const run = promisify(execFile);
 
 /** What was measured -> seconds of each round. */
 type Figures = Map<string, number[]>;
 
 /** One round, from a project that has never been up. */
-async function measureStacks(figures: Figures): Promise<void> {
+async function measureStacks(figures: Figures, peer: Figures): Promise<void> {
   await withProject({}, async (project) => {
-    const measure = async (what: string, work: () => Promise<unknown>) => {
-      figures.set(what, [...(figures.get(what) ?? []), await secondsOf(work)]);
+    const measure = async (what: string, work: () => Promise<unknown>, into = figures) => {
+      into.set(what, [...(into.get(what) ?? []), await secondsOf(work)]);
     };
     const command = async (...args: string[]) => succeeded(await project.command(args));
     await measure(coldStart, () => project.up(project.letta));
     await measure("thoth stack on it: to all four roles", () => project.up(project.thoth));
-    await measure(nothingToDo, () => project.up(project.letta));
-    await measure("thoth stack again, nothing to do", () => project.up(project.thoth));
+    await measure("pulumi up of letta, nothing to do", () => project.up(project.letta));
+    await measure("pulumi up of thoth, nothing to do", () => project.up(project.thoth));
+    // The first start after Pulumi was run by hand is an update.
+    await command("letta", "start");
+    await command("thoth", "start");
+    await measure(nothingToDo, () => command("letta", "start"));
+    await measure("make up, nothing to do", () => command("up"));
+    await measure(restart, () => command("thoth", "restart"));
+    const { containers } = await project.thothOutputs();
+    await measure(restart, () => run("docker", ["restart", ...containers]), peer);
+    await command("thoth", "start");
     await measure("thoth: destroy and up", async () => {
       succeeded(await project.pulumi(["destroy", "--yes", "--skip-preview", "--stack", project.thoth]));
       await project.up(project.thoth);
@@ -89,8 +99,8 @@ async function requireCompose(): Promise<void> {
 
 const peer = await measurePeer();
 const figures: Figures = new Map();
-for (let round = 0; round < rounds; round++) await measureStacks(figures);
-printHead(`median of ${rounds} rounds`, "", "seconds", "docker-compose, same images", "ratio");
+for (let round = 0; round < rounds; round++) await measureStacks(figures, peer);
+printHead(`median of ${rounds} rounds`, "", "seconds", "peer: docker-compose, same images", "ratio");
 for (const [what, seconds] of figures) {
   const other = peer.get(what);
   const compared = other === undefined ? " | " : `${show(other)} | ${(median(seconds) / median(other)).toFixed(2)}`;

@@ -1,14 +1,16 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { dockerOutput, inspectContainer } from "../../infra/lib/docker/engine.ts";
 import { lettaJson } from "../../infra/lib/letta/api.ts";
-import { thothRoles } from "../../infra/lib/names.ts";
+import { proxyRole, thothRoles } from "../../infra/lib/names.ts";
 import { startKillable } from "../support/kill.ts";
 import { generatedPasswords } from "../support/secrets.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 import { succeeded } from "../support/stacks.ts";
 
 const stacks = sharedStacks();
-const thothContainers = thothRoles.map((role) => `${stacks.thoth}-${role}`);
+const thothContainers = [proxyRole, ...thothRoles].map((role) => `${stacks.thoth}-${role}`);
 
 const agents = async () => {
   const list = await lettaJson<{ id: string }[]>(await stacks.lettaEndpoint(), "GET", "/v1/agents/?limit=1000");
@@ -88,6 +90,27 @@ describe("status", () => {
       ],
     });
     expect(exitCode).toBe(0);
+  });
+});
+
+describe("with nothing to do", () => {
+  const start = async () => succeeded(await stacks.command(["letta", "start"])).output;
+  const state = () =>
+    readFileSync(join(stacks.folder, `backend/.pulumi/stacks/thoth-letta/${stacks.letta}.json`), "utf8");
+  const noUpdate = `stack ${stacks.letta} is up, as it was last updated`;
+
+  test("a start runs no update, and forced to, one that changes nothing", async () => {
+    succeeded(await stacks.command(["letta", "start", "--force"]));
+    const last = state();
+    expect(await start()).toContain(noUpdate);
+    expect(state()).toBe(last);
+    expect(await stacks.containers(stacks.letta)).toEqual(before.containers);
+  });
+
+  test("a start undoes what somebody has changed in Postgres", async () => {
+    await stacks.psql("alter role thoth nologin");
+    expect(await start()).not.toContain(noUpdate);
+    expect(await stacks.psql("select rolcanlogin from pg_roles where rolname = 'thoth'")).toBe("t");
   });
 });
 
