@@ -25,9 +25,11 @@ export interface ServiceStatus {
   readonly url: string | null;
 }
 
-/** How long each question may take. */
+/** How long each question over the network may take. */
 const patienceSeconds = 2;
 const patience = { timeoutSeconds: patienceSeconds };
+/** The engine starts a process for a question inside a container, which alone takes a second on a busy machine. */
+const patienceInside = { timeoutSeconds: 5 };
 /** The longest interval of a health check is 15 s. */
 const recentSeconds = 16;
 
@@ -61,7 +63,7 @@ function isCrashLooping({ RestartCount, State }: ContainerState): boolean {
 async function currentHealth(deps: Deps, name: string, { State }: ContainerState): Promise<"healthy" | "unhealthy"> {
   const last = State.Status === "running" ? State.Health?.Log?.at(-1) : undefined;
   if (last?.ExitCode === 0 && Date.now() - Date.parse(last.End) < recentSeconds * 1000) return "healthy";
-  const problem = await deps.engine.runHealthCheck(name, patience).catch(String);
+  const problem = await deps.engine.runHealthCheck(name, patienceInside).catch(String);
   return problem === undefined ? "healthy" : "unhealthy";
 }
 
@@ -91,7 +93,7 @@ export async function collectLetta(deps: Deps, name: string, letta: LettaStack |
     orNull(agentCount(letta)),
     orNull(databaseSizes(letta)),
     orNull(lettaJson<{ version: string }>(endpoint, "GET", "/v1/health/", undefined, patience)),
-    orNull(readBackupState(deps, letta, patience)),
+    orNull(readBackupState(deps, letta, patienceInside)),
     orNull(readModels(endpoint, false)),
   ]);
   const problems = models === null ? [] : await problemLines(models, letta.network.subnet);
