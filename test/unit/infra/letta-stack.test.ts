@@ -350,3 +350,14 @@ test("an image of one's own serves and migrates", async () => {
     expect(resource(name).inputs.image).toBe("example.org/letta:mine");
   }
 });
+
+test("volumePrefix gives every volume another name, and nothing else", async () => {
+  const usual = await lettaGraph();
+  const { resources } = await lettaGraph({ volumePrefix: "adopted" });
+  const volumesOf = (all: typeof resources) => all.filter(({ type }) => type.endsWith(":Volume"));
+  const names = (all: typeof resources) => volumesOf(all).map(({ inputs }) => String(inputs.name));
+  expect(names(resources)).toEqual(names(usual.resources).map((name) => name.replace(/^letta-/, "adopted-")));
+  const containers = (all: typeof resources) =>
+    all.flatMap(({ type, inputs }) => (type.endsWith(":Container") ? [inputs.name] : []));
+  expect(containers(resources)).toEqual(containers(usual.resources));
+});
