@@ -5,22 +5,23 @@ import type { ModelsReport } from "../models/report.ts";
 /**
  * The agent of this name, made if there is none.
  *
- * @param model its model from now on. Default: of a new agent the server's default, else the first one of `models`
+ * @param model its model from now on. Default: its own while a provider has it, else the server's default, else the first
  * @throws UserError when there is no model
  */
 export async function openAgent(
   client: Letta,
   { name, model, models }: { name: string; model?: string | undefined; models: ModelsReport },
 ): Promise<{ id: string; model: string }> {
-  for await (const agent of client.agents.list({ name, limit: 50 })) {
-    // Checked again: a Letta that does not know the filter answers with everything.
-    if (agent.name !== name) continue;
-    if (model !== undefined && agent.model !== model) await client.agents.update(agent.id, { model });
-    return { id: agent.id, model: model ?? agent.model ?? "unknown" };
-  }
   const first = (kind: "models" | "embeddings") => models.providers.flatMap((provider) => provider[kind])[0];
-  const chosen = model ?? models.default ?? first("models");
+  const found = await agentNamed(client, name);
+  // One that was made on the trial model outlives it. The list has the project's own providers too.
+  const isThere = found !== undefined && (await client.models.list()).some(({ handle }) => handle === found.model);
+  const chosen = model ?? (isThere ? found.model : undefined) ?? models.default ?? first("models");
   if (chosen === undefined) throw new UserError("Letta has no model", "make models");
+  if (found !== undefined) {
+    if (found.model !== chosen) await client.agents.update(found.id, { model: chosen });
+    return { id: found.id, model: chosen };
+  }
   // An agent without one works, but has no archival memory.
   const embedding = models.defaultEmbedding ?? first("embeddings");
   const made = await client.agents.create({
@@ -33,4 +34,12 @@ export async function openAgent(
     ],
   });
   return { id: made.id, model: chosen };
+}
+
+async function agentNamed(client: Letta, name: string): Promise<{ id: string; model?: string | null } | undefined> {
+  for await (const agent of client.agents.list({ name, limit: 50 })) {
+    // Checked again: a Letta that does not know the filter answers with everything.
+    if (agent.name === name) return agent;
+  }
+  return undefined;
 }
