@@ -1,6 +1,5 @@
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { UserError } from "../../infra/lib/errors.ts";
 import { labels } from "../../infra/lib/names.ts";
 import type { Deps } from "./deps.ts";
@@ -8,7 +7,7 @@ import { isAlive } from "./process.ts";
 import { refresh, stateSummary } from "./pulumi.ts";
 import { requireNothingThere } from "./require-empty-engine.ts";
 import { prefixOf } from "./stack-file.ts";
-import { locksFolder } from "./state-file.ts";
+import { lockFiles } from "./state-file.ts";
 
 /**
  * Repairs what a killed run left behind: locks of dead processes, containers and networks that are missing from the state,
@@ -59,11 +58,8 @@ interface Lock {
 
 /** The file backend's locks never expire, and `pulumi cancel` would also remove the lock of a living process. */
 async function removeStaleLocks(deps: Deps, stack: string): Promise<void> {
-  const folder = locksFolder(deps, stack);
-  if (folder === undefined) return;
-  const files = await readdir(folder).catch(() => []);
-  for (const file of files.filter((name) => name.endsWith(".json"))) {
-    const lock = JSON.parse(await readFile(join(folder, file), "utf8")) as Lock;
+  for (const file of await lockFiles(deps, stack)) {
+    const lock = JSON.parse(await readFile(file, "utf8")) as Lock;
     if (lock.hostname !== hostname() || isAlive(lock.pid, "pulumi")) {
       throw new UserError(
         `another run is at work on stack ${stack} (process ${lock.pid} on ${lock.hostname})`,
@@ -71,6 +67,7 @@ async function removeStaleLocks(deps: Deps, stack: string): Promise<void> {
       );
     }
     deps.print(`removing the lock of process ${lock.pid}, which no longer runs`);
-    await rm(join(folder, file));
+    await rm(file);
+    await rm(`${file}.attrs`, { force: true });
   }
 }

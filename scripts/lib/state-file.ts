@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { projectName } from "../../infra/lib/names.ts";
@@ -37,10 +37,14 @@ function backendFolder({ projectDirectory }: Pick<Deps, "projectDirectory">): st
   return resolve(projectDirectory, path.replace(/^~(?=\/|$)/, homedir()));
 }
 
-/** The folder of Pulumi's locks on a stack; undefined where they are not files. */
-export function locksFolder(deps: Pick<Deps, "projectDirectory">, stack: string): string | undefined {
+/** Paths of Pulumi's locks on a stack; empty where they are not files. */
+export async function lockFiles(deps: Pick<Deps, "projectDirectory">, stack: string): Promise<string[]> {
   const backend = backendFolder(deps);
-  return backend && join(backend, ".pulumi/locks/organization", projectName, stack);
+  if (backend === undefined) return [];
+  const folder = join(backend, ".pulumi/locks/organization", projectName, stack);
+  const files = await readdir(folder).catch((): string[] => []);
+  // Next to each is a file of its attributes.
+  return files.filter((name) => name.endsWith(".json")).map((name) => join(folder, name));
 }
 
 /**

@@ -1,9 +1,8 @@
-import { readdir } from "node:fs/promises";
 import type { dynamic } from "@pulumi/pulumi";
 import { labels } from "../../../infra/lib/names.ts";
 import type { Deps } from "../deps.ts";
 import { prefixOf, readConfigFile } from "../stack-file.ts";
-import { locksFolder, type StateResource } from "../state-file.ts";
+import { lockFiles, type StateResource } from "../state-file.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { type LastUpdate, providerOf, readLastUpdate } from "./record.ts";
 
@@ -16,8 +15,7 @@ export async function programOf(deps: Deps, stack: string): Promise<string> {
 
 /** The last update, if another one would start from the same: the same program, images, config and state. */
 export async function repeatableUpdate(deps: Deps, stack: string): Promise<LastUpdate | undefined> {
-  const locks = locksFolder(deps, stack);
-  if (locks === undefined || (await readdir(locks).catch(() => [])).length > 0) return undefined;
+  if ((await lockFiles(deps, stack)).length > 0) return undefined;
   return readLastUpdate(deps, stack, await programOf(deps, stack));
 }
 

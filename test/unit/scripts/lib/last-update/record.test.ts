@@ -7,6 +7,7 @@ import {
   lastUpdateOf,
   readLastUpdate,
 } from "../../../../../scripts/lib/last-update/record.ts";
+import { programOf, repeatableUpdate } from "../../../../../scripts/lib/last-update/unchanged.ts";
 import { readStateFile } from "../../../../../scripts/lib/state-file.ts";
 import { fakeDeps } from "../../../../support/fake-deps.ts";
 import { temporaryBackend } from "../../../../support/fake-stacks.ts";
@@ -51,6 +52,17 @@ test.each<[string, (place: Awaited<ReturnType<typeof recorded>>) => void]>([
   const place = await recorded();
   change(place);
   expect(await readLastUpdate(place.deps, "letta")).toBeUndefined();
+});
+
+test("an update can be repeated while no run of Pulumi holds a lock, whatever killed ones left beside theirs", async () => {
+  const { deps, backend, state } = await recorded();
+  await keepLastUpdate(deps, "letta", { state, program: await programOf(deps, "letta") }, update);
+  const locks = join(backend, ".pulumi/locks/organization/thoth-letta/letta");
+  mkdirSync(locks, { recursive: true });
+  writeFileSync(join(locks, "old.json.attrs"), "{}");
+  expect(await repeatableUpdate(deps, "letta")).toEqual(update);
+  writeFileSync(join(locks, "new.json"), "{}");
+  expect(await repeatableUpdate(deps, "letta")).toBeUndefined();
 });
 
 test("nothing is known of another program", async () => {
