@@ -24,6 +24,8 @@ ADDRESSES = {"anthropic": "https://api.anthropic.com", "google_ai": "https://gen
 watches = False
 # Provider -> what the last look found.
 found: dict[str, dict] = {}
+# Provider -> what was stored of it.
+stored: dict[str, list] = {}
 looking = asyncio.Lock()
 
 
@@ -93,7 +95,11 @@ async def look_at(server, provider, row) -> None:
     try:
         async with asyncio.timeout(PATIENCE * 2):
             models, embeddings = await provider.list_llm_models_async(), await provider.list_embedding_models_async()
-        await store(server, row, models, embeddings)
+        have = [(one.handle, one.context_window) for one in models] + [(one.handle, one.embedding_dim) for one in embeddings]
+        # Storing a long catalogue takes a query and some lines in the log for each model.
+        if stored.get(provider.name) != have:
+            await store(server, row, models, embeddings)
+            stored[provider.name] = have
         if not models and not embeddings:
             problem = {"cause": "empty", "detail": "it answers and lists no model that Letta can use"}
     except Exception as error:
