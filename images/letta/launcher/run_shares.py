@@ -17,8 +17,9 @@ from contextlib import asynccontextmanager
 # How often a process with runs looks whether it keeps up, and how long it may have computed beyond that time, in seconds.
 TICK_SECONDS = 0.01
 LATE_SECONDS = 0.01
-# A process that never keeps up still begins one as often as this.
-LONGEST_PAUSE_SECONDS = 0.5
+# A process that long streams keep from ever keeping up still begins one as often as this. Not more often: runs must not begin
+# faster than a slow machine completes them, or they pile up and all of them starve.
+LONGEST_PAUSE_SECONDS = 5
 # Of one project in this process, waiting or in progress, unless the gateway says otherwise.
 MOST_RUNS = 1000
 # Letta's clients ignore a Retry-After of a minute and more.
@@ -80,12 +81,9 @@ class Shares:
         try:
             await turn
         except asyncio.CancelledError:
-            # The client has gone; its turn, if it has come, is given up.
-            if turn.done() and not turn.cancelled():
+            # The client has gone; its turn, if it has come, is given up. Else it is skipped.
+            if not turn.cancelled():
                 self.end(project)
-            elif turn in queue:
-                queue.remove(turn)
-                self.forget_if_empty(project)
             raise
 
     def retry_seconds(self, ahead: int) -> int:
@@ -104,6 +102,7 @@ class Shares:
 
     def look(self, late: float) -> None:
         self.has_room = late < LATE_SECONDS
+        self.forget_the_gone()
         if not self.waiting:
             return
         project = self.next()
@@ -116,11 +115,12 @@ class Shares:
 
     def let_begin(self, project: str) -> None:
         turn = self.waiting[project].popleft()
-        self.forget_if_empty(project)
         self.pace += (min(self.clock() - self.last_begin, LONGEST_PAUSE_SECONDS) - self.pace) / 10
         self.begin(project)
         turn.set_result(None)
+        self.forget_the_gone()
 
-    def forget_if_empty(self, project: str) -> None:
-        if not self.waiting[project]:
-            del self.waiting[project]
+    def forget_the_gone(self) -> None:
+        """Drops turns whose clients have gone, and projects that have none left."""
+        left = {project: deque(turn for turn in queue if not turn.done()) for project, queue in self.waiting.items()}
+        self.waiting = {project: queue for project, queue in left.items() if queue}

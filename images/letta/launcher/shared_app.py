@@ -30,9 +30,10 @@ class SharedApp:
         try:
             await request.unless_gone(turn.__aenter__())
         except TooMany as too_many:
-            return await refuse(send, too_many.seconds)
+            return await refuse(send, 429, too_many.seconds)
         except ClientGone:
-            return None
+            # Nobody reads it; without an answer, Letta's outer layers report an error.
+            return await refuse(send, 499, 0)
         try:
             await self.app(scope, request.receive, send)
         finally:
@@ -79,8 +80,8 @@ class Buffered:
         return await self.receive_next()
 
 
-async def refuse(send, seconds: int) -> None:
+async def refuse(send, status: int, seconds: int) -> None:
     detail = f"this project has as many runs as it may (thoth-letta:projectLimits); ask again after {seconds} seconds"
     headers = [(b"content-type", b"application/json"), (b"retry-after", str(seconds).encode())]
-    await send({"type": "http.response.start", "status": 429, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": f'{{"detail":"{detail}"}}\n'.encode()})
