@@ -27,10 +27,10 @@ class Case:
                 await over.wait()
         except TooMany as too_many:
             self.refused.append(too_many.seconds)
-    async def look(self, *lates):
-        for late in lates:
+    async def look(self, count, keeps_up=True):
+        for _ in range(count):
             self.now += 0.1
-            self.shares.look(late)
+            self.shares.look(keeps_up)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
     def told(self):
@@ -40,23 +40,23 @@ async def alone_and_idle():
     case = Case()
     await case.ask(*"aaa")
     at_once = case.told()
-    await case.look(0, 0)
+    await case.look(2)
     return [at_once, case.told()]
 
 async def alone_and_busy():
     case = Case()
     await case.ask(*"aaa")
-    await case.look(*[0.2] * 40)
+    await case.look(40, keeps_up=False)
     busy = case.told()
-    await case.look(*[0.2] * 20)
+    await case.look(20, keeps_up=False)
     return [busy, case.told()]
 
 async def beside_another():
     case = Case()
     await case.ask(*"aaaaabb")
-    await case.look(0.2)
+    await case.look(1, keeps_up=False)
     busy = case.told()
-    await case.look(0, 0, 0)
+    await case.look(3)
     return [busy, case.told()]
 
 async def one_after_the_other():
@@ -72,7 +72,7 @@ async def too_many():
     case = Case()
     await case.ask(*["a"] * 101, most=100)
     # One begins every tenth of a second.
-    await case.look(*[0] * 50)
+    await case.look(50)
     await case.ask("a", most=100)
     return case.refused
 
@@ -81,7 +81,7 @@ async def gone():
     await case.ask(*"aab")
     # b would be next.
     case.tasks[2].cancel()
-    await case.look(0, 0)
+    await case.look(2)
     return [case.told(), dict(case.shares.running), dict(case.shares.waiting)]
 
 async def main():

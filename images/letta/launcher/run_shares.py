@@ -14,9 +14,10 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-# How often a process with runs looks whether it keeps up, and how long it may have computed beyond that time, in seconds.
+# How often a process with runs looks whether it keeps up; over which time, in seconds; and the share of it without anything to do.
 TICK_SECONDS = 0.01
-LATE_SECONDS = 0.01
+WINDOW_SECONDS = 0.25
+LEAST_IDLE = 0.1
 # A process that long streams keep from ever keeping up still begins one as often as this. Not more often: runs must not begin
 # faster than a slow machine completes them, or they pile up and all of them starve.
 LONGEST_PAUSE_SECONDS = 5
@@ -34,6 +35,13 @@ class TooMany(Exception):
         self.seconds = seconds
 
 
+def busy_seconds() -> float:
+    """How long this thread has computed, or waited for a processor while others did: its timers are late in both cases."""
+    with open("/proc/thread-self/schedstat") as file:
+        computed, waited, _ = file.read().split()
+    return (int(computed) + int(waited)) / 1e9
+
+
 class Shares:
     def __init__(self, clock=time.monotonic):
         self.clock = clock
@@ -44,7 +52,7 @@ class Shares:
         # From the beginning of one run to that of one that waits, in seconds, smoothed.
         self.pace = TICK_SECONDS
         self.last_begin = 0.0
-        # Whether one may begin right away: the last look found the process on time, and none has begun since.
+        # Whether one may begin right away: the process kept up at the last look, and none has begun since.
         self.has_room = True
         self.watcher: asyncio.Task | None = None
 
@@ -92,16 +100,19 @@ class Shares:
 
     async def watch(self) -> None:
         """Looks whether the process keeps up, for as long as there are runs, and lets the next one begin."""
+        idle_share = 1.0
         while self.running or self.waiting:
-            started, computed = self.clock(), time.thread_time()
+            started, busy = self.clock(), busy_seconds()
             await asyncio.sleep(TICK_SECONDS)
-            # What other programs of this machine compute makes it late too, but waiting would not help.
-            self.look(min(self.clock() - started - TICK_SECONDS, time.thread_time() - computed))
+            passed = self.clock() - started
+            idle = max(0, passed - (busy_seconds() - busy)) / passed
+            idle_share += (idle - idle_share) * (1 - math.exp(-passed / WINDOW_SECONDS))
+            self.look(idle_share > LEAST_IDLE)
         self.has_room = True
         self.watcher = None
 
-    def look(self, late: float) -> None:
-        self.has_room = late < LATE_SECONDS
+    def look(self, keeps_up: bool) -> None:
+        self.has_room = keeps_up
         self.forget_the_gone()
         if not self.waiting:
             return
