@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from "vitest";
 import { dockerOutput, volumeExists } from "../../infra/lib/docker/engine.ts";
 import { firstBackup } from "../support/restores.ts";
 import { ownProject } from "../support/shared-stacks.ts";
-import { succeeded, type TestProject } from "../support/stacks.ts";
+import { presentImage, succeeded, type TestProject } from "../support/stacks.ts";
 
 let stack: TestProject;
 beforeAll(async () => {
@@ -30,10 +30,10 @@ test("the new stack has none of the old one's data and secrets; the last export 
 
 test("a cluster of an older installation stays, and the next start has another volume", async () => {
   const volume = `${stack.letta}-postgres`;
-  // As another tool leaves it: a cluster without the marks of this project.
-  const marks = ["initialised", "initialising"].map((name) => `/var/lib/postgresql/data/.${name}`);
-  await dockerOutput(["exec", "--user", "0", `${stack.letta}-postgres`, "rm", "-f", ...marks]);
   succeeded(await stack.command(["down"]));
+  // As another tool leaves it: a cluster without the marks of this project.
+  const remove = ["--entrypoint", "rm", presentImage("redis"), "/volume/.initialised", "/volume/.initialising", "-f"];
+  await dockerOutput(["run", "--rm", "--user", "0:0", "--volume", `${volume}:/volume`, ...remove]);
   const args = ["letta", "start-over", "--confirm", stack.letta, "--without-export"];
   expect(succeeded(await stack.command(args)).output).toContain(`kept       `);
   expect(await volumeExists(volume)).toBe(true);
