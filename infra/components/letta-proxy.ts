@@ -83,7 +83,7 @@ export function lettaProxy(
   );
 }
 
-/** The host of Thoth's network is refused: it has ways of its own. The container itself may ask for its health. */
+/** The host of Thoth's network is refused: it has other ways. The container itself may ask for its health. */
 function onNetwork(address: string, subnet: string, gateway: string): string {
   return `server {
   listen ${address}:${ports.network};

@@ -58,7 +58,7 @@ export class Postgres extends pulumi.ComponentResource {
           content: readImageFile(`postgres/uploads/${file}`),
         })),
         mounts: [{ type: "volume", source: volume.name, target: postgresPaths.volume }],
-        // Not a mount: `docker inspect` would list the two in an order of its own, and people ask it for the data's.
+        // Not a mount: `docker inspect` would list the two in another order, and people ask it for the data's.
         ...(config.backup.enabled
           ? { volumes: [{ volumeName: repository.volumeName, containerPath: backupPaths.repository }] }
           : {}),

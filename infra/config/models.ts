@@ -116,7 +116,7 @@ function mistakesOf(name: string, entry: Entry): { path: Field[] | ["kind"]; mes
     (variables !== undefined || isKind(name) || !/^[a-z][a-z0-9-]{0,30}$/.test(name) || name === "letta")
   ) {
     const why =
-      variables === undefined ? "a name of its own: a-z, 0-9 and -" : `the name ${kind}: Letta has one of this kind`;
+      variables === undefined ? "another name: a-z, 0-9 and -" : `the name ${kind}: Letta has one of this kind`;
     return [{ path: ["kind"], message: `is ${kind}, so the entry needs ${why}` }];
   }
   const given = (Object.keys(entry) as (Field | "kind")[]).filter((field) => field !== "kind");

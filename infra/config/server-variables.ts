@@ -1,6 +1,6 @@
 const database = "would move Letta to another database, past its migration and backups";
 const redis = "is set by the stack, which runs Letta's Redis";
-const ownFolder = "has no effect: each run of a tool has a folder of its own (docs/security.md)";
+const ownFolder = "has no effect: each run of a tool has its own folder (docs/security.md)";
 
 /**
  * Variables that Letta reads, or the launcher in images/letta, and that would break the server or do nothing -> why, and

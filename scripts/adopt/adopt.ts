@@ -25,7 +25,7 @@ export interface AdoptOptions extends Search {
   readonly yes: boolean;
 }
 
-/** Takes over an older installation of Letta and Thoth, or goes on with an adoption that was interrupted. */
+/** Takes over an older installation of Letta and Thoth, or resumes an adoption that was interrupted. */
 export async function adopt(options: AdoptOptions, deps: Deps): Promise<number> {
   const { stack, thothStack, without, replace } = options;
   const before = await readAdoption(deps, stack);

@@ -27,7 +27,7 @@ export function addAdoptCommands(program: Command, add: Add, deps: Deps): void {
       new Option("--without <databases>", "databases not to take, separated by commas")
         .default([])
         .argParser((value: string) => value.split(",")),
-      new Option("--replace", "the stack has agents of its own: put the adopted ones in their place").default(false),
+      new Option("--replace", "the stack has agents already: put the adopted ones in their place").default(false),
       new Option("--dry-run", "print the plan and change nothing").default(false),
       new Option("--drain-seconds <n>", "how long to wait for runs at work; 0: not at all")
         .default(300)

@@ -17,7 +17,7 @@ export interface Search {
 }
 
 const clusterFolder = "/var/lib/postgresql/data";
-/** Upstream's image of Letta, which has a Postgres of its own in it. */
+/** Upstream's image of Letta, which contains its own Postgres. */
 const isLettaImage = (image: string) => /(^|\/)letta\/letta(:|@|$)/.test(image);
 const isOwn = ({ Config }: InspectedContainer) => Config.Labels?.[labels.prefix] !== undefined;
 const aside = (name: string) => `${name}-before-adoption`;

@@ -24,7 +24,7 @@ export async function makeWay(deps: Deps, { containers, networks }: Installation
     for (const endpoint of network.endpoints) {
       await deps.engine.docker(["network", "disconnect", "--force", network.name, calledNow(containers, endpoint)]);
     }
-    deps.print(`removing network ${network.name}, which this project makes anew`);
+    deps.print(`removing network ${network.name}, which this project creates again`);
     await deps.engine.dockerOutput(["network", "rm", network.name]);
   }
 }

@@ -17,7 +17,7 @@ export function planLines(old: Installation, stack: string, volumePrefix: string
     ...containers.map(({ name, wasRunning, movedTo }) =>
       row("container", `${name}: ${running(wasRunning)}${movedTo === name ? "" : `, called ${movedTo}`}; kept`),
     ),
-    ...networks.map(({ name, subnets }) => row("network", `${name} (${subnets.join(", ")}): made anew`)),
+    ...networks.map(({ name, subnets }) => row("network", `${name} (${subnets.join(", ")}): created again`)),
     ...clients.map(({ container }) => row("client", `${container}: gets to the new network; needs a token`)),
     ...(volumePrefix === undefined
       ? []

@@ -14,7 +14,7 @@ export interface AdoptionRecord {
   readonly old: Installation;
   /** Databases that are not wanted. */
   readonly without: readonly string[];
-  /** The stack's own agents may be replaced; they are kept in a database of their own. */
+  /** The stack's own agents may be replaced; they are kept in a separate database. */
   readonly replace: boolean;
   /** Folder with the dumps of the old databases; undefined until they are complete. */
   readonly dumps?: string;

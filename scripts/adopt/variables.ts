@@ -12,7 +12,7 @@ export interface Fate {
   readonly isSecret: boolean;
 }
 
-/** Variables that have a key of their own -> its path, and the value from the text. */
+/** Variables for which there is a config key -> its path, and the value from the text. */
 const keys: Readonly<Record<string, { path: ConfigChange["path"]; read: (text: string) => unknown }>> = {
   ACCEPTABLE_ORIGINS: { path: ["allowedOrigins"], read: (text) => originsOf(text) },
   LETTA_SERVER_CORS_ORIGINS: { path: ["allowedOrigins"], read: (text) => originsOf(text) },

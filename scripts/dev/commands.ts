@@ -40,7 +40,7 @@ export function addDevCommands(program: Command, add: Add, deps: Deps): void {
   add(
     dev,
     "db-clone",
-    "put a copy of the other Thoth's database in the place of its own",
+    "replace its database by a copy of the other Thoth's",
     [lettaStack, thothStack, yes],
     async ({ lettaStack: letta, thothStack: like, yes: agreed }) =>
       (await import("./db-clone.ts")).cloneDatabase({ stack: devStack, lettaStack: letta, like, yes: agreed }, deps),

@@ -57,7 +57,7 @@ async function refuseOwnAgents({ deps, site }: Run, { replace, stack }: OldDatab
   const kept = "kept as database letta_before_…";
   if (!replace) {
     throw new UserError(
-      `stack ${stack} has agents of its own (${count}): the adopted ones do not join them, but take their place, and they are ${kept}`,
+      `stack ${stack} has agents already (${count}): the adopted ones do not join them, but take their place, and they are ${kept}`,
       "make adopt REPLACE=1",
     );
   }

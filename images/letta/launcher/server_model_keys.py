@@ -25,7 +25,7 @@ def keep_keys_to_their_addresses() -> None:
         return {**kwargs, "base_url": url, "api_key": keys.get(plain(url)) or own_embedding_key.get() or NO_KEY}
 
     def is_left_alone(client, config) -> bool:
-        # Azure, Together and others have clients with keys and addresses of their own.
+        # Azure, Together and others have their own clients, keys and addresses.
         return type(client) is not OpenAIClient or getattr(config, "provider_category", None) == "byok"
 
     def wrap(prepare):

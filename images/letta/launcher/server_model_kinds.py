@@ -23,7 +23,7 @@ def configured_servers() -> list[dict]:
 
 
 def openai_address(url: str) -> str:
-    """Where a server has OpenAI's API: under /v1, unless the address has a path of its own."""
+    """Where a server has OpenAI's API: under /v1, unless the address has a path already."""
     url = url.strip().rstrip("/")
     return url if urlsplit(url).path else f"{url}/v1"
 

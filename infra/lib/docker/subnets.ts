@@ -75,7 +75,7 @@ function blocksOf(pool: string, length: number): string[] {
 }
 
 /**
- * The subnets that this host reaches by a route of its own, such as its network's or a VPN's. Docker's own are left out, and
+ * The subnets that this host reaches by a separate route, such as its network's or a VPN's. Docker's own are left out, and
  * routes to half of the Internet, by which a VPN takes the place of the default one.
  */
 export function hostRoutes(table = "/proc/net/route"): string[] {
