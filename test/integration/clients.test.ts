@@ -128,7 +128,7 @@ describe("behind a proxy with TLS, as in docs/proxies.md", () => {
   const [caddy = ""] = snippets("caddy");
 
   test.each([
-    ["nginx under a name of its own", "nginx", ownName, ""],
+    ["nginx under its own name", "nginx", ownName, ""],
     ["nginx under a path", "nginx", path, "/letta"],
     ["Caddy under a path", "caddy", caddy, "/letta"],
   ] as const)("%s: redirects stay there, and words arrive as they are said", async (_, program, snippet, prefix) => {

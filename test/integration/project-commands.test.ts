@@ -117,10 +117,10 @@ test("adding it again changes nothing", async () => {
 });
 
 test.each(["env", "json", "compose"])("what its application needs, as %s, hides secrets by default", async (format) => {
-  const told = Object.values(await environment());
+  const { LETTA_API_KEY, ENCRYPTION_KEY, DATABASE_URL } = await environment();
   const { output } = succeeded(await projects("env", name, "--for", "host", "--format", format));
   expect(output).toContain("[hidden]");
-  const secrets = [...told.slice(2), new URL(told[0] ?? "").password];
+  const secrets = [LETTA_API_KEY, ENCRYPTION_KEY, new URL(DATABASE_URL).password];
   expect(secrets.filter((secret) => output.includes(secret))).toEqual([]);
 });
 

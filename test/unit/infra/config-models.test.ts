@@ -53,7 +53,7 @@ describe("refused is", () => {
     ["a service without a key", { openai: {} }, "models.openai.key: is needed by openai"],
     ["an address of a service", { openai: { key: "k", url: "http://x" } }, "means nothing to openai, which takes key"],
     ["a second service of a kind", { mine: { kind: "openai", key: "k" } }, "needs the name openai: Letta has one"],
-    ["a server under another kind's name", { openai: { kind: "vllm", url: "http://x" } }, "needs a name of its own"],
+    ["a server under another kind's name", { openai: { kind: "vllm", url: "http://x" } }, "needs another name"],
     ["an unknown key", { ollama: { url: "http://x", base: "y" } }, "thoth-letta:models.ollama.base: no such key"],
     ["a model without its provider", { default: "qwen3" }, 'must be a handle such as "ollama/qwen3:8b"'],
   ])("%s", (_, models, message) => {

@@ -8,7 +8,7 @@ import { execIn, inspectContainer } from "../../../infra/lib/docker/engine.ts";
 import { fakeDocker } from "../../support/fake-docker.ts";
 import { temporaryFiles, temporaryFolder, withEnvironment } from "../../support/temporary.ts";
 
-/** An engine of its own that says its name to everything; not the one the environment names. */
+/** A separate engine that says its name to everything; not the one the environment names. */
 async function listening(name: string): Promise<string> {
   const socket = join(temporaryFolder(), "engine.sock");
   const server = createServer((_, response) => response.end(name));

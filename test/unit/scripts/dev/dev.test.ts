@@ -36,7 +36,7 @@ function checkout(devConfig = "") {
   return { ...programs, deps: fakeDeps({ projectDirectory }), config };
 }
 
-test("the dev stack is like the other one, with ports and a vault of its own, and the stand-in's sources", async () => {
+test("the dev stack is like the other one, with its own ports and vault, and the stand-in's sources", async () => {
   const { deps, calls, config } = checkout();
   expect(await startDev(options, deps)).toBe(0);
   expect(config()).toEqual({
