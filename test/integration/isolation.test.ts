@@ -200,6 +200,11 @@ describe("identity", () => {
     }
   });
 
+  test("that the database does not know, after a restore, is refused with 503: nothing of it is gone for good", async () => {
+    const unknown = { ...(await stacks.lettaEndpoint()), user: `user-${randomUUID()}` };
+    await expect(lettaFetch(unknown, "GET", "/v1/agents/")).rejects.toMatchObject({ status: 503 });
+  });
+
   test("is not visible in docker inspect", async () => {
     const { stdout } = await stacks.engine(["inspect", `${stacks.letta}-nginx`]);
     const tokens = Object.values(letta.projects).map((project) => project.token);
