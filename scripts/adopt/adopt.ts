@@ -69,7 +69,8 @@ async function move(deps: Deps, begun: AdoptionRecord, drainSeconds: number): Pr
   const { result, problem } = await adoptDatabases(deps, { stack, volume, image, without, replace, drainSeconds });
   if (result !== "done") throw new UserError(`the data was not taken over: ${problem ?? result}`);
   await reconnectClients(deps, old);
-  await saveAdoption(deps, record, { phase: "adopted" });
+  // Its secrets are in the config by now, encrypted; the undo needs none.
+  await saveAdoption(deps, record, { phase: "adopted", old: { ...old, variables: {} } });
   deps.print(`kept: the old installation, stopped; to go back to it: make adopt-undo`);
   deps.print(`kept: dumps of its databases in ${record.dumps}`);
   deps.print(`next: make thoth-start${thothStack === "thoth" ? "" : ` THOTH_STACK=${thothStack}`}`);

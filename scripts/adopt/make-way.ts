@@ -4,14 +4,15 @@ import type { Endpoint, Installation, OldNetwork } from "./installation.ts";
 
 /** Everything here can be repeated: a killed run may have done any part of it. */
 
-/** Stops the old containers, Postgres last. Their clean shutdown is what makes a copy of the cluster sound. */
+/** Stops the old containers, Postgres last. Its clean shutdown is what makes a copy of the cluster sound. */
 export async function stopOld(deps: Deps, { containers }: Installation): Promise<void> {
   for (const { name, movedTo } of containers) {
+    const isLast = name === containers.at(-1)?.name;
     for (const called of new Set([name, movedTo])) {
       const state = await deps.engine.inspectContainer(called);
       if (state?.State.Running !== true || !(await isOld(deps, called))) continue;
       deps.print(`stopping ${called}`);
-      await deps.engine.dockerOutput(["stop", "--time", "120", called]);
+      await deps.engine.dockerOutput(["stop", "--time", isLast ? "120" : "30", called]);
     }
   }
 }

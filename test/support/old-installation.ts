@@ -78,7 +78,7 @@ export async function startOldInstallation(
   );
   writeFileSync(join(folder, ".env"), `OBSIDIAN_VAULT_PATH=${vault}\nOPENROUTER_API_KEY=sk-old-router\n`);
   mkdirSync(join(vault, "thoth"), { recursive: true });
-  const idle = ["--entrypoint", "sleep"];
+  const idle = ["--init", "--entrypoint", "sleep"];
   const working = ["--label", `com.docker.compose.project.working_dir=${folder}`, "--volume", `${vault}:/vault`];
   await run(containers.thoth, [...working, ...idle], presentImage("redis"), ["infinity"]);
   await run(client, ["--network-alias", "notes", ...idle], presentImage("redis"), ["infinity"]);

@@ -54,7 +54,7 @@ describe("the names that the stacks need", () => {
     await stopOld(deps, old);
     await makeWay(deps, old);
     expect(changes(docker.calls())).toEqual([
-      "stop --time 120 letta-server",
+      "stop --time 30 letta-server",
       "rename letta-server letta-server-before-adoption",
       "network disconnect --force letta-network letta-server-before-adoption",
       "network disconnect --force letta-network notes",
