@@ -66,8 +66,8 @@ async function drillOnCopy(damage: string, settings: { recoveryKey?: string } = 
   }
 }
 
-/** The segment that the restored heartbeat needs and the backup does not hold. */
-const lastSegment = `segment=$(ls archive/main/17-1/*/*.zst | sort | tail -2 | head -1)`;
+/** Segments that the backup does not hold: the restored heartbeat needs one of them, and the newest may be younger than it. */
+const lastSegments = `segments=$(ls archive/main/17-1/*/*.zst | sort | tail -3)`;
 const newestBackup = "backup=backup/main/$(ls backup/main | grep -E '^[0-9]{8}-[0-9]{6}F' | sort | tail -1)";
 
 describe("a drill", () => {
@@ -96,7 +96,7 @@ describe("a drill", () => {
   });
 
   test("fails when a WAL segment is missing", async () => {
-    const drill = await drillOnCopy(`${lastSegment}; rm "$segment"`);
+    const drill = await drillOnCopy(`${lastSegments}; rm $segments`);
     expect(drill).toMatchObject({
       ok: false,
       problem: expect.stringContaining("ends, or is damaged, before the target"),
@@ -104,7 +104,8 @@ describe("a drill", () => {
   });
 
   test("fails when a WAL segment is torn", async () => {
-    const drill = await drillOnCopy(`${lastSegment}; truncate -s $(( $(stat -c %s "$segment") / 2 )) "$segment"`);
+    const tear = 'for segment in $segments; do truncate -s $(( $(stat -c %s "$segment") / 2 )) "$segment"; done';
+    const drill = await drillOnCopy(`${lastSegments}; ${tear}`);
     expect(drill).toMatchObject({ ok: false, problem: expect.stringContaining("before the target") });
   });
 
