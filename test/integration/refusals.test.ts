@@ -82,6 +82,7 @@ describe("status", () => {
             ["postgres", "backup", "drill", "redis", "server", "nginx"].map((role) => `${stacks.letta}-${role}`),
           ),
           agents: before.agents.length,
+          models: expect.any(Array),
           databaseBytes: { letta: expect.any(Number), thoth: expect.any(Number) },
           backup: expect.objectContaining({ serving: true, problems: [] }),
           notes: expect.any(Array),
