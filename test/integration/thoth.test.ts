@@ -88,22 +88,22 @@ describe("the MCP server", () => {
   });
 });
 
-describe("each role", () => {
+describe("each role, and the proxy to Letta,", () => {
   test("has its own health check in Docker", async () => {
     const health = async () =>
       Promise.all(thoth.containers.map(async (name) => (await inspectContainer(name))?.State.Health?.Status));
-    await expect.poll(health, { timeout: 120_000 }).toEqual(["healthy", "healthy", "healthy", "healthy"]);
+    await expect.poll(health, { timeout: 120_000 }).toEqual(thoth.containers.map(() => "healthy"));
     const checks = thoth.containers.map(async (name) =>
       (await inspectContainer(name))?.Config.Healthcheck?.Test?.at(-1),
     );
-    expect(new Set(await Promise.all(checks)).size).toBe(4);
+    expect(new Set(await Promise.all(checks)).size).toBe(5);
   });
 
   test("has its own line in status", async () => {
     const { stdout } = succeeded(await stacks.command(["thoth", "status", "--json"]));
     const { stacks: shown } = JSON.parse(stdout) as { stacks: { services: { name: string; health: string }[] }[] };
     expect(shown[0]?.services.map(({ name, health }) => [name, health])).toEqual(
-      ["api", "mcp", "discovery", "monitor"].map((role) => [`${stacks.thoth}-${role}`, "healthy"]),
+      ["letta-proxy", "api", "mcp", "discovery", "monitor"].map((role) => [`${stacks.thoth}-${role}`, "healthy"]),
     );
   });
 });

@@ -51,7 +51,8 @@ test("clients may use HTTP/2, and redirects keep https", async () => {
     session.on("error", reject);
   });
   expect([session.alpnProtocol, headers[":status"]]).toEqual(["h2", 307]);
-  expect(headers.location).toBe(`${letta.urls.gateway}/v1/agents/`);
+  const location = new URL(String(headers.location), `${letta.urls.gateway}/v1/agents`);
+  expect(location.href).toBe(`${letta.urls.gateway}/v1/agents/`);
   session.close();
 });
 

@@ -111,13 +111,18 @@ interface Step {
   readonly urn: string;
 }
 
+/** Operations of a preview that change nothing: a thoth stack reads its letta stack's outputs. */
+const unchanging = ["same", "read"];
+
 async function drift({ deps, stacks, letta, thoth }: Patient): Promise<Finding[]> {
   const present = [letta && stacks.letta, thoth && stacks.thoth].filter((stack) => stack !== undefined);
   const found = await Promise.all(
     present.map(async (stack) => {
       const { exitCode, stdout, stderr } = await deps.$({ nothrow: true })`pulumi preview --json --stack ${stack}`;
       const { steps = [] } = parsed(stdout);
-      const changed = steps.filter(({ op }) => op !== "same").map(({ op, urn }) => `${op} ${urn.split("::").at(-1)}`);
+      const changed = steps
+        .filter(({ op }) => !unchanging.includes(op))
+        .map(({ op, urn }) => `${op} ${urn.split("::").at(-1)}`);
       if (exitCode !== 0) return [failedPreview(stack, stdout || stderr)];
       if (changed.length === 0) return [];
       const problem = `an update of stack ${stack} would change ${changed.length} resources: ${listed(changed)}`;

@@ -120,8 +120,8 @@ describe("the doctor finds", () => {
     [
       "a change that waits for an update",
       "drift",
-      { preview: ["same", "update", "replace"] },
-      /would change 2 resources: update resource-1, replace resource-2$/,
+      { preview: ["same", "read", "update", "replace"] },
+      /would change 2 resources: update resource-2, replace resource-3$/,
     ],
     [
       "a mount of another volume",
