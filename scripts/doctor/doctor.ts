@@ -19,7 +19,8 @@ export async function doctor({ lettaStack, thothStack, json, fix }: DoctorOption
   if (fix && repairs.length > 0) {
     for (const { problem, repair } of repairs) {
       if (!json) deps.print(`fixing: ${problem}`);
-      await repair?.();
+      // What this could not do, the second look finds again.
+      await repair?.().catch((error: Error) => json || deps.print(`not fixed: ${error.message}`));
     }
     examined = await ask();
   }

@@ -69,7 +69,7 @@ async function notRunning(patient: Patient, name: string): Promise<Finding | und
   return {
     severity: "error",
     problem: `${name} is ${state.Status}${exit}${await causeOf(patient, name)}`,
-    fix: "`make up`",
+    fix: "make up",
   };
 }
 
