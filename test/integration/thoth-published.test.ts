@@ -93,7 +93,9 @@ describe("a single user's Obsidian plugin", () => {
   test("lists agents, starts a conversation and streams an answer, with no token", async () => {
     const response = await ask("//v1/agents/");
     expect(response.headers.get("access-control-allow-origin")).toBe(origin);
-    const [agent] = (await response.json()) as { id: string }[];
+    // The models of other tests' agents have ended.
+    const agents = (await response.json()) as { id: string; name: string }[];
+    const agent = agents.find(({ name }) => name === "thoth-assistant");
     const json = { "content-type": "application/json" };
     const made = await ask(`/v1/conversations/?agent_id=${agent?.id}`, { method: "POST", headers: json, body: "{}" });
     const { id } = (await made.json()) as { id: string };
