@@ -6,6 +6,7 @@ import type { Deps } from "../lib/deps.ts";
 import { psql } from "../lib/psql.ts";
 import { namesOf } from "../lib/stack-file.ts";
 import { type LettaStack, readLetta, readThoth } from "../lib/stacks.ts";
+import { type BackupState, readBackupState } from "../status/backup.ts";
 
 /** What must work before a check can ask. */
 export type Need = "engine" | "state" | "postgres" | "server" | "gateway" | "backup" | "thoth";
@@ -24,6 +25,8 @@ export interface Patient {
   /** Every container that the outputs name -> its state; undefined when the engine has none of that name. */
   readonly containers: ReadonlyMap<string, ContainerState | undefined>;
   readonly available: ReadonlySet<Need>;
+  /** What the backup agent says; asked once for all checks. */
+  readonly backup: () => Promise<BackupState>;
   /** Runs SQL as the superuser. @returns rows as lists of columns */
   readonly rows: (sql: string, database?: string) => Promise<string[][]>;
 }
@@ -49,7 +52,13 @@ export async function lookAt(deps: Deps, lettaStack: string, thothStack: string)
     ["backup", isRunning(names.backup)],
     ["thoth", containersOf(thoth).some(isRunning)],
   ];
+  let asked: Promise<BackupState> | undefined;
+  const backup = () => {
+    asked ??= letta === undefined ? Promise.resolve(null) : readBackupState(deps, letta);
+    return asked;
+  };
   return {
+    backup,
     ...{ deps, stacks: { letta: lettaStack, thoth: thothStack }, names },
     ...{ engineProblem, stateProblem, letta, thoth, containers },
     available: new Set(needs.filter(([, isThere]) => isThere).map(([need]) => need)),

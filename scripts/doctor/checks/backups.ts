@@ -1,6 +1,5 @@
 import type { BackupStatus } from "../../../images/backup/src/contract.ts";
 import { formatDuration } from "../../lib/format.ts";
-import { readBackupState } from "../../status/backup.ts";
 import type { Check, Finding } from "../check.ts";
 import { lettaOf, type Patient } from "../patient.ts";
 
@@ -57,7 +56,7 @@ const error = (problem: string, fix: string): Finding => ({ severity: "error", p
 const warning = (problem: string, fix: string): Finding => ({ severity: "warning", problem, fix });
 
 async function ofStatus(patient: Patient, find: (status: BackupStatus) => Finding[]): Promise<Finding[]> {
-  const state = await readBackupState(patient.deps, lettaOf(patient));
+  const state = await patient.backup();
   if (state === null) return [error("the backup agent does not answer", "make letta-logs")];
   return typeof state === "string" ? [] : find(state);
 }

@@ -54,6 +54,7 @@ function patientWith({ docker = {}, containers = {}, unhealthy = {}, ...changes 
       allContainers.map((name) => [name, stateOf(name in containers ? containers[name] : inspected())]),
     ),
     available: new Set(),
+    backup: async () => null,
     rows: async () => changes.rows ?? [],
     ...changes.patient,
   };
