@@ -3,6 +3,7 @@ import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
 import {
   type ContainerState,
   changeContainer,
+  crashLoopRestarts,
   docker,
   inspectContainer,
   lastLogLines,
@@ -23,8 +24,6 @@ export interface ReadinessInputs {
 }
 
 const pollMilliseconds = 200;
-/** Docker's restart policy hides a crash loop behind "running"; this many restarts count as one. */
-const crashLoopRestarts = 3;
 
 /**
  * Waits until a container's health check passes, starting the container when it is stopped.

@@ -34,7 +34,7 @@ export interface Patient {
 /** Looks at what all checks share. Never throws: what cannot be asked is a problem or not available. */
 export async function lookAt(deps: Deps, lettaStack: string, thothStack: string): Promise<Patient> {
   const names = namesOf(deps, lettaStack);
-  const engineProblem = await problemOf(() => deps.engine.dockerOutput(["version"], { timeoutSeconds: 20 }));
+  const engineProblem = await problemOf(() => deps.engine.requireEngine());
   let [letta, thoth]: [LettaStack | undefined, ThothExports | undefined] = [undefined, undefined];
   const stateProblem = await problemOf(async () => {
     [letta, thoth] = await Promise.all([readLetta(deps, lettaStack), readThoth(deps, thothStack)]);

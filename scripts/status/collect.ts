@@ -1,5 +1,5 @@
 import type { BackupStatus } from "../../images/backup/src/contract.ts";
-import type { ContainerState } from "../../infra/lib/docker/engine.ts";
+import { type ContainerState, crashLoopRestarts } from "../../infra/lib/docker/engine.ts";
 import { imageVersion } from "../../infra/lib/images.ts";
 import { lettaJson } from "../../infra/lib/letta/api.ts";
 import { lettaOwner, thothNames } from "../../infra/lib/names.ts";
@@ -53,7 +53,7 @@ async function service(deps: Deps, name: string, url: string | null = null): Pro
 
 /** Docker's own restarts count since the last start by hand. A program that ends again and again may look fine in between. */
 function isCrashLooping({ RestartCount, State }: ContainerState): boolean {
-  return RestartCount >= 3 && Date.now() - Date.parse(State.StartedAt) < 60_000;
+  return RestartCount >= crashLoopRestarts && Date.now() - Date.parse(State.StartedAt) < 60_000;
 }
 
 /**

@@ -5,6 +5,9 @@ import { type DockerResult, execIn } from "./exec.ts";
 
 export { type DockerResult, execIn };
 
+/** Docker's restart policy hides a crash loop behind "running"; this many restarts count as one. */
+export const crashLoopRestarts = 3;
+
 /** The parts of `docker inspect` that this project reads. */
 export interface ContainerState {
   readonly Id: string;

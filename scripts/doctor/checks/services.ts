@@ -1,9 +1,7 @@
+import { crashLoopRestarts } from "../../../infra/lib/docker/engine.ts";
 import { likelyCause } from "../../../infra/lib/docker/likely-cause.ts";
 import type { Check, Finding } from "../check.ts";
 import { lettaOf, type Patient } from "../patient.ts";
-
-/** Docker's restart policy hides a crash loop behind "running"; this many restarts count as one. */
-const crashLoopRestarts = 3;
 
 /** The containers of both stacks. */
 export const serviceChecks: readonly Check[] = [
