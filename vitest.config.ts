@@ -5,6 +5,8 @@ const pairs = process.env.THOTH_LETTA_TEST_STACKS?.split(",").length ?? Number(p
 
 export default defineConfig({
   test: {
+    // The summary of a run shows the first line of a failure, which has to say what was found.
+    chaiConfig: { truncateThreshold: 2000 },
     projects: [
       {
         test: {

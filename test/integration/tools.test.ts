@@ -179,23 +179,29 @@ return json.dumps([found, os.access(os.getcwd(), os.W_OK), os.getcwd()])`;
 
   test("look into the folder or processes of another organization's tool", async () => {
     const lines = `
-import json, os, time
+import os, time
 with open("secret", "w") as file:
     file.write("of one project")
 os.chmod(".", 0o777)
-while not os.path.exists("seen"):
+end = time.monotonic() + 120
+while not os.path.exists("seen") and time.monotonic() < end:
     time.sleep(0.1)
-return "seen"`;
+return str(os.path.exists("seen"))`;
     const running = runTool(endpoint, lines, one.user);
-    const command =
-      "ls /run/letta-tools; cd /proc; for p in [0-9]*; do [ $(stat -c %u $p) -ge 1000000 ] && echo $p; done";
-    const seen = async () => (await inServer("sh", "-c", `${command} 2>/dev/null || true`)).trim().split("\n");
-    await expect.poll(async () => (await seen()).length, { timeout: 120_000 }).toBeGreaterThanOrEqual(2);
-    const [folder, process] = await seen();
+    // Root has no capability to read others' folders here: the file shows once the tool has opened its folder.
+    const find = "cd /run/letta-tools && ls */secret";
+    await expect.poll(() => inServer("sh", "-c", `${find} 2>/dev/null || true`), { timeout: 120_000 }).not.toBe("");
+    const folder = (await inServer("sh", "-c", find)).split("/")[0];
+    const ofItsUser = `user=$(stat -c %u /run/letta-tools/${folder}); cd /proc; for p in [0-9]*; do`;
+    const process = await inServer(
+      "sh",
+      "-c",
+      `${ofItsUser} [ "$(stat -c %u $p)" = $user ] && echo $p; done | head -n 1`,
+    );
     const look = `
 import json, os
 outcomes = []
-for act in (lambda: open("/proc/${process}/environ").read(), lambda: os.kill(${process}, 0), lambda: os.listdir("/run/letta-tools")):
+for act in (lambda: open("/proc/${process.trim()}/environ").read(), lambda: os.kill(${process.trim()}, 0), lambda: os.listdir("/run/letta-tools")):
     try:
         act()
         outcomes.append("open")
@@ -207,9 +213,8 @@ return json.dumps(outcomes)`;
       "Operation not permitted",
       "Permission denied",
     ]);
-    expect(folder).toMatch(/^tmp/);
     await inServer("touch", `/run/letta-tools/${folder}/seen`);
-    expect((await running).tool_return).toBe("seen");
+    expect((await running).tool_return).toBe("True");
   });
 
   test("leave a process behind, whether it hides or forks without end", async () => {

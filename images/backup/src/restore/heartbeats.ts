@@ -46,13 +46,13 @@ export class Heartbeats {
     return this.#world.postgres(async (client) => {
       const isFirst = !this.#isPrepared;
       if (isFirst) await this.#prepare(client);
-      const activity = await rowsWritten(client);
+      const { activity, started } = await rowsWritten(client);
       const isDue = this.#isDue(activity, backedUpAt, now);
       if (isDue) await this.#write(client, activity, now);
       const hasNews = await this.#look(client);
       // An idle machine should not write to its disk at each turn.
       if (isFirst || isDue || hasNews) await writeJson(heartbeatFile(this.#world), this.#beats);
-      return this.#lossSeconds(activity, now);
+      return this.#lossSeconds(activity, started, now);
     });
   }
 
@@ -143,17 +143,25 @@ export class Heartbeats {
     return ids.size > 0;
   }
 
-  #lossSeconds(activity: string, now: number): number | null {
+  /** @param started when Postgres started, in milliseconds since 1970 */
+  #lossSeconds(activity: string, started: number, now: number): number | null {
     const newest = this.#beats.findLast(({ isRecoverable }) => isRecoverable);
     if (newest === undefined) return null;
-    return newest.activity === activity ? 0 : Math.max(0, (now - Date.parse(newest.at)) / 1000);
+    if (newest.activity === activity) return 0;
+    // Postgres archives all it has when it stops, and its counters begin at 0 after a crash.
+    const isArchivedUntilStart =
+      BigInt(activity) >= BigInt(newest.activity) &&
+      this.#beats.every(({ isRecoverable, at }) => isRecoverable || Date.parse(at) >= started);
+    const since = isArchivedUntilStart ? Math.max(started, Date.parse(newest.at)) : Date.parse(newest.at);
+    return Math.max(0, (now - since) / 1000);
   }
 }
 
 /** The heartbeats themselves are in database postgres, which does not count. */
-async function rowsWritten(client: Client): Promise<string> {
-  const { rows } = await client.query<{ total: string }>(
-    "select coalesce(sum(tup_inserted + tup_updated + tup_deleted), 0)::text as total from pg_stat_database where datname is distinct from 'postgres'",
+async function rowsWritten(client: Client): Promise<{ activity: string; started: number }> {
+  const { rows } = await client.query<{ total: string; started: Date }>(
+    `select coalesce(sum(tup_inserted + tup_updated + tup_deleted), 0)::text as total, pg_postmaster_start_time() as started
+       from pg_stat_database where datname is distinct from 'postgres'`,
   );
-  return rows[0]?.total ?? "0";
+  return { activity: rows[0]?.total ?? "0", started: Number(new Date(rows[0]?.started ?? 0)) };
 }
