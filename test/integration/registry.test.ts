@@ -1,15 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
-import { type ImageLock, lettaImages, localFile, localReference, lockFile } from "../../infra/lib/images.ts";
+import { dockerOutput } from "../../infra/lib/docker/engine.ts";
+import { type ImageLock, lettaImages, lockFile } from "../../infra/lib/images.ts";
 import { pullStep } from "../../scripts/images/registry.ts";
-import { removeProject } from "../support/engine-objects.ts";
 import { fakeDeps } from "../support/fake-deps.ts";
 import { checkoutLock, LockedRegistry } from "../support/locked-registry.ts";
 import { runMain } from "../support/run-main.ts";
-import { ownProject } from "../support/shared-stacks.ts";
-import { presentImage, succeeded, type TestProject } from "../support/stacks.ts";
+import { presentImage } from "../support/stacks.ts";
 
 let locked: LockedRegistry;
 const lockImages = (mirror = locked.registry.address) =>
@@ -84,48 +82,5 @@ describe("the step that pulls", () => {
     await step().run((line) => lines.push(line));
     expect(lines).toEqual([`pulling ${locked.pinned("redis")}`]);
     expect(await step().isDone()).toBe(true);
-  });
-});
-
-describe("what no registry has", () => {
-  let project: TestProject;
-  const reference = (key: string) => localReference(key, project.folder);
-
-  beforeAll(async () => {
-    project = await ownProject({ letta: { images: "registry", imageMirror: locked.registry.address } });
-    locked.writeLock(locked.readLock(), project.folder);
-  });
-  afterAll(async () => {
-    removeProject(project.suffix);
-    await locked.removeBuilt();
-  });
-
-  test("setup builds it on the registry's images, with the certificates and mirrors of this host", async () => {
-    const { stdout } = succeeded(await project.command(["setup"]));
-    expect(stdout).toContain("images: registry");
-    const built = JSON.parse(readFileSync(join(project.folder, localFile), "utf8")) as Record<string, string>;
-    expect(Object.keys(built).sort()).toEqual(["backup", "postgres-archiving", "thoth"]);
-    expect(succeeded(await project.command(["setup"])).stdout).toContain("setup: nothing to do");
-  });
-
-  test("the stand-in for Thoth runs", async () => {
-    // Exit code 64 is the stand-in's own for a role that it has not.
-    const { exitCode } = await docker(["run", "--rm", reference("thoth"), "thoth", "no-such-role"]);
-    expect(exitCode).toBe(64);
-  });
-
-  test.each([
-    ["Postgres with pgBackRest", "postgres-archiving", ["pgbackrest", "version"], /^pgBackRest 2\./],
-    ["the backup agent's programs", "backup", ["rclone", "version"], /^rclone v1\./],
-    ["the backup agent's look for gaps", "backup", ["check_pgbackrest", "--version"], /^check_pgbackrest version /],
-    ["the backup agent's Node", "backup", ["node", "--version"], /^v24\./],
-  ])("%s runs", async (_, key, command, expected) => {
-    expect(await dockerOutput(["run", "--rm", reference(key), ...command])).toMatch(expected);
-  });
-
-  test("Postgres is the registry's: what an image of its repository had, its successor has", async () => {
-    const version = (image: string) => dockerOutput(["run", "--rm", image, "postgres", "--version"]);
-    expect(await version(reference("postgres-archiving"))).toBe(await version(locked.pinned("postgres")));
-    expect(await version(reference("backup"))).toBe(await version(locked.pinned("postgres")));
   });
 });
