@@ -6,10 +6,11 @@ import { addDevCommands } from "./dev/commands.ts";
 import { addDevelopCommands } from "./develop/commands.ts";
 import { addHelpCommands } from "./help/commands.ts";
 import { addLettaCommands } from "./letta/commands.ts";
-import { adder, force, type Hooks, json, lettaStack, thothStack } from "./lib/cli.ts";
+import { adder, force, type Hooks, json, lettaStack, thothStack, yes } from "./lib/cli.ts";
 import type { Deps } from "./lib/deps.ts";
 import type { MakeCommand } from "./lib/make.ts";
 import { addModelCommands } from "./models/commands.ts";
+import { addPreviewCommand } from "./preview/commands.ts";
 import { addProjectCommands } from "./projects/commands.ts";
 import { addRestoreCommands } from "./restore/commands.ts";
 import { addThothCommands } from "./thoth/commands.ts";
@@ -29,7 +30,7 @@ export function buildProgram(deps: Deps, hooks: Hooks): { program: Command; comm
   add(program, "setup", "install, build or pull what is missing", stacks, async (options) =>
     (await import("./setup/setup.ts")).setup(options, deps),
   );
-  add(program, "up", "setup, then both stacks from nothing to healthy", [...stacks, force], async (options) =>
+  add(program, "up", "setup, then both stacks from nothing to healthy", [...stacks, force, yes], async (options) =>
     (await import("./stacks/both.ts")).upAll(options, deps),
   );
   add(program, "down", "remove the containers of both stacks; data is kept", stacks, async (options) =>
@@ -45,6 +46,7 @@ export function buildProgram(deps: Deps, hooks: Hooks): { program: Command; comm
   add(program, "status", "both stacks; fails unless all is healthy", [...stacks, json], async (options) =>
     (await import("./status/command.ts")).status({ ...options, scope: "all" }, deps),
   );
+  addPreviewCommand(program, add, deps);
   addModelCommands(program, add, deps);
   addChatCommands(program, add, deps);
 

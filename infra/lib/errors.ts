@@ -6,6 +6,8 @@ export class UserError extends Error {
   override readonly name = "UserError";
   /** Makes it a RunError for Pulumi, whose class would load gRPC into every command. */
   readonly __pulumiRunError = true;
+  /** The message without its fix. */
+  readonly problem: string;
 
   /**
    * @param problem what is wrong, where, and the value found
@@ -13,5 +15,6 @@ export class UserError extends Error {
    */
   constructor(problem: string, fix?: string) {
     super(fix === undefined ? problem : `${problem}\n  fix: ${fix}`);
+    this.problem = problem;
   }
 }

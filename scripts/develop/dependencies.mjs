@@ -26,6 +26,7 @@ const features = {
   images: [],
   letta: ["restore", "status", "upgrade", "backup"],
   models: [],
+  preview: [],
   projects: ["backup", "letta", "thoth"],
   restore: [],
   setup: ["images"],

@@ -13,8 +13,13 @@ export function addLettaCommands(program: Command, add: Add, deps: Deps): Comman
     return showLogs({ ...options, containers: outputs.containers }, deps);
   };
 
-  add(letta, "start", "bring the letta stack up, also after a stop or a crash", [lettaStack, force], async (options) =>
-    (await start()).startLetta({ stack: options.lettaStack, force: options.force }, deps),
+  add(
+    letta,
+    "start",
+    "bring the letta stack up, also after a stop or a crash; asks before it takes Letta away from others",
+    [lettaStack, force, yes],
+    async (options) =>
+      (await start()).startLettaAsking({ stack: options.lettaStack, force: options.force, yes: options.yes }, deps),
   );
   add(letta, "stop", "stop it; asks if others use it", [lettaStack, yes], async (options) =>
     (await import("./stop.ts")).stopLetta({ stack: options.lettaStack, yes: options.yes }, deps),

@@ -1,9 +1,15 @@
 import { type BringUpOptions, bringUp } from "../lib/bring-up.ts";
 import type { Deps } from "../lib/deps.ts";
+import { agreeToInterrupt, type InterruptionOptions } from "../lib/preview/interruption.ts";
 import { readLetta, required } from "../lib/stacks.ts";
 import { settleProjectRestore, settleServerRestore } from "../restore/resume.ts";
 import { settleUpgrade } from "../upgrade/change.ts";
 import { type StopOptions, stopLetta } from "./stop.ts";
+
+/** As {@link startLetta}, after asking whether it may take Letta away from those who use it. */
+export async function startLettaAsking(options: InterruptionOptions, deps: Deps): Promise<number> {
+  return (await agreeToInterrupt(deps, options)) ? startLetta(options, deps) : 1;
+}
 
 /** Brings the letta stack up: the first time, or after a stop, a reboot, a changed config or an interrupted run. */
 export async function startLetta(

@@ -4,11 +4,28 @@ import { psql } from "./psql.ts";
 import { namesOf } from "./stack-file.ts";
 import { foreignContainers, type LettaStack } from "./stacks.ts";
 
-/** The clients that a stop of Letta would affect, a line each: containers on its network and sessions in its Postgres. */
-export async function findClients(deps: Deps, stack: string, letta: LettaStack): Promise<string[]> {
-  const containers = await foreignContainers(deps, letta.network.name, letta.containers);
+/** Whoever brings a letta stack up for themselves, and need not be told. */
+export interface OwnClients {
+  /** Docker names. */
+  readonly containers: readonly string[];
+  readonly projects: readonly string[];
+}
+
+/**
+ * The clients that a stop of Letta would affect, a line each: containers on its network and sessions in its Postgres.
+ *
+ * @param own those that do not count; default: none
+ */
+export async function findClients(
+  deps: Deps,
+  stack: string,
+  letta: LettaStack,
+  own: OwnClients = { containers: [], projects: [] },
+): Promise<string[]> {
+  const containers = await foreignContainers(deps, letta.network.name, [...letta.containers, ...own.containers]);
   const { postgres } = namesOf(deps, stack);
-  const sessions = await postgresSessions(deps, postgres, Object.keys(letta.projects));
+  const projects = Object.keys(letta.projects).filter((name) => !own.projects.includes(name));
+  const sessions = await postgresSessions(deps, postgres, projects);
   return [...containers.map((container) => `container ${container}`), ...sessions];
 }
 

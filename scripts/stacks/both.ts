@@ -1,11 +1,11 @@
 import { lettaStopOrder } from "../../infra/lib/names.ts";
-import { startLetta } from "../letta/start.ts";
+import { startLettaAsking } from "../letta/start.ts";
 import type { BringUpOptions } from "../lib/bring-up.ts";
 import type { Deps } from "../lib/deps.ts";
 import { repeatableUpdate } from "../lib/last-update/unchanged.ts";
 import { destroy } from "../lib/pulumi.ts";
 import { repair } from "../lib/repair.ts";
-import { prefixOf } from "../lib/stack-file.ts";
+import { prefixOf, readConfigFile } from "../lib/stack-file.ts";
 import { foreignContainers, readLetta, readThoth, stopContainers } from "../lib/stacks.ts";
 import { status } from "../status/command.ts";
 import { startThoth } from "../thoth/start.ts";
@@ -17,13 +17,20 @@ export interface BothStacks {
 }
 
 /** Sets up, brings both stacks up, and shows their status. */
-export async function upAll(options: BothStacks & BringUpOptions, deps: Deps): Promise<number> {
-  const { lettaStack, thothStack, force } = options;
+export async function upAll(
+  options: BothStacks & BringUpOptions & { readonly yes: boolean },
+  deps: Deps,
+): Promise<number> {
+  const { lettaStack, thothStack, force, yes } = options;
   if (force === true || !(await areRepeatable(deps, [lettaStack, thothStack]))) {
     const { setup } = await import("../setup/setup.ts");
     await setup(options, deps);
   }
-  await startLetta({ stack: lettaStack, force }, deps);
+  // Thoth is brought up next; only others have to be asked for.
+  const { project = "thoth" } = readConfigFile(deps, thothStack);
+  const own = { containers: (await readThoth(deps, thothStack))?.containers ?? [], projects: [String(project)] };
+  const exitCode = await startLettaAsking({ stack: lettaStack, force, yes, own }, deps);
+  if (exitCode !== 0) return exitCode;
   await startThoth({ stack: thothStack, lettaStack, yes: true, force }, deps);
   return status({ ...options, scope: "all", json: false }, deps);
 }

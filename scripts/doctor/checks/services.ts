@@ -1,5 +1,7 @@
 import { crashLoopRestarts } from "../../../infra/lib/docker/engine.ts";
 import { likelyCause } from "../../../infra/lib/docker/likely-cause.ts";
+import { UserError } from "../../../infra/lib/errors.ts";
+import { previewStack, resourceName } from "../../lib/preview/steps.ts";
 import type { Check, Finding } from "../check.ts";
 import { lettaOf, type Patient } from "../patient.ts";
 
@@ -103,44 +105,20 @@ async function network(patient: Patient): Promise<Finding[]> {
   }));
 }
 
-/** A step of `pulumi preview --json`. */
-interface Step {
-  readonly op: string;
-  readonly urn: string;
-}
-
-/** Operations of a preview that change nothing: a thoth stack reads its letta stack's outputs. */
-const unchanging = ["same", "read"];
-
 async function drift({ deps, stacks, letta, thoth }: Patient): Promise<Finding[]> {
   const present = [letta && stacks.letta, thoth && stacks.thoth].filter((stack) => stack !== undefined);
-  const found = await Promise.all(
-    present.map(async (stack) => {
-      const { exitCode, stdout, stderr } = await deps.$({ nothrow: true })`pulumi preview --json --stack ${stack}`;
-      const { steps = [] } = parsed(stdout);
-      const changed = steps
-        .filter(({ op }) => !unchanging.includes(op))
-        .map(({ op, urn }) => `${op} ${urn.split("::").at(-1)}`);
-      if (exitCode !== 0) return [failedPreview(stack, stdout || stderr)];
-      if (changed.length === 0) return [];
-      const problem = `an update of stack ${stack} would change ${changed.length} resources: ${listed(changed)}`;
-      return [{ severity: "warning" as const, problem, fix: `pulumi preview --diff --stack ${stack}, then make up` }];
-    }),
-  );
-  return found.flat();
+  return (await Promise.all(present.map((stack) => driftOf(deps, stack)))).flat();
 }
 
-function failedPreview(stack: string, output: string): Finding {
-  const said = parsed(output).diagnostics?.find(({ severity }) => severity === "error")?.message ?? output;
-  const problem = `a preview of stack ${stack} fails: ${said.trim().split("\n").slice(0, 4).join("\n")}`;
-  return { severity: "error", problem, fix: `pulumi preview --stack ${stack}` };
-}
-
-function parsed(text: string): { steps?: Step[]; diagnostics?: { severity: string; message: string }[] } {
+async function driftOf(deps: Patient["deps"], stack: string): Promise<Finding[]> {
   try {
-    return JSON.parse(text);
-  } catch {
-    return {};
+    const changed = (await previewStack(deps, stack)).map(({ op, urn }) => `${op} ${resourceName(urn)}`);
+    if (changed.length === 0) return [];
+    const problem = `an update of stack ${stack} would change ${changed.length} resources: ${listed(changed)}`;
+    return [{ severity: "warning", problem, fix: `make preview STACK=${stack}, then make up` }];
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return [{ severity: "error", problem: error.problem, fix: `pulumi preview --stack ${stack}` }];
   }
 }
 
