@@ -3,6 +3,7 @@
     python -IS health.py api PORT     GET /health, judged service by service
     python -IS health.py http PORT    GET /health answers 200
     python -IS health.py process      the container's program runs, and is not one that Docker restarts again and again
+    python -IS health.py process ROLE the same of one role, where one container has all of them
 
 Exits 0, or 1 with the reason on stdout.
 """
@@ -40,21 +41,30 @@ def http(port: str) -> str | None:
     return None
 
 
-def process() -> str | None:
-    ages = [age for age in map(age_of_child, Path("/proc").glob("[0-9]*")) if age is not None]
+def process(role: str | None = None) -> str | None:
+    folders = [folder for folder in Path("/proc").glob("[0-9]*") if role is None or is_of(folder, role)]
+    # Docker's init, PID 1, has started the container's only program; a role is whoever its environment says.
+    ages = [age for age in (age_of(folder, "1" if role is None else None) for folder in folders) if age is not None]
     if not ages:
         return "its program does not run"
     return None if max(ages) >= LEAST_SECONDS else f"its program has run for {max(ages):.0f} s of {LEAST_SECONDS}"
 
 
-def age_of_child(folder: Path) -> float | None:
-    """The age in seconds of a process that PID 1, Docker's init, has started; None for a stopped one and for others."""
+def is_of(folder: Path, role: str) -> bool:
+    try:
+        return f"THOTH_LETTA_ROLE={role}".encode() in (folder / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def age_of(folder: Path, started_by: str | None) -> float | None:
+    """The age in seconds of a process; None for a stopped one, and for one that another process has started."""
     try:
         # The name in brackets may contain anything; state and parent come after it.
         state, parent, *rest = (folder / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    if parent != "1" or state in "TtXZ":
+    if started_by not in (None, parent) or state in "TtXZ":
         return None
     uptime = float(Path("/proc/uptime").read_text().split()[0])
     return uptime - int(rest[17]) / os.sysconf("SC_CLK_TCK")

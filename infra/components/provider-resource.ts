@@ -6,6 +6,7 @@ import type { LettaProbeInputs } from "../providers/letta-probe.ts";
 import type { LoginSeedsInputs } from "../providers/login-seeds.ts";
 import type { McpRegistrationInputs } from "../providers/mcp-registration.ts";
 import type { NetworkClientsInputs } from "../providers/network-clients.ts";
+import type { OtherShapeInputs } from "../providers/other-shape.ts";
 import type { ReadinessInputs } from "../providers/readiness.ts";
 import type { SelfSignedCertificateInputs } from "../providers/self-signed-certificate.ts";
 import type { VaultFolderInputs } from "../providers/vault-folder.ts";
@@ -20,6 +21,7 @@ export interface ProviderInputs {
   "mcp-registration": McpRegistrationInputs;
   migration: MigrationInputs;
   "network-clients": NetworkClientsInputs;
+  "other-shape": OtherShapeInputs;
   readiness: ReadinessInputs;
   "self-signed-certificate": SelfSignedCertificateInputs;
   "vault-folder": VaultFolderInputs;

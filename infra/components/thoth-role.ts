@@ -1,11 +1,12 @@
-import type { RoleConfig, ThothConfig } from "../config/thoth.ts";
+import type { ThothConfig } from "../config/thoth.ts";
+import { type RoleConfig, rolePorts } from "../config/thoth-roles.ts";
 import { readImageFile } from "../lib/image-files.ts";
 import { localReference } from "../lib/images.ts";
 import { type ThothRole, thothRoles } from "../lib/names.ts";
 import type { ContainerFile } from "./service/files.ts";
 import { vaultPath, vaultsPath } from "./thoth-environment.ts";
 
-/** How one role's container is started, checked, limited and stopped. */
+/** How one role is started, checked, limited and stopped. */
 export interface RoleProgram {
   readonly image: string;
   readonly command: string[];
@@ -17,6 +18,10 @@ export interface RoleProgram {
   readonly readyTimeoutSeconds: number;
   readonly files: readonly ContainerFile[];
   readonly memoryMiB: number;
+  /** Processes and threads at a time. */
+  readonly processes: number;
+  /** Processors; undefined: no limit. */
+  readonly cpus: number | undefined;
   /** Time between the stop signal and the kill, in seconds. */
   readonly stopGraceSeconds: number;
   /** True when the stand-in runs instead of the real Thoth. */
@@ -25,8 +30,6 @@ export interface RoleProgram {
   readonly sourcePath?: string;
 }
 
-const ports: Record<ThothRole, number> = { api: 8000, mcp: 8001, discovery: 8002, monitor: 8003 };
-
 const healthPath = "/run/thoth-letta/health.py";
 const pythonHealth = (...check: string[]) => ["CMD", "python", "-IS", healthPath, ...check];
 
@@ -34,13 +37,14 @@ interface Published {
   /** Name of the image in the repository. */
   readonly image: string;
   readonly command: (port: number, papers: string) => string[];
-  readonly health: (port: number) => string[];
+  /** `role` is given where its container has other roles too. */
+  readonly health: (port: number, ...role: string[]) => string[];
   /** Upstream's own limit. */
   readonly memoryMiB: number;
   readonly stopGraceSeconds: number;
 }
 
-const process = () => pythonHealth("process");
+const process = (_: number, ...role: string[]) => pythonHealth("process", ...role);
 
 /** The published images. Discovery and monitor serve no health route. */
 const published: Record<ThothRole, Published> = {
@@ -85,13 +89,14 @@ const isKnown = (role: string): role is ThothRole => (thothRoles as readonly str
 /** What a role runs: as the config says, else as the published image or the stand-in does by default. */
 export function roleProgram(role: string, config: ThothConfig, root: string): RoleProgram {
   const settings = config.roles[role] as RoleConfig;
-  const port = settings.port ?? (isKnown(role) ? ports[role] : undefined);
-  const image = settings.image ?? publishedReference(role, config);
+  const port = settings.port ?? rolePorts[role];
+  const image = settings.image ?? config.image ?? publishedReference(role, config);
   const usual =
     image === undefined ? ofStandIn(role, port, root) : { ...ofPublished(role, port, config), image, isStandIn: false };
-  const { command, health, memoryMiB, stopGraceSeconds } = settings;
+  const { command, health, memoryMiB, processes, cpus, stopGraceSeconds } = settings;
   return {
     ...usual,
+    ...{ processes, cpus },
     ...(port === undefined ? {} : { port }),
     ...(config.source === undefined ? {} : fromSource(role, usual)),
     ...(command === undefined ? {} : { command }),
@@ -133,13 +138,13 @@ function ofStandIn(role: string, port: number | undefined, root: string) {
 }
 
 /** A role without defaults has a command in its config. */
-function ofPublished(role: string, port: number | undefined, { vaults }: ThothConfig) {
+function ofPublished(role: string, port: number | undefined, { vaults, shape }: ThothConfig) {
   const { command, health, memoryMiB, stopGraceSeconds } = isKnown(role)
     ? published[role]
     : { command: () => [], health: process, memoryMiB: 512, stopGraceSeconds: 15 };
   return {
     command: command(port ?? 0, vaults === undefined ? `${vaultPath}/thoth/papers` : vaultsPath),
-    health: health(port ?? 0),
+    health: health(port ?? 0, ...(shape === "all-in-one" ? [role] : [])),
     // Its first start takes 40 s on two idle processors.
     readyTimeoutSeconds: 120,
     files: [{ path: healthPath, content: readImageFile("thoth-published/health.py") }],

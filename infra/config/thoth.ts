@@ -1,55 +1,10 @@
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { z } from "zod";
-import { proxyRole, type ThothRole, thothNames, thothRoles } from "../lib/names.ts";
-import {
-  bindAddressSchema,
-  environmentSchema,
-  limits,
-  mebibytes,
-  portSchema,
-  portsSchema,
-  prefixSchema,
-  subnetSchema,
-} from "./common.ts";
+import { roleContainers, type Shape, shapes, thothNames } from "../lib/names.ts";
+import { bindAddressSchema, environmentSchema, portSchema, portsSchema, prefixSchema, subnetSchema } from "./common.ts";
 import { parseConfig, type RawConfig } from "./read.ts";
-
-const { processes, cpus } = limits({ least: 64, usual: 512 }, 256);
-
-/** How one role runs; components/thoth-role.ts has the defaults, which depend on the image. */
-const roleSchema = z.strictObject({
-  /** Image reference; default: the one of `repository`, else the stand-in. */
-  image: z.string().min(1).optional(),
-  /** Command and arguments, e.g. `["python", "-m", "thoth", "monitor"]`. */
-  command: z.array(z.string().min(1)).min(1).optional(),
-  /** Port that the role listens on in its container. */
-  port: portSchema.optional(),
-  /** Health check as Docker runs it, e.g. `["CMD", "curl", "-f", "http://127.0.0.1:8000/health"]`. */
-  health: z.array(z.string()).min(2).optional(),
-  memoryMiB: mebibytes(64).optional(),
-  processes,
-  cpus,
-  /** Time between the stop signal and the kill, in seconds. */
-  stopGraceSeconds: z.int().min(1).max(600).optional(),
-});
-export type RoleConfig = z.output<typeof roleSchema>;
-
-const roleName = /^[a-z][a-z0-9-]{0,30}$/;
-
-/** Thoth's four roles, and further programs of it, e.g. `dashboard`. */
-const rolesSchema = z
-  .object(Object.fromEntries(thothRoles.map((role) => [role, roleSchema.prefault({})])) as RoleSchemas)
-  .catchall(roleSchema)
-  .superRefine((roles, context) => {
-    const refuse = (role: string, message: string) => context.addIssue({ code: "custom", path: [role], message });
-    for (const [role, { image, command }] of Object.entries(roles)) {
-      if ((thothRoles as readonly string[]).includes(role)) continue;
-      if (!roleName.test(role) || role === proxyRole) refuse(role, "cannot be the name of a role");
-      else if (image === undefined || command === undefined) {
-        refuse(role, `needs image and command: only ${thothRoles.join(", ")} have defaults`);
-      }
-    }
-  });
+import { refuseRoles, rolesSchema, shapeOf } from "./thoth-roles.ts";
 
 const userSchema = z.string().regex(/^\d+:\d+$/, 'must be "uid:gid" in numbers, e.g. "1000:1000"');
 
@@ -62,6 +17,10 @@ const thothSchema = z.strictObject({
   lettaStack: z.string().min(1).default("letta"),
   /** The project of that stack whose database Thoth uses. */
   project: z.string().min(1).default("thoth"),
+  /** Default: `all-in-one` where one image serves all roles, as the stand-in does; else `roles`, a container each. */
+  shape: z.enum(shapes).optional(),
+  /** One image with all of Thoth's roles, run the published way. */
+  image: z.string().min(1).optional(),
   /**
    * Repository of Thoth's images `api`, `mcp`, `discovery` and `pdf-monitor`, with the registry's host. Default: the
    * stand-in runs, since the real Thoth does not start without API keys.
@@ -105,10 +64,8 @@ const thothSchema = z.strictObject({
   roles: rolesSchema.prefault({}),
 });
 
-type RoleSchemas = Record<ThothRole, z.ZodPrefault<typeof roleSchema>>;
-
 export type ThothConfig = Readonly<
-  Omit<z.output<typeof thothSchema>, "vault" | "user"> & { vault: string; user: string }
+  Omit<z.output<typeof thothSchema>, "vault" | "user" | "shape"> & { vault: string; user: string; shape: Shape }
 >;
 
 const { lettaStack, project } = thothSchema.shape;
@@ -126,7 +83,11 @@ function refusePluginPort({ vaults, ports }: z.output<typeof thothSchema>, conte
 
 /** Completes and checks the thoth stack's config. @throws UserError naming every mistake */
 export function parseThothConfig(raw: RawConfig, stack: string, root: string): ThothConfig {
-  const config = parseConfig(thothSchema.superRefine(refusePluginPort), { prefix: stack, ...raw }, stack);
+  const checked = thothSchema.superRefine((config, context) => {
+    refusePluginPort(config, context);
+    refuseRoles(config, context);
+  });
+  const config = parseConfig(checked, { prefix: stack, ...raw }, stack);
   const envFile = config.envFile === undefined ? {} : { envFile: expandPath(config.envFile, root) };
   const source = config.source === undefined ? {} : { source: expandPath(config.source, root) };
   const vaults = config.vaults === undefined ? {} : { vaults: expandPath(config.vaults, root) };
@@ -137,12 +98,18 @@ export function parseThothConfig(raw: RawConfig, stack: string, root: string): T
     ...source,
     vault: expandPath(config.vault, root),
     user: config.user ?? callingUser(),
+    shape: shapeOf(config),
   };
 }
 
 /** Docker names of a thoth stack's containers, in start order. */
-export function thothContainers({ prefix, roles }: Pick<ThothConfig, "prefix" | "roles">): string[] {
-  return [proxyRole, ...Object.keys(roles)].map(thothNames(prefix).role);
+export function thothContainers(config: ThothConfig): string[] {
+  return [thothNames(config.prefix).proxy, ...new Set(Object.values(containersOfRoles(config)))];
+}
+
+/** The container that each role runs in: role -> Docker name, in start order. */
+export function containersOfRoles({ prefix, shape, roles }: ThothConfig): Record<string, string> {
+  return roleContainers(prefix, shape, Object.keys(roles));
 }
 
 /** An absolute path. Relative ones start at the checkout, since Pulumi runs programs in another folder. */

@@ -94,10 +94,29 @@ export type ThothRole = (typeof thothRoles)[number];
 /** The role of a thoth stack's proxy to the gateway, which is not a program of Thoth. */
 export const proxyRole = "letta-proxy";
 
-/** Docker names of a thoth stack; with the default prefix `thoth` they are `thoth-network`, `thoth-api`, … */
+/** How a thoth stack's roles are spread over containers: all in one, or one each. */
+export const shapes = ["all-in-one", "roles"] as const;
+export type Shape = (typeof shapes)[number];
+
+/** Docker names of a thoth stack; with the default prefix `thoth` they are `thoth-network`, `thoth-all-in-one`, … */
 export function thothNames(prefix: string) {
   return {
     network: `${prefix}-network`,
+    proxy: `${prefix}-${proxyRole}`,
+    allInOne: `${prefix}-all-in-one`,
+    /** Of the role's own container; where all are in one, the role's network alias. */
     role: (role: string) => `${prefix}-${role}`,
   } as const;
 }
+
+/** The container that each role of a thoth stack runs in: role -> Docker name, in start order. */
+export function roleContainers(prefix: string, shape: Shape, roles: readonly string[]): Record<string, string> {
+  const { allInOne, role } = thothNames(prefix);
+  return Object.fromEntries(roles.map((name) => [name, shape === "all-in-one" ? allInOne : role(name)]));
+}
+
+/** In the container with all roles. */
+export const allInOneHealth = "/run/thoth-letta/all-in-one-health.sh";
+
+/** Command in the container with all roles that says which of these are red, and why, and then fails. */
+export const roleCheck = (...roles: string[]) => ["sh", allInOneHealth, ...roles];

@@ -1,5 +1,5 @@
 import { convergingProvider, haveSame } from "../lib/converging-provider.ts";
-import { dockerOutput, inspectContainer } from "../lib/docker/engine.ts";
+import { dockerOutput, inspectContainer, runIn } from "../lib/docker/engine.ts";
 import { UserError } from "../lib/errors.ts";
 import { LettaApiError, type LettaEndpoint, lettaJson } from "../lib/letta/api.ts";
 
@@ -19,6 +19,8 @@ export interface McpRegistrationInputs {
   readonly trigger: string;
   /** Docker name of the container that gives the tools to agents, when it starts. */
   readonly toolsUser: string;
+  /** In that container, the file whose appearance starts what gives the tools; default: the container starts later. */
+  readonly startsWith?: string;
 }
 
 /** An MCP server as Letta lists it. */
@@ -88,9 +90,17 @@ async function register(inputs: McpRegistrationInputs): Promise<void> {
         })
       : await lettaJson<RegisteredServer>(endpoint, "PATCH", `/v1/mcp-servers/${known.id}`, { config });
   await readTools(inputs, server);
+  if (await letStart(inputs)) return;
   if (isMended && (await inspectContainer(inputs.toolsUser))?.State.Running) {
     await dockerOutput(["restart", inputs.toolsUser]);
   }
+}
+
+/** True if what gives the tools has waited for them, and starts now. */
+async function letStart({ toolsUser, startsWith }: McpRegistrationInputs): Promise<boolean> {
+  if (startsWith === undefined || (await runIn(toolsUser, ["test", "-e", startsWith])) === undefined) return false;
+  await dockerOutput(["exec", toolsUser, "touch", startsWith]);
+  return true;
 }
 
 /** Makes Letta read the server's tools. @throws UserError when it cannot, or finds none */

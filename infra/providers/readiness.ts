@@ -8,8 +8,9 @@ import {
   inspectContainer,
   lastLogLines,
   runHealthCheck,
+  runIn,
 } from "../lib/docker/engine.ts";
-import { firstError, lastDistinct, likelyCause } from "../lib/docker/likely-cause.ts";
+import { firstError, lastDistinct, likelyCause, tellingLines } from "../lib/docker/likely-cause.ts";
 import { UserError } from "../lib/errors.ts";
 
 /** Inputs of the Readiness resource. */
@@ -21,6 +22,8 @@ export interface ReadinessInputs {
   readonly timeoutSeconds: number;
   /** How many processes and threads the container may have: the Docker provider has no argument for it. */
   readonly processes: number;
+  /** Command in the container whose success counts; default: its health check. */
+  readonly check?: string[];
 }
 
 const pollMilliseconds = 200;
@@ -43,8 +46,11 @@ async function isReady(inputs: ReadinessInputs): Promise<boolean> {
   // A paused container counts as running, and as healthy as it was.
   if (state?.State.Status !== "running" || state.HostConfig.PidsLimit !== inputs.processes) return false;
   // Docker runs the first check one interval after the start: until then, ask the service itself.
-  return state.State.Health?.Status === "healthy" || (await runHealthCheck(inputs.container)) === undefined;
+  return state.State.Health?.Status === "healthy" || (await runCheck(inputs)) === undefined;
 }
+
+const runCheck = ({ container, check }: ReadinessInputs) =>
+  check === undefined ? runHealthCheck(container) : runIn(container, check);
 
 async function becomeReady(inputs: ReadinessInputs): Promise<void> {
   const before = await inspectContainer(inputs.container);
@@ -76,16 +82,14 @@ async function becomeReady(inputs: ReadinessInputs): Promise<void> {
  * @param state the container's state when it was last asked for
  * @returns why the container is not ready, or undefined when it is
  */
-async function whatIsMissing(
-  { container, processes }: ReadinessInputs,
-  state: ContainerState | undefined,
-): Promise<string | undefined> {
+async function whatIsMissing(inputs: ReadinessInputs, state: ContainerState | undefined): Promise<string | undefined> {
+  const { container, processes } = inputs;
   if (state?.HostConfig.PidsLimit !== processes) {
     // Refused while the container is between two of its restarts: "cannot update a stopped container".
     const { exitCode, stderr } = await docker(["update", "--pids-limit", String(processes), container]);
     if (exitCode !== 0) return `its process limit is not set: ${stderr.trim()}`;
   }
-  const red = await runHealthCheck(container);
+  const red = await runCheck(inputs);
   return red === undefined ? undefined : `its health check says: ${red.split("\n").at(-1)}`;
 }
 
@@ -95,7 +99,8 @@ function hasGivenUp(state: ContainerState | undefined, restartsBefore: number): 
 }
 
 async function failure(inputs: ReadinessInputs, state: ContainerState | undefined, what: string): Promise<UserError> {
-  const log = await lastLogLines(inputs.container, 400);
+  const all = await lastLogLines(inputs.container, 400);
+  const log = tellingLines(all, what);
   const cause = likelyCause(state, log);
   const end = lastDistinct(log, 15);
   const first = firstError(log);

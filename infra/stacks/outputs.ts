@@ -66,6 +66,8 @@ export interface ThothExports {
   readonly urls: { readonly api: string; readonly mcp: string };
   /** Docker names, in start order. */
   readonly containers: readonly string[];
+  /** Role -> Docker name of the container it runs in; several may share one. */
+  readonly roles: Readonly<Record<string, string>>;
   /** Path of the vault on this host. */
   readonly vault: string;
   readonly isMultiUser: boolean;

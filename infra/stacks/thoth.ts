@@ -3,7 +3,6 @@ import * as random from "@pulumi/random";
 import { lettaProxy, lettaProxyUrl } from "../components/letta-proxy.ts";
 import { bridgeNetwork } from "../components/networks.ts";
 import { ProviderResource } from "../components/provider-resource.ts";
-import { Service } from "../components/service/service.ts";
 import {
   ignoredNames,
   lettaDataPath,
@@ -13,15 +12,16 @@ import {
   vaultsPath,
 } from "../components/thoth-environment.ts";
 import { type RoleProgram, roleProgram, sourceEnvironment } from "../components/thoth-role.ts";
-import { type RoleConfig, type ThothConfig, thothContainers } from "../config/thoth.ts";
+import { containersOfRoles, type ThothConfig, thothContainers } from "../config/thoth.ts";
 import { hostUrl, planNetwork } from "../lib/docker/network.ts";
 import { readEnvFile } from "../lib/env-file.ts";
 import { fingerprint } from "../lib/fingerprint.ts";
 import { aliases, hostAlias, proxyRole, thothNames } from "../lib/names.ts";
 import { noProxyFor } from "../lib/no-proxy.ts";
 import type { LettaReference, ThothExports } from "./outputs.ts";
+import { makeThothContainers, type ThothParts } from "./thoth-containers.ts";
 
-/** The Thoth research assistant on a letta stack: a container per role, whose only data is the vault. */
+/** The Thoth research assistant on a letta stack; its only data is the vault. */
 export function thothStack(config: ThothConfig, letta: LettaReference, root: string): ThothExports {
   const names = thothNames(config.prefix);
   const programs = Object.fromEntries(Object.keys(config.roles).map((role) => [role, roleProgram(role, config, root)]));
@@ -66,64 +66,29 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
     },
     [gate],
   );
-  const role = (name: string, dependsOn: pulumi.Resource[]) => {
-    const { image, command, port, health, readyTimeoutSeconds, files, memoryMiB, stopGraceSeconds } = programOf(name);
-    const { processes, cpus } = config.roles[name] as RoleConfig;
-    const { sourcePath } = programOf(name);
-    return new Service(
-      name,
-      {
-        containerName: names.role(name),
-        prefix: config.prefix,
-        service: name,
-        image,
-        command,
-        networks: [
-          { id: network.id, aliases: [name] },
-          { id: letta.outputs.network.id, aliases: [names.role(name)] },
-        ],
-        ports: publishedPorts(name, port, config),
-        env,
-        secretEnv,
-        mounts: [
-          { type: "bind", source: config.vault, target: vaultPath },
-          ...(config.vaults === undefined ? [] : [{ type: "bind", source: config.vaults, target: vaultsPath }]),
-          { type: "volume", source: letta.outputs.volumes.data, target: lettaDataPath, readOnly: true },
-          ...(config.source === undefined || sourcePath === undefined
-            ? []
-            : [{ type: "bind", source: config.source, target: sourcePath, readOnly: true }]),
-        ],
-        user: config.user,
-        files,
-        health: { test: health, readyTimeoutSeconds },
-        limits: { memoryMiB, processes, cpus },
-        stopGraceSeconds,
-      },
-      { dependsOn: [...vaults, proxy.ready, ...dependsOn] },
-    );
+  const common = {
+    prefix: config.prefix,
+    ...{ env, secretEnv, user: config.user },
+    mounts: mounts(config, letta.outputs.volumes.data),
   };
-
-  const mcp = role("mcp", []);
-  const registration = new ProviderResource(
-    "mcp-registration",
-    "mcp-registration",
-    {
-      lettaUrl: letta.outputs.urls.gateway,
-      lettaPassword: letta.token,
-      ...(certificate === undefined ? {} : { lettaCertificate: certificate }),
-      serverName: config.prefix,
-      mcpUrl: `${mcpUrl}/mcp`,
-      token: mcpToken.result,
-      trigger: mcp.container.id,
-      toolsUser: names.role("api"),
-    },
-    { dependsOn: [mcp.ready] },
-  );
-  role("api", [registration]);
-  for (const name of Object.keys(config.roles)) {
-    // Of Thoth's programs, only the MCP server and the API create the tables that all of them read.
-    if (name !== "mcp" && name !== "api") role(name, programOf(name).isStandIn ? [] : [mcp.ready]);
-  }
+  const register: ThothParts["register"] = (trigger, api, dependsOn) =>
+    new ProviderResource(
+      "mcp-registration",
+      "mcp-registration",
+      {
+        lettaUrl: letta.outputs.urls.gateway,
+        lettaPassword: letta.token,
+        ...(certificate === undefined ? {} : { lettaCertificate: certificate }),
+        serverName: config.prefix,
+        mcpUrl: `${mcpUrl}/mcp`,
+        token: mcpToken.result,
+        trigger,
+        ...api,
+      },
+      { dependsOn },
+    );
+  const networks = { thoth: network.id, letta: letta.outputs.network.id };
+  makeThothContainers({ config, programs, common, networks, register }, [...vaults, proxy.ready]);
 
   const urls = {
     api: hostUrl(config.bindAddress, config.ports.api),
@@ -133,6 +98,7 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
     healthUrls: { api: `${urls.api}/health`, mcp: `${urls.mcp}/health` },
     urls,
     containers: thothContainers(config),
+    roles: containersOfRoles(config),
     vault: config.vault,
     isMultiUser: env.THOTH_MULTI_USER === "true",
     isStandIn: Object.values(programs).some((program) => program.isStandIn),
@@ -146,9 +112,13 @@ function vaultFolders({ vault: path, vaults, user: owner }: ThothConfig): pulumi
   return [vault, new ProviderResource("vault-folder", "vaults", { path: vaults, owner, folders: ["."] })];
 }
 
-function publishedPorts(role: string, internal: number | undefined, { ports, bindAddress }: ThothConfig) {
-  if ((role !== "api" && role !== "mcp") || internal === undefined) return [];
-  return [{ internal, external: ports[role], bindAddress }];
+function mounts({ vault, vaults }: ThothConfig, lettaData: string) {
+  const bind = (from: string, target: string) => ({ type: "bind", source: from, target });
+  return [
+    bind(vault, vaultPath),
+    ...(vaults === undefined ? [] : [bind(vaults, vaultsPath)]),
+    { type: "volume", source: lettaData, target: lettaDataPath, readOnly: true },
+  ];
 }
 
 /** Variables of the operator's env file; tells what in it does not count, and what to set instead where that may be needed. */

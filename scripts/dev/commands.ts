@@ -34,9 +34,10 @@ export function addDevCommands(program: Command, add: Add, deps: Deps): void {
   add(dev, "status", "its roles, and the Letta it stands on", [lettaStack, json], async (options) =>
     (await import("../status/command.ts")).status({ ...options, thothStack: devStack, scope: "thoth" }, deps),
   );
-  add(dev, "logs [role]", "its logs, or those of one role", logOptions, async (options: Options, service) =>
-    showLogs({ ...options, service, containers: (await running()).containers }, deps),
-  );
+  add(dev, "logs [role]", "its logs, or those of one role", logOptions, async (options: Options, service) => {
+    const { containers, roles } = await running();
+    return showLogs({ ...options, service, containers, roles }, deps);
+  });
   add(
     dev,
     "db-clone",

@@ -20,7 +20,7 @@ const project = "thoth_dev";
 /** As upstream's dev compose file has them, next to the other Thoth's 8080 and 8081. */
 const ports = { api: 8000, mcp: 8082 };
 /** Secrets are encrypted for the stack that has them, so they do not come along. */
-const shared = ["repository", "release", "user", "env", "envFile", "roles"];
+const shared = ["shape", "image", "repository", "release", "user", "env", "envFile", "roles"];
 
 /** Makes the stack where it is missing, and brings it up from a folder of sources. */
 export async function startDev({ source, ...options }: DevOptions & { source?: string }, deps: Deps): Promise<number> {

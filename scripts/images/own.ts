@@ -20,11 +20,14 @@ export function ownImages(
 
 /** True when a thoth stack runs the stand-in. */
 function needsStandIn(deps: Place, stack: string): boolean {
-  const { repository, roles } = readConfigFile(deps, stack) as {
+  const { image, repository, roles } = readConfigFile(deps, stack) as {
+    image?: string;
     repository?: string;
     roles?: Readonly<Record<string, { image?: string }>>;
   };
-  return repository === undefined && !thothRoles.every((role) => roles?.[role]?.image !== undefined);
+  return (
+    image === undefined && repository === undefined && !thothRoles.every((role) => roles?.[role]?.image !== undefined)
+  );
 }
 
 /** True unless a letta stack's config turns its backups off. */

@@ -12,7 +12,9 @@ export const logOptions = [
 export interface LogsOptions {
   /** Docker names. */
   readonly containers: readonly string[];
-  /** One service, e.g. `nginx`; default: all. */
+  /** Role -> Docker name of its container, where several may share one: each line there starts with the role. */
+  readonly roles?: Readonly<Record<string, string>>;
+  /** One service, e.g. `nginx`, or one role; default: all. */
   readonly service?: string | undefined;
   readonly follow: boolean;
   /** Lines of each container, or `all`. */
@@ -23,52 +25,71 @@ export interface LogsOptions {
 
 /** Shows the logs of containers: in order of time, or as they come with `follow`. */
 export async function showLogs(options: LogsOptions, deps: Deps): Promise<number> {
-  const { service } = options;
-  const chosen = options.containers.filter(
-    (name) => service === undefined || name === service || name.endsWith(`-${service}`),
-  );
+  const { containers, service, roles = {} } = options;
+  const chosen = choose(options);
   if (chosen.length === 0) {
-    deps.print(`no service "${service}"; there are ${options.containers.join(", ")}`);
+    const names = new Set([...containers, ...Object.keys(roles)]);
+    deps.print(`no service "${service}"; there are ${[...names].join(", ")}`);
     return 2;
   }
-  const width = Math.max(...chosen.map((name) => name.length));
+  const width = Math.max(...chosen.map(({ name }) => name.length));
   const show = (name: string, line: string) => deps.print(`${name.padEnd(width)} | ${redact(line)}`);
-  return options.follow ? follow(chosen, options, deps, show) : showPast(chosen, options, deps, show);
+  await (options.follow ? follow : showPast)(chosen, options, deps, show);
+  return 0;
+}
+
+/** The log of a container, or those of its lines that start like this. */
+interface Source {
+  readonly name: string;
+  readonly start: string;
+}
+
+function choose({ containers, service, roles = {} }: LogsOptions): Source[] {
+  const named = containers.filter((name) => service === undefined || name === service || name.endsWith(`-${service}`));
+  if (named.length > 0 || service === undefined) return named.map((name) => ({ name, start: "" }));
+  const shared = roles[service];
+  return shared === undefined ? [] : [{ name: shared, start: `${service} | ` }];
 }
 
 type ShowLine = (name: string, line: string) => void;
 
-const logArguments = ({ tail, since }: LogsOptions) => [
-  "--tail",
-  tail,
-  ...(since === undefined ? [] : ["--since", since]),
-];
+const sinceArguments = ({ since }: Pick<LogsOptions, "since">) => (since === undefined ? [] : ["--since", since]);
 
-async function showPast(names: readonly string[], options: LogsOptions, deps: Deps, show: ShowLine): Promise<number> {
+/** Past lines, each after Docker's timestamp and a space. */
+async function past({ name, start }: Source, options: LogsOptions, deps: Deps): Promise<string[]> {
+  // Docker counts the lines of all roles.
+  const tail = start === "" ? options.tail : "all";
+  const { stdout, stderr } = await deps.engine.docker([
+    ...["logs", "--timestamps", "--tail", tail, ...sinceArguments(options), name],
+  ]);
+  const lines = `${stdout}${stderr}`.split("\n").filter((line) => line !== "" && textOf(line).startsWith(start));
+  return tail === options.tail ? lines : lines.slice(Math.max(0, lines.length - Number(options.tail)));
+}
+
+const textOf = (line: string) => line.slice(line.indexOf(" ") + 1);
+
+async function showPast(sources: readonly Source[], options: LogsOptions, deps: Deps, show: ShowLine): Promise<void> {
   const logs = await Promise.all(
-    names.map(async (name) => {
-      const { stdout, stderr } = await deps.engine.docker(["logs", "--timestamps", ...logArguments(options), name]);
-      return `${stdout}${stderr}`
-        .split("\n")
-        .filter((line) => line !== "")
-        .map((line) => ({ name, line }));
-    }),
+    sources.map(async (source) => (await past(source, options, deps)).map((line) => ({ name: source.name, line }))),
   );
   // Docker's timestamps have a fixed width and are in UTC, so text order is time order.
   const inOrder = logs.flat().sort((first, second) => first.line.localeCompare(second.line));
-  for (const { name, line } of inOrder) show(name, line.slice(line.indexOf(" ") + 1));
-  return 0;
+  for (const { name, line } of inOrder) show(name, textOf(line));
 }
 
-async function follow(names: readonly string[], options: LogsOptions, deps: Deps, show: ShowLine): Promise<number> {
+async function follow(sources: readonly Source[], options: LogsOptions, deps: Deps, show: ShowLine): Promise<void> {
   await Promise.all(
-    names.map(async (name) => {
-      const process = deps.$({
-        nothrow: true,
-        detached: false,
-      })`docker logs --follow ${logArguments(options)} ${name} 2>&1`;
-      for await (const line of process) show(name, line);
+    sources.map(async (source) => {
+      const from = await whereToStart(source, options, deps);
+      const process = deps.$({ nothrow: true, detached: false })`docker logs --follow ${from} ${source.name} 2>&1`;
+      for await (const line of process) if (line.startsWith(source.start)) show(source.name, line);
     }),
   );
-  return 0;
+}
+
+/** Arguments for Docker with which the past lines that are shown are as many as asked for. */
+async function whereToStart(source: Source, options: LogsOptions, deps: Deps): Promise<string[]> {
+  if (source.start === "") return ["--tail", options.tail, ...sinceArguments(options)];
+  const [first] = await past(source, options, deps);
+  return first === undefined ? ["--tail", "0"] : ["--since", first.slice(0, first.indexOf(" "))];
 }

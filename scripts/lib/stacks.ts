@@ -20,7 +20,11 @@ export async function readLetta(deps: Deps, stack: string): Promise<LettaStack |
 export const databasesOf = ({ projects }: Pick<LettaStack, "projects">) => databaseNames(Object.keys(projects));
 
 /** The thoth stack's outputs, or undefined when it is not there. */
-export const readThoth = (deps: Deps, stack: string) => outputs<ThothExports>(deps, stack);
+export async function readThoth(deps: Deps, stack: string): Promise<ThothExports | undefined> {
+  const found = await outputs<ThothExports>(deps, stack);
+  // The version before did not say which role is where: its containers were roles.
+  return found && { ...found, roles: found.roles ?? {} };
+}
 
 /** @throws UserError when the stack was never brought up */
 export function required<Stack>(value: Stack | undefined, stack: string, command: string): Stack {

@@ -1,71 +1,19 @@
 import type { BackupStatus } from "../../images/backup/src/contract.ts";
-import { type ContainerState, crashLoopRestarts } from "../../infra/lib/docker/engine.ts";
-import { imageVersion } from "../../infra/lib/images.ts";
 import { lettaJson } from "../../infra/lib/letta/api.ts";
-import { lettaOwner, thothNames } from "../../infra/lib/names.ts";
+import { lettaOwner } from "../../infra/lib/names.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
 import type { Deps } from "../lib/deps.ts";
-import { namesOf, prefixOf } from "../lib/stack-file.ts";
+import { namesOf } from "../lib/stack-file.ts";
 import type { LettaStack } from "../lib/stacks.ts";
 import { vaultGaps } from "../lib/vault.ts";
 import { problemLines } from "../models/list.ts";
 import { type ProviderReport, readModels } from "../models/report.ts";
 import { backupNotes, isBackupHealthy, readBackupState } from "./backup.ts";
-
-/** One container as status shows it; the field names are those of `--json`. */
-export interface ServiceStatus {
-  readonly name: string;
-  readonly state: string;
-  /** What the service itself answers now, not what Docker last saw. */
-  readonly health: "healthy" | "unhealthy" | "-";
-  readonly uptimeSeconds: number | null;
-  readonly image: string | null;
-  readonly version: string | null;
-  /** On this host; null for what is not published. */
-  readonly url: string | null;
-}
+import { collectRoles, collectService, patienceInside, type ServiceStatus } from "./service.ts";
 
 /** How long each question over the network may take. */
 const patienceSeconds = 2;
 const patience = { timeoutSeconds: patienceSeconds };
-/** The engine starts a process for a question inside a container, which alone takes a second on a busy machine. */
-const patienceInside = { timeoutSeconds: 5 };
-/** The longest interval of a health check is 15 s. */
-const recentSeconds = 16;
-
-/** The state of a container, and whether its service answers. */
-async function service(deps: Deps, name: string, url: string | null = null): Promise<ServiceStatus> {
-  const state = await deps.engine.inspectContainer(name);
-  if (state === undefined) {
-    return { name, state: "missing", health: "-", uptimeSeconds: null, image: null, version: null, url };
-  }
-  const isRunning = state.State.Running;
-  return {
-    name,
-    state: state.State.Status,
-    health: !isRunning ? "-" : isCrashLooping(state) ? "unhealthy" : await currentHealth(deps, name, state),
-    uptimeSeconds: isRunning ? Math.floor((Date.now() - Date.parse(state.State.StartedAt)) / 1000) : null,
-    image: state.Config.Image,
-    version: imageVersion(state.Config.Image),
-    url,
-  };
-}
-
-/** Docker's own restarts count since the last start by hand. A program that ends again and again may look fine in between. */
-function isCrashLooping({ RestartCount, State }: ContainerState): boolean {
-  return RestartCount >= crashLoopRestarts && Date.now() - Date.parse(State.StartedAt) < 60_000;
-}
-
-/**
- * Docker's own verdict is up to three intervals old, and missing at first. So its last check counts only if it passed a moment
- * ago; else the service is asked now.
- */
-async function currentHealth(deps: Deps, name: string, { State }: ContainerState): Promise<"healthy" | "unhealthy"> {
-  const last = State.Status === "running" ? State.Health?.Log?.at(-1) : undefined;
-  if (last?.ExitCode === 0 && Date.now() - Date.parse(last.End) < recentSeconds * 1000) return "healthy";
-  const problem = await deps.engine.runHealthCheck(name, patienceInside).catch(String);
-  return problem === undefined ? "healthy" : "unhealthy";
-}
 
 /** One stack as status shows it. */
 export interface StackStatus {
@@ -88,7 +36,7 @@ export interface StackStatus {
 export async function collectLetta(deps: Deps, name: string, letta: LettaStack | undefined): Promise<StackStatus> {
   if (letta === undefined) return missing(name, "make letta-start");
   const endpoint = { url: letta.urls.server, password: letta.serverPassword };
-  const listed = Promise.all(letta.containers.map((container) => service(deps, container)));
+  const listed = Promise.all(letta.containers.map((container) => collectService(deps, container)));
   const [agents, databaseBytes, lettaVersion, backup, models] = await Promise.all([
     orNull(agentCount(letta)),
     orNull(databaseSizes(letta)),
@@ -132,9 +80,16 @@ export async function collectThoth(
 ): Promise<StackStatus> {
   if (thoth === undefined) return missing(name, "make thoth-start");
   const gaps = vaultGaps(thoth);
-  const { role } = thothNames(prefixOf(deps, name));
-  const urls: Readonly<Record<string, string>> = { [role("api")]: thoth.urls.api, [role("mcp")]: thoth.urls.mcp };
-  const services = await Promise.all(thoth.containers.map((container) => service(deps, container, urls[container])));
+  const urls: Readonly<Record<string, string>> = thoth.urls;
+  const services = await Promise.all(
+    thoth.containers.map((container) => {
+      const roles = Object.keys(thoth.roles).filter((role) => thoth.roles[role] === container);
+      const [only = ""] = roles;
+      return roles.length > 1
+        ? collectRoles(deps, container, roles, urls)
+        : collectService(deps, container, urls[only]);
+    }),
+  );
   return {
     name,
     isHealthy: services.every(({ health }) => health === "healthy") && gaps.length === 0,

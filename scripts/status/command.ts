@@ -1,7 +1,8 @@
 import type { Deps } from "../lib/deps.ts";
 import { drawTable, formatDuration } from "../lib/format.ts";
 import { readLetta, readThoth } from "../lib/stacks.ts";
-import { collectLetta, collectThoth, type ServiceStatus, type StackStatus } from "./collect.ts";
+import { collectLetta, collectThoth, type StackStatus } from "./collect.ts";
+import type { ServiceStatus } from "./service.ts";
 
 export interface StatusOptions {
   readonly lettaStack: string;
@@ -36,19 +37,23 @@ export function render(stack: StackStatus): string[] {
   const head = ["service", "state", "health", "up", "version", "address"];
   return [
     `stack ${stack.name}: ${stack.isHealthy ? "healthy" : "NOT healthy"}`,
-    ...(stack.services.length === 0 ? [] : drawTable(head, stack.services.map(row))),
+    ...(stack.services.length === 0 ? [] : drawTable(head, stack.services.flatMap(rows))),
     ...stack.notes.map((note) => `  ${note}`),
     "",
   ];
 }
 
-function row(service: ServiceStatus): string[] {
+/** Its row, and one below it for each role in it. */
+function rows({ roles = [], ...service }: ServiceStatus): string[][] {
   return [
-    service.name,
-    service.state,
-    service.health,
-    service.uptimeSeconds === null ? "-" : formatDuration(service.uptimeSeconds),
-    service.version ?? "-",
-    service.url ?? "-",
+    [
+      service.name,
+      service.state,
+      service.health,
+      service.uptimeSeconds === null ? "-" : formatDuration(service.uptimeSeconds),
+      service.version ?? "-",
+      service.url ?? "-",
+    ],
+    ...roles.map(({ name, state, health, url }) => [`  ${name}`, state, health, "", "", url ?? "-"]),
   ];
 }

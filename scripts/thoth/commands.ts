@@ -43,7 +43,11 @@ export function addThothCommands(program: Command, add: Add, deps: Deps): void {
       (await import("./exec.ts")).setUpVault({ stack: options.thothStack, model: options.model }, deps),
   );
   add(thoth, "logs [role]", "its logs, or those of one role", [thothStack, ...logOptions], async (options, service) => {
-    const { containers } = required(await readThoth(deps, options.thothStack), options.thothStack, "make thoth-start");
-    return showLogs({ ...options, service, containers }, deps);
+    const { containers, roles } = required(
+      await readThoth(deps, options.thothStack),
+      options.thothStack,
+      "make thoth-start",
+    );
+    return showLogs({ ...options, service, containers, roles }, deps);
   });
 }

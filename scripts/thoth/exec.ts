@@ -1,8 +1,7 @@
 import { UserError } from "../../infra/lib/errors.ts";
 import { readImageFile } from "../../infra/lib/image-files.ts";
-import { secretsWrapper, thothNames } from "../../infra/lib/names.ts";
+import { secretsWrapper } from "../../infra/lib/names.ts";
 import type { Deps } from "../lib/deps.ts";
-import { prefixOf } from "../lib/stack-file.ts";
 import { readThoth, required } from "../lib/stacks.ts";
 
 export interface ExecOptions {
@@ -44,7 +43,7 @@ export async function setUpVault({ stack, model }: SetupOptions, deps: Deps): Pr
 /** @throws UserError while the stand-in runs */
 async function apiContainer(stack: string, deps: Deps): Promise<string> {
   const thoth = required(await readThoth(deps, stack), stack, "make thoth-start");
-  if (!thoth.isStandIn) return thothNames(prefixOf(deps, stack)).role("api");
+  if (!thoth.isStandIn) return required(thoth.roles.api, stack, "make thoth-start");
   throw new UserError(
     "the stand-in has no command line and no set-up, the real Thoth has",
     "docs/thoth.md says how to run it",

@@ -16,19 +16,27 @@ let letta: LettaStack;
 let api: string;
 let folder: string;
 beforeAll(async () => {
+  // It had all roles in one container, as is the default.
+  stacks.configure(stacks.thoth, { shape: undefined });
+  await stacks.up(stacks.thoth);
   letta = await stacks.lettaOutputs();
   api = (await stacks.thothOutputs()).urls.api;
   folder = mkdtempSync(join(tmpdir(), "thoth-letta-notes-"));
-});
+}, 300_000);
 afterAll(async () => {
   rmSync(folder, { recursive: true });
   await stacks.psql("drop database if exists letta_again with (force)");
-});
+  stacks.configure(stacks.thoth, { shape: "roles" });
+  await stacks.up(stacks.thoth);
+}, 300_000);
 
 /** The names and addresses that a stack has by default -> those of this pair. */
 function ofThisPair(line: string): string {
   const hosts = { "localhost:8283": letta.urls.server, "localhost:8284": letta.urls.gateway, "localhost:8080": api };
-  const named = line.replace(/\b(letta|thoth)-(?=postgres|server|redis|nginx|network|api)/g, `$1-t${stacks.suffix}-`);
+  const named = line.replace(
+    /\b(letta|thoth)-(?=postgres|server|redis|nginx|network|all-in-one)/g,
+    `$1-t${stacks.suffix}-`,
+  );
   const placed = Object.entries(hosts).reduce((text, [host, url]) => text.replaceAll(`http://${host}`, url), named);
   // A registry's image, which this machine may not have; only its tar counts here.
   return placed
@@ -106,7 +114,7 @@ describe("Docker", () => {
     expect(readdirSync(folder)).toContain("letta-volume.tar.gz");
   });
 
-  test.each(["letta-server", "letta-postgres", "thoth-api"])("follows the log of %s", async (container) => {
+  test.each(["letta-server", "letta-postgres", "thoth-all-in-one"])("follows the log of %s", async (container) => {
     expect(await typed(`timeout 2 docker logs -f ${container} 2>&1 || [ $? = 124 ]`)).not.toBe("");
   });
 });
@@ -131,7 +139,7 @@ describe("the scripts and aliases", () => {
   });
 
   test("name who uses Letta before they stop it", async () => {
-    await expect(script("letta-stop")).rejects.toThrow(`container ${stacks.thoth}-api (stack ${stacks.thoth})`);
+    await expect(script("letta-stop")).rejects.toThrow(`container ${stacks.thoth}-all-in-one (stack ${stacks.thoth})`);
   });
 
   test("are aliases once one file is sourced", async () => {

@@ -46,6 +46,7 @@ export const thothOutputs: ThothExports = {
   healthUrls: { api: "http://127.0.0.1:4/health", mcp: "http://127.0.0.1:5/health" },
   urls: { api: "http://127.0.0.1:4", mcp: "http://127.0.0.1:5" },
   containers: ["thoth-letta-proxy", "thoth-api", "thoth-mcp", "thoth-discovery", "thoth-monitor"],
+  roles: { api: "thoth-api", mcp: "thoth-mcp", discovery: "thoth-discovery", monitor: "thoth-monitor" },
   vault: "/srv/vault",
   isMultiUser: false,
   isStandIn: true,

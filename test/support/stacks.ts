@@ -232,6 +232,8 @@ export async function makeProject({ owner, letta = {}, thoth = {}, place }: Proj
   });
   await project.initialize(project.thoth, {
     kind: "thoth",
+    // Where each role can be looked at, stopped and broken alone; all-in-one.test.ts is about the default.
+    shape: "roles",
     lettaStack: project.letta,
     ports: { api, mcp },
     subnet: thothSubnet,

@@ -50,8 +50,13 @@ export function uploads(args: FileArgs): docker.types.input.ContainerUpload[] {
 export function environmentFile(env: Readonly<Record<string, pulumi.Input<string>>>): pulumi.Output<string> {
   const lines = pulumi.all(env).apply((values) =>
     Object.entries(values)
-      .map(([key, value]) => `${key}='${value.replaceAll("'", `'\\''`)}'\n`)
+      .map(([key, value]) => `${key}=${quoted(value)}\n`)
       .join(""),
   );
   return pulumi.secret(lines);
+}
+
+/** A text as one word of a POSIX shell. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
 }

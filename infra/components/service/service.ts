@@ -15,8 +15,8 @@ export class Service extends pulumi.ComponentResource {
     name: string,
     args: ServiceArgs,
     options?: pulumi.ComponentResourceOptions & {
-      /** The container starts at once, and its readiness is checked after these. */
-      readyAfter?: pulumi.Resource[];
+      /** The container starts at once, and its readiness is checked after these, which may need the container. */
+      readyAfter?: pulumi.Resource[] | ((container: docker.Container) => pulumi.Resource[]);
       /** The container is created after these, and deleted before them. */
       startAfter?: pulumi.Resource[];
     },
@@ -42,7 +42,7 @@ export class Service extends pulumi.ComponentResource {
         timeoutSeconds: args.health.readyTimeoutSeconds,
         processes: args.limits.processes,
       },
-      { parent: this, dependsOn: readyAfter },
+      { parent: this, dependsOn: Array.isArray(readyAfter) ? readyAfter : readyAfter(this.container) },
     );
     this.registerOutputs();
   }

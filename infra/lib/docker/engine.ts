@@ -163,9 +163,19 @@ export async function lastLogLines(name: string, count: number): Promise<string[
  *
  * @returns what the check printed when it failed, or undefined when it passed
  */
-export async function runHealthCheck(name: string, patience = { timeoutSeconds: 10 }): Promise<string | undefined> {
+export async function runHealthCheck(name: string, patience = usualPatience): Promise<string | undefined> {
   const test = (await inspectContainer(name))?.Config.Healthcheck?.Test ?? [];
-  const command = test[0] === "CMD-SHELL" ? ["/bin/sh", "-c", test[1] ?? "false"] : test.slice(1);
+  return runIn(name, test[0] === "CMD-SHELL" ? ["/bin/sh", "-c", test[1] ?? "false"] : test.slice(1), patience);
+}
+
+const usualPatience = { timeoutSeconds: 10 };
+
+/** Runs a check in a container. @returns what it printed when it failed, or undefined when it passed */
+export async function runIn(
+  name: string,
+  command: readonly string[],
+  patience = usualPatience,
+): Promise<string | undefined> {
   const result = await execIn(name, command, patience);
   if (result.exitCode === 0) return undefined;
   return `${result.stderr}${result.stdout}`.trim() || `exit code ${result.exitCode}`;

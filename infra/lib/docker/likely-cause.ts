@@ -36,13 +36,43 @@ export const knownCauses: readonly (readonly [RegExp, string])[] = [
 /** One line on why a service most likely did not start, or undefined when the log gives no hint. */
 export function likelyCause(state: ContainerState | undefined, log: readonly string[]): string | undefined {
   if (state?.State.OOMKilled) return "it ran out of memory: raise its memoryMiB in the stack's config";
-  if (state?.State.ExitCode === 127) return "its command is not in the image: check the command in the stack's config";
+  const ended = endOfRole(log);
+  if (ended === undefined) return causeIn(log, state?.State.ExitCode);
+  const cause = causeIn(linesOf([ended.role], log), ended.exitCode);
+  return `role ${ended.role} ended with exit code ${ended.exitCode}${cause === undefined ? "" : `: ${cause}`}`;
+}
+
+function causeIn(log: readonly string[], exitCode: number | undefined): string | undefined {
+  if (exitCode === 127) return "its command is not in the image: check the command in the stack's config";
   const text = log.join("\n");
   for (const [pattern, cause] of knownCauses) {
     const [line, ...captured] = pattern.exec(text) ?? [];
     if (line !== undefined) return cause.replace(/\$(\d)/g, (_, index) => captured[Number(index) - 1] ?? "");
   }
   return undefined;
+}
+
+/** The last role whose end was that of its container, by the log of images/all-in-one.sh. */
+function endOfRole(log: readonly string[]): { readonly role: string; readonly exitCode: number } | undefined {
+  const found = log.map((line) => /^([a-z0-9-]+) \| .*role ended with exit code (\d+): the container ends$/.exec(line));
+  const [, role = "", exitCode] = found.findLast((match) => match !== null) ?? [];
+  return exitCode === undefined ? undefined : { role, exitCode: Number(exitCode) };
+}
+
+const linesOf = (roles: readonly string[], log: readonly string[]) =>
+  log.filter((line) => roles.some((role) => line.startsWith(`${role} | `)));
+
+/**
+ * The lines that tell why a container is not well. Where several roles share it, those of the roles that are red, or else of
+ * the role whose end was the container's.
+ *
+ * @param said what the container's health check says, at the end of any text
+ */
+export function tellingLines(log: readonly string[], said = ""): readonly string[] {
+  const red = [...said.matchAll(/(?:^|[;:] )([a-z0-9-]+): /g)].map(([, role = ""]) => role);
+  const ended = endOfRole(log);
+  const candidates = [linesOf(red, log), ended === undefined ? [] : linesOf([ended.role], log)];
+  return candidates.find((lines) => lines.length > 0) ?? log;
 }
 
 /** The first line that looks like an error: what follows it is often only its consequences. */

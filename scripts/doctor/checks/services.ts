@@ -1,5 +1,5 @@
 import { crashLoopRestarts } from "../../../infra/lib/docker/engine.ts";
-import { likelyCause } from "../../../infra/lib/docker/likely-cause.ts";
+import { likelyCause, tellingLines } from "../../../infra/lib/docker/likely-cause.ts";
 import { UserError } from "../../../infra/lib/errors.ts";
 import { previewStack, resourceName } from "../../lib/preview/steps.ts";
 import type { Check, Finding } from "../check.ts";
@@ -56,8 +56,9 @@ async function ofContainers(patient: Patient, look: Look): Promise<Finding[]> {
   return found.filter((finding) => finding !== undefined);
 }
 
-async function causeOf({ deps, containers }: Patient, name: string): Promise<string> {
-  const cause = likelyCause(containers.get(name), await deps.engine.lastLogLines(name, 15));
+async function causeOf({ deps, containers }: Patient, name: string, red = ""): Promise<string> {
+  const log = tellingLines(await deps.engine.lastLogLines(name, 60), red);
+  const cause = likelyCause(containers.get(name), log.slice(-15));
   return cause === undefined ? "" : `; likely cause: ${cause}`;
 }
 
@@ -77,7 +78,8 @@ async function notHealthy(patient: Patient, name: string): Promise<Finding | und
   if (patient.containers.get(name)?.State.Status !== "running") return undefined;
   const red = await patient.deps.engine.runHealthCheck(name);
   if (red === undefined) return undefined;
-  const problem = `${name} does not answer: ${red.split("\n").at(-1)}${await causeOf(patient, name)}`;
+  const said = red.split("\n").at(-1);
+  const problem = `${name} does not answer: ${said}${await causeOf(patient, name, said)}`;
   return { severity: "error", problem, fix: logsOf(patient, name) };
 }
 

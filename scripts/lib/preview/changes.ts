@@ -123,6 +123,7 @@ const providerEffects: Readonly<Record<string, (name: string, kind: Kind) => Eff
       : { risk: "none", effect: "each project's Letta user and token are set" },
   "letta-probe": () => ({ risk: "none", effect: "Letta is asked whether it works" }),
   "volume-file": (name) => ({ risk: "none", effect: `${name} is written, without a restart` }),
+  "other-shape": () => ({ risk: "none", effect: "containers of Thoth's other shape are stopped, where there are any" }),
   "mcp-registration": () => ({ risk: "none", effect: "Thoth's tools are registered in Letta" }),
 };
 

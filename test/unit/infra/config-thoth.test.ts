@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { RawConfig } from "../../../infra/config/read.ts";
 import { parseThothConfig } from "../../../infra/config/thoth.ts";
 import { UserError } from "../../../infra/lib/errors.ts";
+import { thothRoles } from "../../../infra/lib/names.ts";
 import { withEnvironment } from "../../support/temporary.ts";
 
 const parse = (raw: RawConfig) => parseThothConfig(raw, "thoth", "/srv/checkout");
@@ -38,7 +39,36 @@ test("runs as whom the config names, or the person behind sudo, or the person wh
   expect(parse({}).user).toBe(`${process.getuid?.()}:${process.getgid?.()}`);
 });
 
+const imageOfEach = (image?: string) => Object.fromEntries(thothRoles.map((role) => [role, { image }]));
+
+test.each<[string, RawConfig, string]>([
+  ["the stand-in", {}, "all-in-one"],
+  ["one image", { image: "my-thoth:1" }, "all-in-one"],
+  ["one image, named for each role", { roles: imageOfEach("my-thoth:1") }, "all-in-one"],
+  [
+    "one image, with a further role",
+    { image: "my-thoth:1", roles: { dashboard: { command: ["thoth", "dashboard"] } } },
+    "all-in-one",
+  ],
+  ["an image a role", { repository: "example.org/thoth" }, "roles"],
+  ["one image in place of a repository's", { repository: "example.org/thoth", roles: imageOfEach("i") }, "all-in-one"],
+  ["one role with an image of its own", { roles: { mcp: { image: "my-mcp:1" } } }, "roles"],
+  ["what it is told to", { shape: "roles" }, "roles"],
+])("with %s, %j has the shape %s", (_, raw, shape) => {
+  expect(parse(raw).shape).toBe(shape);
+});
+
+const several = "shape: is all-in-one, but the roles run several images: name one for all with `image`";
+const sameRole = { image: "i", roles: { cook: { command: ["c"], port: 8001 } } };
 test.each<[RawConfig, string]>([
+  [{ shape: "one" }, "shape: "],
+  [{ shape: "all-in-one", repository: "example.org/thoth" }, several],
+  [{ shape: "all-in-one", roles: { mcp: { image: "my-mcp:1" } } }, several],
+  [{ shape: "all-in-one", ...sameRole }, "roles: name port 8001 twice, in one container"],
+  [sameRole, "roles: name port 8001 twice, in one container"],
+  [{ image: "i", repository: "example.org/thoth" }, "image: does not go with repository"],
+  [{ roles: { "all-in-one": { image: "i", command: ["c"] } } }, "roles.all-in-one: cannot be the name of a role"],
+  [{ roles: { cook: { command: ["c"] } } }, "roles.cook: needs image and command"],
   [{ volt: "x" }, "volt: no such key"],
   [{ repository: "" }, "repository: "],
   [{ release: "" }, "release: "],

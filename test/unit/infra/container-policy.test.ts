@@ -18,6 +18,7 @@ const graphs = {
     backup: { offsite: { type: "sftp", host: "nas", user: "u", path: "p", privateKey: "plain-private-key" } },
   }),
   thoth: await thothGraph({ secretEnv: { MISTRAL_API_KEY: "plain-mistral" } }),
+  "thoth with a container per role": await thothGraph({ shape: "roles", secretEnv: { KEY: "plain-key" } }),
   "thoth of published images": await thothGraph({ repository: "example.org/thoth", release: "1.2" }),
 };
 const containers = Object.entries(graphs).flatMap(([stack, graph]) =>
@@ -35,7 +36,7 @@ interface ContainerInputs {
 const inputsOf = (resource: RecordedResource) => resource.inputs as ContainerInputs;
 
 test("the stacks have the containers that the rules are about", () => {
-  expect(containers).toHaveLength(30);
+  expect(containers).toHaveLength(32);
 });
 
 test.each(containers)("%s is stopped before it is killed or replaced, and never loses its volumes", (of, resource) => {

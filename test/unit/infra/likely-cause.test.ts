@@ -1,6 +1,6 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ContainerState } from "../../../infra/lib/docker/engine.ts";
-import { firstError, lastDistinct, likelyCause } from "../../../infra/lib/docker/likely-cause.ts";
+import { firstError, lastDistinct, likelyCause, tellingLines } from "../../../infra/lib/docker/likely-cause.ts";
 
 const state = (part: Partial<ContainerState["State"]>) => ({ State: part }) as ContainerState;
 
@@ -53,4 +53,34 @@ test("the first error is found before its consequences; repeats of a line are sh
   expect(firstError(log)).toBe(log[1]);
   expect(lastDistinct(log, 2)).toEqual([log[1], log[4]]);
   expect(firstError(["ready"])).toBeUndefined();
+});
+
+describe("in the log of several roles", () => {
+  const ended = "monitor | role ended with exit code 2: the container ends";
+  const bogus = "monitor | thoth: error: unrecognized arguments: --bogus";
+  const log = ["api | No space left on device", "monitor | starting", bogus, ended, "api | bye", "mcp | bye"];
+
+  test("the cause is that of the role that ended", () => {
+    expect(likelyCause(state({ ExitCode: 1 }), log)).toMatch(
+      /^role monitor ended with exit code 2: unrecognized arguments: --bogus/,
+    );
+    const silent = ["api | up", "api | role ended with exit code 7: the container ends"];
+    expect(likelyCause(state({ ExitCode: 1 }), silent)).toBe("role api ended with exit code 7");
+    const missing = ["api | half a linerole ended with exit code 127: the container ends"];
+    expect(likelyCause(undefined, missing)).toContain("its command is not in the image");
+  });
+
+  test.each([
+    ["the role that ended", "", ["monitor | starting", bogus, ended]],
+    ["the red roles", "api: HTTP Error 503; mcp: no answer", [log[0], "api | bye", "mcp | bye"]],
+    ["the red role of a sentence", "did not answer within 9 s; its health check says: mcp: no", ["mcp | bye"]],
+    ["the one that ended, where the red ones have none", "discovery: no answer", ["monitor | starting", bogus, ended]],
+  ])("the telling lines are those of %s", (_, said, expected) => {
+    expect(tellingLines(log, said)).toEqual(expected);
+  });
+
+  test("of one service, all lines tell", () => {
+    const one = ["2026 | api: hello", "curl: (7) refused"];
+    expect(tellingLines(one, "its health check says: curl: (7) Failed to connect")).toEqual(one);
+  });
 });

@@ -43,7 +43,7 @@ describe("before anything is made", () => {
 
   test.each([
     ["letta", ["try-postgres", "try-redis", "try-server", "try-nginx", "try-backup", "try-drill"]],
-    ["thoth", ["try-letta-proxy", "try-api", "try-mcp", "try-discovery", "try-monitor"]],
+    ["thoth", ["try-letta-proxy", "try-all-in-one"]],
   ])("%s claims the names of all its containers", async (kind, names) => {
     // All of them and one more are there, and belong to somebody else.
     const listed = [...names, "another"].map((name) => ({ Names: [`/${name}`], Labels: {}, Ports: [] }));

@@ -21,6 +21,7 @@ const stacks: [string, PolicyResource[], PolicyAllowances][] = [
   ["letta with a copy of its backups elsewhere", await letta({ backup: { offsite: sftp } }), {}],
   ["letta on all addresses", await letta({ bindAddress: "0.0.0.0" }), { exposedOn: ["0.0.0.0"] }],
   ["thoth", await thoth(), {}],
+  ["thoth with a container per role", await thoth({ shape: "roles" }), {}],
   ["thoth of published images", await thoth(published), { taggedImages: /^example\.org\/thoth\// }],
 ];
 

@@ -26,7 +26,7 @@ describe("the stand-in", () => {
       image: standIn,
       command: ["thoth", role],
       port,
-      ...{ files: [], memoryMiB: 512, readyTimeoutSeconds: 120, stopGraceSeconds: 15 },
+      ...{ files: [], memoryMiB: 512, processes: 256, cpus: undefined, readyTimeoutSeconds: 120, stopGraceSeconds: 15 },
       health: ["CMD", "curl", "-fsS", "-m", "4", "-o", "/dev/null", `http://127.0.0.1:${port}/health`],
       isStandIn: true,
     });

@@ -2,10 +2,13 @@ import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import type { ThothExports } from "../../../infra/stacks/outputs.ts";
 import type { Graph } from "../../support/graph.ts";
-import { inventory, lettaOutputs, thothGraph, uploaded } from "../../support/stack-graphs.ts";
+import { thothGraph as anyThothGraph, inventory, lettaOutputs, uploaded } from "../../support/stack-graphs.ts";
 import { temporaryFiles } from "../../support/temporary.ts";
 
+/** A container per role; thoth-all-in-one.test.ts is about the other shape. */
+
 const roles = ["api", "mcp", "discovery", "monitor"];
+const thothGraph = (raw = {}, isPreview = false) => anyThothGraph({ shape: "roles", ...raw }, isPreview);
 let graph: Graph<ThothExports>;
 beforeAll(async () => {
   graph = await thothGraph({ vault: "/home/reader/vault" });
@@ -18,6 +21,7 @@ test("is exactly these resources", () => {
     "docker:index/network:Network": "network",
     "pulumi-nodejs:dynamic/thoth-letta:letta-probe": "letta-works",
     "pulumi-nodejs:dynamic/thoth-letta:mcp-registration": "mcp-registration",
+    "pulumi-nodejs:dynamic/thoth-letta:other-shape": "other-shape",
     "pulumi-nodejs:dynamic/thoth-letta:readiness":
       "api-ready discovery-ready letta-proxy-ready mcp-ready monitor-ready",
     "pulumi-nodejs:dynamic/thoth-letta:vault-folder": "vault",
@@ -96,6 +100,7 @@ test("exports no secret", () => {
     healthUrls: { api: "http://127.0.0.1:8080/health", mcp: "http://127.0.0.1:8081/health" },
     urls: { api: "http://127.0.0.1:8080", mcp: "http://127.0.0.1:8081" },
     containers: ["thoth-letta-proxy", "thoth-api", "thoth-mcp", "thoth-discovery", "thoth-monitor"],
+    roles: Object.fromEntries(roles.map((role) => [role, `thoth-${role}`])),
     vault: "/home/reader/vault",
     isMultiUser: false,
     isStandIn: true,

@@ -137,6 +137,14 @@ test("tools that vanished are read again, and Thoth restarts to give them to its
   expect(await provider.diff?.("thoth", inputs, inputs)).toEqual({ changes: false });
 });
 
+test("what gives the tools may wait for a file, which appears once they are read; then it does not restart", async () => {
+  const inputs = { ...inputsFor(await letta([])), startsWith: "/tmp/read" };
+  const docker = fakeDocker({ "exec thoth-api test -e /tmp/read": [{ exitCode: 1 }, {}], "exec thoth-api touch": {} });
+  await provider.create(inputs);
+  await provider.update?.("thoth", inputs, inputs);
+  expect(docker.calls().filter((call) => call.includes("touch"))).toEqual(["exec thoth-api touch /tmp/read"]);
+});
+
 test("delete leaves the registration, and with it the agents' tools", async () => {
   const imitation = await letta([{ id: "old", server_name: "thoth", ...registered }]);
   await provider.delete?.("thoth", inputsFor(imitation));

@@ -55,6 +55,28 @@ describe("create", () => {
     expect(docker.calls().filter((call) => call === "exec a-container check -q")).toHaveLength(3);
   });
 
+  test("runs another check in place of the container's, where it is given one", async () => {
+    const docker = fakeDocker({ "container inspect": starting, "exec a-container check -q": fails, exec: passes });
+    await provider.create({ ...inputs, check: ["ask", "mcp"] });
+    expect(docker.calls().filter((call) => call.startsWith("exec"))).toEqual(["exec a-container ask mcp"]);
+  });
+
+  test("of several roles in the container, fails with the cause and the lines of the one that ended", async () => {
+    const ended =
+      "monitor | thoth: error: unrecognized arguments: --x\nmonitor | role ended with exit code 2: the container ends";
+    fakeDocker({
+      "container inspect": inspected({ Status: "exited", ExitCode: 1 }),
+      start: {},
+      exec: fails,
+      logs: { stdout: `api | Permission denied\n${ended}\napi | bye\n` },
+    });
+    await expect(provider.create(inputs)).rejects.toThrow(
+      "a-container stopped instead of answering (exit code 1)\n" +
+        "  likely cause: role monitor ended with exit code 2: unrecognized arguments: --x: check the command in the stack's config\n" +
+        `  last lines of its log:\n    ${ended.replace("\n", "\n    ")}`,
+    );
+  });
+
   test("runs a shell's check with the shell", async () => {
     const shell = inspected({}, { test: ["CMD-SHELL", "redis-cli ping | grep -qx PONG"] });
     const docker = fakeDocker({ "container inspect": shell, exec: passes });

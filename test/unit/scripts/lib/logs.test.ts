@@ -53,6 +53,33 @@ describe("the logs of a stack", () => {
     });
   });
 
+  describe("of one role of several in a container", () => {
+    const containers = ["thoth-letta-proxy", "thoth-all-in-one"];
+    const ofOne = { containers, roles: { api: "thoth-all-in-one", mcp: "thoth-all-in-one" }, service: "api" };
+    const stdout = lines(at(1, "api | one"), at(2, "mcp | api | other"), at(3, "api | two"), at(4, "api | three"));
+
+    test("are the last lines that the role has printed", async () => {
+      const { exitCode, printed } = await logs({ ...ofOne, tail: "2" }, { "logs --timestamps --tail all": { stdout } });
+      expect([exitCode, printed]).toEqual([0, ["thoth-all-in-one | api | two", "thoth-all-in-one | api | three"]]);
+      expect((await logs({ ...ofOne, tail: "0" }, { logs: { stdout } })).printed).toEqual([]);
+    });
+
+    test("are followed from the last lines that the role has printed", async () => {
+      const follow = { stdout: lines("api | two", "mcp | other", "api | three", "api | four") };
+      const answers = { "logs --timestamps": { stdout }, "logs --follow": follow };
+      const { printed, calls } = await logs({ ...ofOne, tail: "2", follow: true }, answers);
+      expect(calls[0]).toBe("docker logs --follow --since 2026-01-01T00:00:03.000000000Z thoth-all-in-one");
+      expect(printed).toEqual(["two", "three", "four"].map((text) => `thoth-all-in-one | api | ${text}`));
+      const silent = await logs({ ...ofOne, follow: true }, { "logs --timestamps": {}, "logs --follow": follow });
+      expect(silent.calls[0]).toBe("docker logs --follow --tail 0 thoth-all-in-one");
+    });
+
+    test("name roles and containers where there is no such one", async () => {
+      const { printed } = await logs({ ...ofOne, service: "web" }, {});
+      expect(printed).toEqual(['no service "web"; there are thoth-letta-proxy, thoth-all-in-one, api, mcp']);
+    });
+  });
+
   test("can be followed, as they come and just as redacted", async () => {
     const all = { stdout: lines("one", "redis://:s3cret-pw@db"), stderr: lines("two") };
     expect(await logs({ service: "redis", follow: true }, { "logs --follow": all })).toEqual({

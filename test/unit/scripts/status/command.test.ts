@@ -8,7 +8,7 @@ import { render, status } from "../../../../scripts/status/command.ts";
 import { inspected, notThere } from "../../../support/container-state.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
 import type { FakeAnswers } from "../../../support/fake-programs.ts";
-import { agentResult, fakeStacks, lettaOutputs, without } from "../../../support/fake-stacks.ts";
+import { agentResult, fakeStacks, lettaOutputs, thothOutputs, without } from "../../../support/fake-stacks.ts";
 
 /** Bytes of every database, or undefined while Postgres is down. */
 const postgres = vi.hoisted(() => ({ size: undefined as number | undefined }));
@@ -164,6 +164,40 @@ describe("status", () => {
       expect(stacks[1]?.services.at(-1)).toMatchObject({ name: "thoth-monitor", health });
     },
   );
+
+  describe("of a container with all roles", () => {
+    const roles = ["api", "mcp", "discovery", "monitor"];
+    const outputs = {
+      ...thothOutputs,
+      containers: ["thoth-letta-proxy", "thoth-all-in-one"],
+      roles: Object.fromEntries(roles.map((role) => [role, "thoth-all-in-one"])),
+    };
+    const pulumi = { "stack output --json --show-secrets --stack thoth": { stdout: JSON.stringify(outputs) } };
+    const check = "exec thoth-all-in-one sh /run/thoth-letta/all-in-one-health.sh";
+
+    test("has a row for each role, with its address", async () => {
+      const { exitCode, stacks, printed } = await jsonStatus({ pulumi }, "thoth");
+      expect(exitCode).toBe(0);
+      expect(stacks[0]?.services[1]).toMatchObject({ name: "thoth-all-in-one", state: "running", url: null });
+      expect(stacks[0]?.services[1]?.roles?.map(({ name, health, url }) => [name, health, url])).toEqual([
+        ["api", "healthy", "http://127.0.0.1:4"],
+        ["mcp", "healthy", "http://127.0.0.1:5"],
+        ...["discovery", "monitor"].map((name) => [name, "healthy", null]),
+      ]);
+      expect(printed).toMatch(/│ {3}mcp +│ running │ healthy │ +│ +│ http:\/\/127.0.0.1:5 +│/);
+    });
+
+    test("says which of its roles are red", async () => {
+      const red = { exitCode: 1, stdout: "mcp: no answer\n" };
+      const docker = { "exec thoth-all-in-one check": red, [`${check} mcp`]: red };
+      const { exitCode, stacks } = await jsonStatus({ pulumi, docker }, "thoth");
+      expect(exitCode).toBe(1);
+      expect(stacks[0]?.services[1]).toMatchObject({ health: "unhealthy" });
+      expect(stacks[0]?.services[1]?.roles?.map(({ health }) => health)).toEqual([
+        ...["healthy", "unhealthy", "healthy", "healthy"],
+      ]);
+    });
+  });
 
   const ofModels = { name: "gpu", kind: "vllm", url: "http://gpu:8000/v1", models: [], embeddings: [] };
   const silent = { ...ofModels, problem: { cause: "unresolved", detail: "" } };
