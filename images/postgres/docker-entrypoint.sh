@@ -2,7 +2,7 @@
 # Makes the cluster on the first start, then becomes Postgres. The environment is that of the official image.
 #
 # The official entrypoint takes a directory with PG_VERSION for a finished cluster, so one killed during its first
-# start comes up without its users and databases for ever. Here everything happens in $PGDATA/.first-start, a
+# start comes up without its users and databases, permanently. Here everything happens in $PGDATA/.first-start, a
 # subdirectory because $PGDATA itself may be a mount point, which cannot be renamed. PG_VERSION is moved up last.
 set -Eeuo pipefail
 

@@ -4,7 +4,7 @@ import { z } from "zod";
 interface Kind {
   readonly needs: readonly Field[];
   readonly may?: readonly Field[];
-  /** Letta reads its own kinds from the environment, one provider a kind; a server of one's own goes to the launcher. */
+  /** Letta reads its own kinds from the environment, one provider a kind; your own server goes to the launcher. */
   readonly variables?: Readonly<Partial<Record<Field, string>>>;
 }
 

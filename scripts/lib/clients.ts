@@ -4,7 +4,7 @@ import { psql } from "./psql.ts";
 import { namesOf } from "./stack-file.ts";
 import { foreignContainers, type LettaStack } from "./stacks.ts";
 
-/** Whoever brings a letta stack up for themselves, and need not be told. */
+/** Clients of the operator who brings the letta stack up: they need not be told. */
 export interface OwnClients {
   /** Docker names. */
   readonly containers: readonly string[];

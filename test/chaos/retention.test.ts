@@ -30,7 +30,7 @@ const dayOf = ({ stoppedAt }: BackupRecord) => Math.floor((Date.parse(stoppedAt)
 
 /**
  * `$LIB` is the folder of the machine's libraries, wherever they are; monotonic clocks, which programs wait by, are not moved.
- * Without DISABLE_SHM a process that changes its user waits for itself for ever (seen in 0.9.10: the shared memory is root's).
+ * Without DISABLE_SHM a process that changes its user waits for itself forever (seen in 0.9.10: the shared memory is root's).
  */
 const run = [
   ...["--volume", `${clock}:/clock:ro`, "--env", "LD_PRELOAD=/usr/$LIB/faketime/libfaketime.so.1"],

@@ -120,7 +120,7 @@ test("in a busy process it waits, and after five seconds the next one begins any
   expect(told.alone_and_busy).toEqual(["a", "aa"]);
 });
 
-test("a project without a run in progress is next, even in a busy process; then whoever has the fewest", () => {
+test("a project without a run in progress is next, even in a busy process; then the project with the fewest", () => {
   expect(told.beside_another).toEqual(["ab", "ababa"]);
 });
 

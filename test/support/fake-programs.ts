@@ -12,7 +12,7 @@ export interface FakeAnswer {
 }
 
 /**
- * Start of a command line -> its answers, one a call, the last one for ever. The first entry that fits counts. A call
+ * Start of a command line -> its answers, one a call, the last one for all later calls. The first entry that fits counts. A call
  * that none fits fails the test.
  */
 export type FakeAnswers = Readonly<Record<string, FakeAnswer | readonly FakeAnswer[]>>;

@@ -1,7 +1,7 @@
 """Shares a process between the projects that start runs in it, without holding back one that is alone.
 
 A run computes for about two tenths of a second, in pieces, and all runs of a process take turns. So a run begins at once while
-the process keeps up, and waits while it does not; then the project with the fewest runs in progress is next, whoever asked
+the process keeps up, and waits while it does not; then the project with the fewest runs in progress is next, no matter who asked
 first. Nobody is slowed down while nobody competes: an idle process begins the next run a hundredth of a second after the one
 before. A project may have so many runs, waiting or in progress, that its excess is refused: with the time that the queue takes.
 See docs/decisions/0050.

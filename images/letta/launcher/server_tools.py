@@ -107,7 +107,7 @@ def contain_tools() -> None:
 
 
 def without_packages(save):
-    """Refuses a sandbox config that asks for packages, for whoever sets it: tools run with those of Letta's image."""
+    """Refuses a sandbox config that asks for packages, no matter who sets it: tools run with those of Letta's image."""
     from letta.errors import LettaInvalidArgumentError
 
     async def checked(self, *args, **options):

@@ -60,7 +60,7 @@ export const lettaChecks: readonly Check[] = [
   {
     id: "passwords",
     title: "Letta's port and the gateway refuse a request without a token.",
-    why: "Whoever reaches the port could read and change every agent.",
+    why: "Anyone who reaches the port could read and change every agent.",
     fix: "`make letta-start`",
     needs: ["gateway", "state"],
     find: passwords,

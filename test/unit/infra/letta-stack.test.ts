@@ -344,7 +344,7 @@ test("Letta, its migration and Postgres have the config's versions", async () =>
   expect(imageOf("redis-container")).toMatch("registry/redis:1.0@");
 });
 
-test("an image of one's own serves and migrates", async () => {
+test("an operator's own image serves and migrates", async () => {
   const { resource } = await lettaGraph({ lettaImage: "example.org/letta:mine" });
   for (const name of ["server-container", "server-migration"]) {
     expect(resource(name).inputs.image).toBe("example.org/letta:mine");

@@ -51,7 +51,7 @@ describe("before anything is made", () => {
       "GET /containers/json": { stdout: JSON.stringify(listed) },
       "GET /networks": { stdout: '[{"Name": "old", "IPAM": {"Config": [{"Subnet": "172.16.0.0/12"}]}}]' },
     });
-    // The address is one that no port of this host can be in the way of.
+    // The address is one that no port of this host conflicts with.
     const subnet = { "thoth-letta:subnet": "172.22.0.0/16" };
     const config = { "thoth-letta:kind": kind, "thoth-letta:bindAddress": "127.0.0.77", ...subnet };
     const { message } = (await run("try", config).catch((error: unknown) => error)) as Error;

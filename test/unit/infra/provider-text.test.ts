@@ -62,7 +62,7 @@ describe("evaluated as Pulumi does it", () => {
     await expect(provider.create?.(inputs)).resolves.toEqual({ id: "a-network", outs: inputs });
   });
 
-  test("outside of a checkout it fails, rather than searching for ever", async () => {
+  test("outside of a checkout it fails, rather than searching forever", async () => {
     const provider = inFolder(temporaryFolder(), () => requireFromString(providerText("network-clients")).handler());
     await expect(provider.create?.({})).rejects.toThrow("Cannot find module '/infra/providers/network-clients.ts'");
   });
