@@ -1,16 +1,20 @@
 import { type Command, Option } from "commander";
-import { type Add, force, json, lettaStack, yes } from "../lib/cli.ts";
+import { type Add, force, json, lettaStack, thothStack, yes } from "../lib/cli.ts";
 import type { Deps } from "../lib/deps.ts";
-import { logOptions, showLogs } from "../lib/logs.ts";
-import { readLetta, required } from "../lib/stacks.ts";
+import { filterOptions, isFiltered, type LogFilter } from "../lib/log-filter.ts";
+import { type LogsOptions, logOptions, showLogs } from "../lib/logs.ts";
+import { readLetta, readThoth, required } from "../lib/stacks.ts";
 
 /** Adds `letta …`, without what other features add to it. @returns the group */
 export function addLettaCommands(program: Command, add: Add, deps: Deps): Command {
   const letta = program.command("letta").description("the shared infrastructure").commandsGroup("Letta");
   const start = () => import("./start.ts");
-  const logs = async (options: Omit<Parameters<typeof showLogs>[0], "containers"> & { lettaStack: string }) => {
+  const logs = async (options: Omit<LogsOptions, "containers"> & { lettaStack: string; thothStack?: string }) => {
     const outputs = required(await readLetta(deps, options.lettaStack), options.lettaStack, "make letta-start");
-    return showLogs({ ...options, containers: outputs.containers }, deps);
+    // A request of Thoth's goes through its own containers first.
+    const isSearch = isFiltered(options) && options.thothStack !== undefined;
+    const thoth = isSearch ? await readThoth(deps, options.thothStack ?? "") : undefined;
+    return showLogs({ ...options, containers: [...outputs.containers, ...(thoth?.containers ?? [])] }, deps);
   };
 
   add(
@@ -30,8 +34,12 @@ export function addLettaCommands(program: Command, add: Add, deps: Deps): Comman
   add(letta, "status", "its services, agents, databases and backups", [lettaStack, json], async (options) =>
     (await import("../status/command.ts")).status({ ...options, scope: "letta" }, deps),
   );
-  add(letta, "logs [service]", "its logs, or those of one service", [lettaStack, ...logOptions], (options, service) =>
-    logs({ ...options, service }),
+  add<LogFilter>(
+    letta,
+    "logs [service]",
+    "its logs, or those of one service; one request's in all containers of both stacks",
+    [lettaStack, thothStack, ...logOptions, ...filterOptions],
+    (options, service) => logs({ ...options, service }),
   );
   add(letta, "logs-pg", "the logs of Postgres", [lettaStack, ...logOptions], (options) =>
     logs({ ...options, service: "postgres" }),

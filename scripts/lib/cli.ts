@@ -16,7 +16,7 @@ export interface Options {
   json: boolean;
   force: boolean;
   follow: boolean;
-  tail: string;
+  tail?: string;
   since?: string;
   mirror?: string;
 }

@@ -32,6 +32,7 @@ http {
     location = /v1/steps/stream { default_type text/event-stream; add_header Cache-Control private; return 200 "data: x\\n\\n"; }
     location = /v1/steps/busy { add_header Retry-After 7 always; return 429 '{"detail":"busy"}'; }
     location = /v1/steps/away { return 503 '{"detail":"Letta says so"}'; }
+    location = /v1/steps/name { add_header X-Request-Id of-letta; return 200 $http_x_api_request_log_id; }
     location / {
       return 200 "$server_port $request_uri $http_user_id $http_authorization $http_x_bare_password|$http_cookie|$http_accept|$http_x_forwarded_for";
     }
@@ -344,6 +345,17 @@ describe("an answer", () => {
       ["no-cache"],
     ]);
     expect(headerValues(await ask("/v1/agents/"), "x-accel-buffering")).toEqual([]);
+  });
+
+  test.each([
+    ["the client's", "client-request-1", /^client-request-1$/],
+    ["the gateway's, where the client's is not plain", "a b%s", /^[0-9a-f]{32}$/],
+    ["the gateway's, where the client gives none", undefined, /^[0-9a-f]{32}$/],
+  ])("names its request in the answer, to Letta and in the log: %s", async (_, given, expected) => {
+    const answer = await ask("/v1/steps/name", { headers: given === undefined ? {} : { "x-request-id": given } });
+    const [name = "", ...others] = headerValues(answer, "x-request-id");
+    expect([name, others, answer.body]).toEqual([expect.stringMatching(expected), [], name]);
+    await expect.poll(async () => dockerOutput(["logs", container])).toContain(` request=${name}\n`);
   });
 
   test("of Letta stays as it is, and says when to ask again", async () => {

@@ -25,6 +25,21 @@ test("an answer has one set of CORS headers, though Letta sends its own", async 
   expect(headerValues(answer, "access-control-allow-credentials")).toEqual(["true"]);
 });
 
+test("a request is found by its name, or by its run, in the logs of each container that it went through", async () => {
+  const authorization = `Bearer ${letta.projects.thoth?.token}`;
+  const headers = { authorization, "content-type": "application/json", "x-request-id": "a-request-to-be-found" };
+  const agent = (await rawRequest(letta.urls.gateway, "/v1/agents/?limit=1", { headers: { authorization } })).body;
+  const [{ id }] = JSON.parse(agent) as [{ id: string }];
+  const body = JSON.stringify({ messages: [{ role: "user", content: "hello" }] });
+  const path = `/v1/agents/${id}/messages`;
+  expect((await rawRequest(letta.urls.gateway, path, { method: "POST", headers, body })).status).toBe(200);
+  const search = async (value: string) =>
+    (await stacks.command(["letta", "logs", "--since", "10m", "--run", value])).output.split("\n").filter(Boolean);
+  const found = await search("a-request-to-be-found");
+  expect(found).toContainEqual(expect.stringMatching(`nginx +\\| .* project=thoth "POST ${path}" 200 `));
+  expect(found).toContainEqual(expect.stringMatching(/server +\| .*request=a-request-to-be-found /));
+});
+
 describe("requests", () => {
   test("share connections to Letta", async () => {
     const before = await gatewayConnections();

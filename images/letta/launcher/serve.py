@@ -16,6 +16,7 @@ from organizations import keep_organizations_apart
 from server_credentials import ask_clients_for_password, log_in_to_postgres, log_in_to_redis
 from server_database import keep_statements_prepared
 from server_dependencies import wait_for_dependencies
+from server_log import name_requests
 from server_model_keys import keep_keys_to_their_addresses
 from server_models import add_route, keep_models_current, watch_models
 from server_own_providers import show_own_providers_only
@@ -89,6 +90,7 @@ def load_letta():
 
     answer_health_without_slash(app)
     add_route(app)
+    name_requests()
     # Imported objects never go away. Without this the garbage collector scans them every few hundred requests, which stops
     # the server for half a second and copies their pages in each process.
     gc.freeze()
