@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { docker } from "../../infra/lib/docker/engine.ts";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 import { layOutProject, succeeded } from "../support/stacks.ts";
 
@@ -27,7 +27,9 @@ beforeAll(async () => {
   }
 });
 afterAll(async () => {
-  await docker(["start", `${stacks.letta}-backup`]);
+  const backup = `${stacks.letta}-backup`;
+  await docker(["start", backup]);
+  await vi.waitFor(() => dockerOutput(["exec", backup, "backup", "health"]), { timeout: 120_000, interval: 200 });
 });
 
 const run = (...args: string[]) => stacks.command(args, { env });

@@ -16,6 +16,7 @@ from organizations import keep_organizations_apart
 from server_credentials import ask_clients_for_password, log_in_to_postgres, log_in_to_redis
 from server_database import keep_statements_prepared
 from server_dependencies import wait_for_dependencies
+from server_imports import import_app
 from server_log import name_requests
 from server_model_keys import keep_keys_to_their_addresses
 from server_models import add_route, keep_models_current, watch_models
@@ -86,8 +87,7 @@ def answer_health_without_slash(app) -> None:
 def load_letta():
     """Imports Letta's application, with our changes: by far the longest part of a start."""
     change_letta()
-    from letta.server.rest_api.app import app
-
+    app = import_app()
     answer_health_without_slash(app)
     add_route(app)
     name_requests()
