@@ -113,3 +113,6 @@ function readJson<Content>(path: string): Content | undefined {
     );
   }
 }
+
+/** True for upstream's image of Letta, which contains its own Postgres. */
+export const isLettaImage = (reference: string) => /(^|\/)letta\/letta(:|@|$)/.test(reference);

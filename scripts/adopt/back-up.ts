@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { imageReference } from "../../infra/lib/images.ts";
+import { imageReference, isLettaImage } from "../../infra/lib/images.ts";
 import { listDatabases } from "../lib/databases.ts";
 import type { Deps } from "../lib/deps.ts";
 import { imageSource } from "../lib/stack-images.ts";
@@ -19,7 +19,7 @@ export async function backUpOld(deps: Deps, record: AdoptionRecord): Promise<Ado
   const own = imageReference("postgres", imageSource(deps, stack));
   const found = await findCluster(deps, old.cluster.volume, own);
   const image = old.cluster.image ?? (await usualImage(deps, own, found.major));
-  const fix = `make adopt IMAGE=pgvector/pgvector:pg${found.major}`;
+  const fix = `make adopt IMAGE=reference, of an image with Postgres ${found.major}`;
   await requireMajor(deps, image, found.major, fix);
   deps.print(`copying ${found.volume}, Postgres ${found.major}`);
   await startOldCluster(deps, site, image, found);
@@ -38,11 +38,15 @@ export async function backUpOld(deps: Deps, record: AdoptionRecord): Promise<Ado
   return saveAdoption(deps, record, { dumps: folder, old: { ...old, cluster: { volume: found.volume, image } } });
 }
 
-/** The stack's own image where that is of the cluster's version, else the one that upstream's compose file has. */
+/** The stack's own image, or one of Letta that is here, where it has the cluster's version; else upstream's compose file's. */
 async function usualImage(deps: Deps, own: string, major: number): Promise<string> {
-  const isSame = await requireMajor(deps, own, major, "").then(
-    () => true,
-    () => false,
-  );
-  return isSame ? own : `pgvector/pgvector:pg${major}`;
+  const listed = await deps.engine.dockerOutput(["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]);
+  for (const image of [own, ...listed.trim().split("\n").filter(isLettaImage)]) {
+    const isSame = await requireMajor(deps, image, major, "").then(
+      () => true,
+      () => false,
+    );
+    if (isSame) return image;
+  }
+  return `pgvector/pgvector:pg${major}`;
 }

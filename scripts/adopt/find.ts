@@ -1,24 +1,25 @@
-import { existsSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
-import { UserError } from "../../infra/lib/errors.ts";
-import { labels, lettaNames, thothNames } from "../../infra/lib/names.ts";
+import { isLettaImage } from "../../infra/lib/images.ts";
+import { labels, lettaNames, serverPorts, thothNames, thothRoles } from "../../infra/lib/names.ts";
 import type { Deps } from "../lib/deps.ts";
 import { namesOf, prefixOf } from "../lib/stack-file.ts";
-import { type Cluster, type InspectedContainer, type Installation, nameOf, type OldNetwork } from "./installation.ts";
+import { databaseHost, findCluster, type Wanted } from "./cluster.ts";
+import {
+  aliasesOf,
+  type Cluster,
+  type InspectedContainer,
+  type Installation,
+  nameOf,
+  type OldNetwork,
+} from "./installation.ts";
+import { findThoth } from "./old-thoth.ts";
+import { isOpen, publishedPorts } from "./ports.ts";
 
 /** Where to look. */
-export interface Search {
+export interface Search extends Wanted {
   readonly stack: string;
   readonly thothStack: string;
-  /** A Docker volume or folder with the cluster; default: what an older installation's containers mount. */
-  readonly volume?: string | undefined;
-  readonly image?: string | undefined;
 }
 
-const clusterFolder = "/var/lib/postgresql/data";
-/** Upstream's image of Letta, which contains its own Postgres. */
-const isLettaImage = (image: string) => /(^|\/)letta\/letta(:|@|$)/.test(image);
 const isOwn = ({ Config }: InspectedContainer) => Config.Labels?.[labels.prefix] !== undefined;
 const aside = (name: string) => `${name}-before-adoption`;
 
@@ -28,28 +29,34 @@ export async function findInstallation(deps: Deps, search: Search): Promise<Inst
   const all = await inspectAll(deps);
   const foreign = all.filter((one) => !isOwn(one));
   const cluster = await findCluster(deps, search, foreign, own);
+  const names = foreign.filter((one) => holds(one, cluster)).flatMap((one) => [nameOf(one), ...aliasesOf(one)]);
   const old = foreign.filter(
     (one) =>
       own.containers.includes(nameOf(one)) ||
-      one.Mounts.some((mount) => [mount.Name, mount.Source].includes(cluster.volume)) ||
+      holds(one, cluster) ||
+      databaseHost(one).some((host) => names.includes(host)) ||
       (search.volume === undefined && isLettaImage(one.Config.Image)),
   );
-  const names = old.map(nameOf);
-  const server = old.find(({ Config }) => isLettaImage(Config.Image)) ?? old.find((one) => nameOf(one) === own.server);
-  const thoth = old.find(({ Mounts }) => Mounts.some(({ Destination }) => Destination === "/vault"));
-  const folder = thoth?.Config.Labels?.["com.docker.compose.project.working_dir"];
-  const envFile = folder === undefined ? undefined : join(folder, ".env");
+  const named = (name: string) => old.find((one) => nameOf(one) === name);
+  const server = old.find(({ Config }) => isLettaImage(Config.Image)) ?? named(own.server);
+  const postgres = old.find((one) => holds(one, cluster));
   return {
     cluster,
     containers: old.toSorted(postgresLast(cluster)).map((one) => ({
       name: nameOf(one),
       wasRunning: one.State.Running,
       movedTo: own.containers.includes(nameOf(one)) ? aside(nameOf(one)) : nameOf(one),
+      ...(one.HostConfig.RestartPolicy?.Name === "always" ? { startsWithEngine: true } : {}),
     })),
-    networks: await findNetworks(deps, own.networks, all, names),
+    networks: await findNetworks(deps, own.networks, all, old.map(nameOf)),
     variables: server === undefined ? {} : await variablesOf(deps, server),
-    vault: thoth?.Mounts.find(({ Destination }) => Destination === "/vault")?.Source,
-    envFile: envFile !== undefined && existsSync(envFile) ? envFile : undefined,
+    ports: publishedPorts({
+      postgres: [postgres, 5432],
+      server: [server, serverPorts.requests],
+      gateway: [named(own.gateway), 8284],
+    }),
+    isOpen: old.some(isOpen),
+    thoth: findThoth(old, prefixOf(deps, search.thothStack)),
   };
 }
 
@@ -57,9 +64,10 @@ export async function findInstallation(deps: Deps, search: Search): Promise<Inst
 function ownNames(deps: Deps, { stack, thothStack }: Search) {
   const { network, internalNetwork, postgres, redis, server, gateway, backup, drill } = namesOf(deps, stack);
   const prefix = prefixOf(deps, thothStack);
-  const roles = ["all-in-one", "api", "mcp", "discovery", "monitor", "dashboard"].map((role) => `${prefix}-${role}`);
+  const roles = ["all-in-one", ...thothRoles, "dashboard"].map(thothNames(prefix).role);
   return {
     server,
+    gateway,
     postgres,
     volume: lettaNames(prefixOf(deps, stack)).volumes.postgres,
     containers: [postgres, redis, server, gateway, backup, drill, ...roles],
@@ -76,49 +84,11 @@ async function inspectAll(deps: Deps): Promise<readonly InspectedContainer[]> {
   return JSON.parse(stdout) as InspectedContainer[];
 }
 
-async function findCluster(
-  deps: Deps,
-  { volume, image }: Search,
-  foreign: readonly InspectedContainer[],
-  own: { postgres: string; volume: string },
-): Promise<Cluster> {
-  const mounted = foreign.flatMap((one) => {
-    const mount = one.Mounts.find(({ Destination }) => Destination === clusterFolder);
-    return mount === undefined ? [] : [{ one, volume: mount.Name ?? mount.Source }];
-  });
-  const imageOf = (wanted: string) => mounted.find((entry) => entry.volume === wanted)?.one.Config.Image;
-  if (volume !== undefined) return { volume, image: image ?? imageOf(volume) };
-  const isOld = (one: InspectedContainer) => nameOf(one) === own.postgres || isLettaImage(one.Config.Image);
-  const found = [...new Set(mounted.filter(({ one }) => isOld(one)).map((entry) => entry.volume))];
-  const persisted = join(homedir(), ".letta/.persist/pgdata");
-  // Without containers, the volume of compose's name, or the folder that Letta's docs have.
-  if (found.length === 0) {
-    if (await hasComposeLabel(deps, own.volume)) found.push(own.volume);
-    if (existsSync(join(persisted, "PG_VERSION"))) found.push(persisted);
-  }
-  const [only] = found;
-  if (only === undefined) {
-    throw new UserError(
-      "there is no older installation of Letta on this engine",
-      "make adopt VOLUME=name, if there is",
-    );
-  }
-  if (found.length > 1) {
-    throw new UserError(`there are several older installations: ${found.join(", ")}`, `make adopt VOLUME=${only}`);
-  }
-  return { volume: only, image: image ?? imageOf(only) };
-}
+const holds = ({ Mounts }: InspectedContainer, { volume }: Cluster) =>
+  Mounts.some(({ Name, Source }) => [Name, Source].includes(volume));
 
-async function hasComposeLabel(deps: Deps, volume: string): Promise<boolean> {
-  const format = '{{index .Labels "com.docker.compose.volume"}}';
-  return (await deps.engine.docker(["volume", "inspect", "--format", format, volume])).stdout.trim() !== "";
-}
-
-const postgresLast = (cluster: Cluster) => (one: InspectedContainer, other: InspectedContainer) => {
-  const rank = ({ Mounts }: InspectedContainer) =>
-    Mounts.some(({ Name, Source }) => [Name, Source].includes(cluster.volume)) ? 1 : 0;
-  return rank(one) - rank(other);
-};
+const postgresLast = (cluster: Cluster) => (one: InspectedContainer, other: InspectedContainer) =>
+  Number(holds(one, cluster)) - Number(holds(other, cluster));
 
 async function findNetworks(
   deps: Deps,

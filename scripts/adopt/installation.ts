@@ -7,9 +7,32 @@ export interface Installation {
   readonly networks: readonly OldNetwork[];
   /** The Letta server's variables, without those of its image. */
   readonly variables: Readonly<Record<string, string>>;
-  /** The folder of Thoth's vault on this host, and its `.env`. */
-  readonly vault?: string | undefined;
+  /** Port on this host by its key in `thoth-letta:ports`. */
+  readonly ports?: Readonly<Record<string, number>>;
+  /** One of them was published on more than this host's own address. */
+  readonly isOpen?: boolean;
+  readonly thoth?: OldThoth | undefined;
+}
+
+/** What the old Thoth's containers tell, as keys of the thoth stack's config. */
+export interface OldThoth {
+  /** Folder of its vault on this host. */
+  readonly vault: string;
+  /** In multi-user mode, the folder with a vault for each user. */
+  readonly vaults?: string | undefined;
+  /** Its `.env`. */
   readonly envFile?: string | undefined;
+  readonly user?: string | undefined;
+  readonly ports: Readonly<Record<string, number>>;
+  /** Published images of one tag, or else an image for each role. */
+  readonly repository?: string | undefined;
+  readonly release?: string | undefined;
+  readonly roles?: Readonly<Record<string, OldRole>> | undefined;
+}
+
+export interface OldRole {
+  readonly image: string;
+  readonly command?: readonly string[] | undefined;
 }
 
 /** Where Postgres' files are. */
@@ -25,6 +48,8 @@ interface OldContainer {
   readonly wasRunning: boolean;
   /** Its name until {@link OldContainer.name} is free again; the same where it is in nobody's way. */
   readonly movedTo: string;
+  /** The engine would start it with itself, although it was stopped. */
+  readonly startsWithEngine?: boolean;
 }
 
 /** A network as `docker network create` makes it again. */
@@ -55,6 +80,13 @@ export interface InspectedContainer {
     readonly Image: string;
     readonly Labels: Readonly<Record<string, string>> | null;
     readonly Env: readonly string[] | null;
+    readonly Cmd?: readonly string[] | null;
+    readonly User?: string;
+  };
+  readonly HostConfig: {
+    readonly RestartPolicy?: { readonly Name: string };
+    /** Also those of a container that is stopped. */
+    readonly PortBindings?: Readonly<Record<string, readonly PortBinding[] | null>> | null;
   };
   readonly Mounts: readonly {
     readonly Type: string;
@@ -67,9 +99,23 @@ export interface InspectedContainer {
   };
 }
 
+interface PortBinding {
+  readonly HostIp: string;
+  readonly HostPort: string;
+}
+
 interface InspectedEndpoint {
   readonly Aliases: readonly string[] | null;
   readonly IPAMConfig: { readonly IPv4Address?: string } | null;
 }
 
 export const nameOf = ({ Name }: InspectedContainer) => Name.replace(/^\//, "");
+
+/** Its names on its networks. */
+export const aliasesOf = ({ NetworkSettings }: InspectedContainer) =>
+  Object.values(NetworkSettings.Networks).flatMap(({ Aliases }) => Aliases ?? []);
+
+/** A variable of a container. */
+export function variableOf({ Config }: InspectedContainer, name: string): string | undefined {
+  return Config.Env?.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
+}

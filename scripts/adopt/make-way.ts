@@ -4,13 +4,16 @@ import type { Endpoint, Installation, OldNetwork } from "./installation.ts";
 
 /** Everything here can be repeated: a killed run may have done any part of it. */
 
-/** Stops the old containers, Postgres last. Its clean shutdown is what makes a copy of the cluster sound. */
+/** Stops the old containers, Postgres last, so that it shuts down without a client. */
 export async function stopOld(deps: Deps, { containers }: Installation): Promise<void> {
-  for (const { name, movedTo } of containers) {
+  for (const { name, movedTo, startsWithEngine } of containers) {
     const isLast = name === containers.at(-1)?.name;
     for (const called of new Set([name, movedTo])) {
       const state = await deps.engine.inspectContainer(called);
-      if (state?.State.Running !== true || !(await isOld(deps, called))) continue;
+      if (state === undefined || !(await isOld(deps, called))) continue;
+      // Otherwise the next reboot would bring it back, on a port of the stack.
+      if (startsWithEngine === true) await deps.engine.dockerOutput(["update", "--restart", "unless-stopped", called]);
+      if (!state.State.Running) continue;
       deps.print(`stopping ${called}`);
       await deps.engine.dockerOutput(["stop", "--time", isLast ? "120" : "30", called]);
     }
@@ -59,6 +62,9 @@ export async function giveBack(deps: Deps, { containers, networks }: Installatio
       await deps.engine.dockerOutput(["network", "create", ...labels, ...subnets, network.name]);
     }
     for (const endpoint of network.endpoints) await connect(deps, network.name, endpoint, endpoint.container);
+  }
+  for (const { name } of containers.filter(({ startsWithEngine }) => startsWithEngine)) {
+    await deps.engine.dockerOutput(["update", "--restart", "always", name]);
   }
   for (const { name } of containers.toReversed().filter(({ wasRunning }) => wasRunning)) {
     deps.print(`starting ${name}`);

@@ -16,7 +16,7 @@ const shared = ["^scripts/lib/", lib, "^infra/config/", outputs, contract];
 
 /** What a feature of scripts may import of other features. */
 const features = {
-  adopt: ["setup", "stacks", "upgrade"],
+  adopt: ["setup", "stacks", "thoth", "upgrade"],
   backup: ["images"],
   chat: ["models"],
   dev: ["projects", "setup", "status", "thoth", "upgrade"],

@@ -5,7 +5,7 @@ import type { Deps } from "../lib/deps.ts";
 import { readOperation, stamp } from "../lib/operation.ts";
 import { databasesOf } from "../lib/stacks.ts";
 import { begin, carryOut, type Outcome, resumeChange } from "./change.ts";
-import { type Inventory, pendingMigrations, queryJson, summary } from "./check.ts";
+import { type Inventory, type Place, pendingMigrations, queryJson, summary } from "./check.ts";
 import { findCluster, startOldCluster } from "./copy.ts";
 import { copyDatabase } from "./dump.ts";
 import { type Adoption, type Change, databaseNames, type Run } from "./operation.ts";
@@ -38,7 +38,9 @@ export async function adoptDatabases(deps: Deps, old: OldDatabases): Promise<Out
   }
   const run = await begin(deps, stack, "letta-adopt");
   const { site } = run;
-  await refuseOwnAgents(run, old);
+  const agents = await countAgents(deps, site.place);
+  refuseOwnAgents(agents, old);
+  if (agents > 0) deps.print(`the stack's own agents (${agents}) are ${kept}`);
   const { reference: image } = await runningImage(deps, site.names.postgres);
   const cluster = await findCluster(deps, old.volume, image);
   const planned = { kind: "letta-adopt", resume: "make adopt", stack, id: stamp(), volume: old.volume } as const;
@@ -50,18 +52,20 @@ export async function adoptDatabases(deps: Deps, old: OldDatabases): Promise<Out
   });
 }
 
+/** Agents in a database of Letta. */
+export function countAgents(deps: Deps, place: Place): Promise<number> {
+  return queryJson<number>(deps, place, "select count(*) from agents where not is_deleted");
+}
+
+const kept = "kept as database letta_before_…";
+
 /** @throws UserError when the stack has agents that nobody said may be replaced */
-async function refuseOwnAgents({ deps, site }: Run, { replace, stack }: OldDatabases): Promise<void> {
-  const count = await queryJson<number>(deps, site.place, "select count(*) from agents where not is_deleted");
-  if (count === 0) return;
-  const kept = "kept as database letta_before_…";
-  if (!replace) {
-    throw new UserError(
-      `stack ${stack} has agents already (${count}): the adopted ones do not join them, but take their place, and they are ${kept}`,
-      "make adopt REPLACE=1",
-    );
-  }
-  deps.print(`the stack's own agents (${count}) are ${kept}`);
+export function refuseOwnAgents(agents: number, { replace, stack }: Pick<OldDatabases, "replace" | "stack">): void {
+  if (agents === 0 || replace) return;
+  throw new UserError(
+    `stack ${stack} has agents already (${agents}): the adopted ones do not join them, but take their place, and they are ${kept}`,
+    "make adopt REPLACE=1",
+  );
 }
 
 /** @throws UserError when the cluster has none that the stack wants, or one that the operator has not decided on */

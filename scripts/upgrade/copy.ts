@@ -71,7 +71,9 @@ export async function untilReady(deps: Deps, container: string, isReady: () => P
 /** @throws UserError when an image has another major version of Postgres than the data is of */
 export async function requireMajor(deps: Deps, image: string, major: number, fix: string): Promise<void> {
   const args = ["run", "--rm", "--network", "none", "--entrypoint", "postgres", image, "--version"];
-  const found = Number(/(\d+)\.\d+/.exec(await deps.engine.dockerOutput(args))?.[1]);
+  const { exitCode, stdout, stderr } = await deps.engine.docker(args);
+  if (exitCode !== 0) throw new UserError(`image ${image} does not run here: ${stderr.trim().split("\n").at(-1)}`, fix);
+  const found = Number(/(\d+)\.\d+/.exec(stdout)?.[1]);
   if (found !== major) throw new UserError(`${image} is Postgres ${found}, the data is of Postgres ${major}`, fix);
 }
 

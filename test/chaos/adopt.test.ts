@@ -1,21 +1,17 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { docker, inspectContainer, networkContainers } from "../../infra/lib/docker/engine.ts";
-import { imageReference } from "../../infra/lib/images.ts";
-import { requireImage } from "../../scripts/images/version.ts";
-import { root } from "../../scripts/lib/checkout.ts";
-import { realDeps } from "../../scripts/lib/deps.ts";
+import { inspectContainer, networkContainers } from "../../infra/lib/docker/engine.ts";
 import { say } from "../support/conversation.ts";
 import { removeProject } from "../support/engine-objects.ts";
+import { faithfulThoth } from "../support/faithful-thoth.ts";
+import { freePorts } from "../support/free-places.ts";
 import { startKillable } from "../support/kill.ts";
 import { agentIds, populateLetta } from "../support/letta-agents.ts";
 import { type OldInstallation, startOldInstallation } from "../support/old-installation.ts";
+import { oldImages } from "../support/plain-letta.ts";
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts";
 import { ownProject } from "../support/shared-stacks.ts";
 import { succeeded, type TestProject } from "../support/stacks.ts";
-
-/** Postgres 15, as upstream's compose file has it; built here, which takes minutes the first time. */
-const oldPostgres = "thoth-letta/test-postgres:15";
 
 let project: TestProject;
 let model: ScriptedModel;
@@ -23,12 +19,15 @@ let old: OldInstallation;
 
 beforeAll(async () => {
   model = await startScriptedModel({ host: "0.0.0.0" });
-  project = await ownProject({ letta: { images: "local" } });
-  const built = await docker(["image", "inspect", oldPostgres]);
-  if (built.exitCode !== 0) await realDeps().$`${join(root, "test/support/postgres-15/build.sh")} ${oldPostgres}`;
-  await requireImage({ ...realDeps(), projectDirectory: project.folder }, project.letta, "letta", "0.16.5");
-  const letta = imageReference("letta", { root, images: "local" }, "0.16.5");
-  old = await startOldInstallation(project, { postgres: oldPostgres, letta }, model.port);
+  project = await ownProject({
+    letta: { images: "local" },
+    thoth: { env: { THOTH_STAND_IN_START_SECONDS: "1" } },
+  });
+  const [pluginPort] = await freePorts(1);
+  const ports = project.configured<object>(project.thoth, "ports");
+  project.configure(project.thoth, { ports: { ...ports, letta: pluginPort } });
+  const images = { ...(await oldImages(project)), thoth: await faithfulThoth() };
+  old = await startOldInstallation(project, images, model.port);
 });
 afterAll(async () => {
   await model.close();
@@ -69,25 +68,27 @@ describe("before it", () => {
     for (const line of [
       `${old.volume}: dumped to files, then copied; never written to`,
       `${old.containers.postgres}: stopped, called ${old.containers.postgres}-before-adoption; kept`,
-      `${old.network} (${project.configured(project.letta, "subnet")}): made anew`,
+      `${old.network} (${project.configured(project.letta, "subnet")}): created again`,
       `${old.client}: gets to the new network`,
-      `the new ones are ${project.letta}-adopted-`,
+      `${project.letta}: volumePrefix = ${project.letta}-adopted`,
       "LETTA_PG_URI: not needed",
       "LETTA_PG_POOL_SIZE: renamed, thoth-letta:sizes.server.poolSize",
       "OPENAI_API_KEY: taken, thoth-letta:secretEnv.OPENAI_API_KEY",
       "OPENAI_BASE_URL: taken, thoth-letta:env.OPENAI_BASE_URL",
       "GROQ_API_KEY: not needed, is empty",
-      `${project.vault}: Thoth's vault as before`,
+      "DATABASE_URL: not needed, the project has its own database",
+      "OPENROUTER_API_KEY: taken, with envFile",
     ]) {
       expect(stdout).toContain(line);
     }
-    expect(stdout).not.toContain("sk-old-key");
+    expect(stdout).not.toMatch(/sk-old-(key|router)/);
     expect(await agentIds(old.endpoint)).toEqual(old.agents);
   });
 });
 
 describe("an adoption that is killed again and again", () => {
   let files: string;
+  let adopted: string;
 
   test("leaves the old data alone, and goes on each time", async () => {
     await killedAt(/copying .*Postgres 15/);
@@ -99,9 +100,9 @@ describe("an adoption that is killed again and again", () => {
   });
 
   test("takes everything over in the end", async () => {
-    const { stdout } = succeeded(await adopt());
-    expect(stdout).toContain("adopted: letta, thoth");
-    expect(await agentIds(await project.lettaEndpoint())).toEqual(old.agents);
+    adopted = succeeded(await adopt()).stdout;
+    expect(adopted).toContain("adopted: letta, thoth");
+    expect(await agentIds(await project.lettaEndpoint())).toEqual(expect.arrayContaining([...old.agents]));
     expect(await project.psql("select count(*), nextval('papers_id_seq') from papers", "thoth")).toBe("50|51");
     expect(await project.psql("select tableowner from pg_tables where tablename = 'papers'", "thoth")).toBe("thoth");
     expect(await old.files(), "the old volume is untouched").toBe(files);
@@ -115,9 +116,20 @@ describe("an adoption that is killed again and again", () => {
     expect(project.configured(project.letta, "sizes")).toEqual({ server: { poolSize: 20 } });
     expect(project.configured<string[]>(project.letta, "allowedOrigins")).toContain("https://notes.example.org");
     expect(project.configured(project.letta, "secretEnv")).toEqual({ OPENAI_API_KEY: { secure: expect.any(String) } });
-    expect(project.configured(project.thoth, "vault")).toBe(project.vault);
+    expect(project.configured(project.thoth, "envFile")).toBe(join(project.folder, ".env"));
+    expect(project.configured(project.thoth, "roles")).toMatchObject({ api: { image: expect.any(String) } });
     expect(await networkContainers(old.network)).toContain(old.client);
     succeeded(await project.pulumi(["preview", "--expect-no-changes", "--stack", project.letta]));
+  });
+
+  test("brought Thoth up too, and Obsidian's plugin finds the old agents where it was told", async () => {
+    const { urls, containers } = await project.thothOutputs();
+    for (const name of containers) expect(await isRunning(name), name).toBe(true);
+    expect((await fetch(`${urls.mcp}/health`)).ok).toBe(true);
+    const [plugin = ""] = /Letta endpoint (\S+),/.exec(adopted)?.slice(1) ?? [];
+    const answer = await fetch(`${plugin}/v1/agents/`, { headers: { origin: "app://obsidian.md" } });
+    const agents = (await answer.json()) as { id: string }[];
+    expect(agents.map(({ id }) => id)).toEqual(expect.arrayContaining([...old.agents]));
   });
 });
 
@@ -133,6 +145,6 @@ describe("its undo", () => {
     const [added = ""] = await populateLetta(old.endpoint, model.port, 1);
     const { stdout } = succeeded(await adopt());
     expect(stdout).toContain("kept as database letta_before_");
-    expect(await agentIds(await project.lettaEndpoint())).toEqual([...old.agents, added].sort());
+    expect(await agentIds(await project.lettaEndpoint())).toEqual(expect.arrayContaining([...old.agents, added]));
   });
 });

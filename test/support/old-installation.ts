@@ -4,6 +4,7 @@ import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import type { LettaEndpoint } from "../../infra/lib/letta/api.ts";
 import { until } from "../../infra/lib/until.ts";
 import { populateLetta } from "./letta-agents.ts";
+import type { OldImages } from "./plain-letta.ts";
 import { presentImage, type TestProject } from "./stacks.ts";
 
 /** An installation as upstream's compose files leave it, with the names that a project's stacks will want, and their ports. */
@@ -25,7 +26,7 @@ const compose = ["--label", "com.docker.compose.project=project-thoth"];
 /** Makes it, running, with two agents that the real server made. */
 export async function startOldInstallation(
   project: TestProject,
-  images: { postgres: string; letta: string },
+  images: OldImages & { thoth: string },
   modelPort: number,
 ): Promise<OldInstallation> {
   const { letta, thoth, vault, folder } = project;
@@ -76,11 +77,13 @@ export async function startOldInstallation(
     images.letta,
     command,
   );
-  writeFileSync(join(folder, ".env"), `OBSIDIAN_VAULT_PATH=${vault}\nOPENROUTER_API_KEY=sk-old-router\n`);
+  writeFileSync(join(folder, ".env"), `DATABASE_URL=postgresql://elsewhere\nOPENROUTER_API_KEY=sk-old-router\n`);
   mkdirSync(join(vault, "thoth"), { recursive: true });
+  // What it does does not matter, since only its settings are taken.
   const idle = ["--init", "--entrypoint", "sleep"];
   const working = ["--label", `com.docker.compose.project.working_dir=${folder}`, "--volume", `${vault}:/vault`];
-  await run(containers.thoth, [...working, ...idle], presentImage("redis"), ["infinity"]);
+  for (const name of [containers.thoth, `${thoth}-mcp`, `${thoth}-discovery`, `${thoth}-monitor`])
+    await run(name, [...working, ...idle], images.thoth, ["infinity"]);
   await run(client, ["--network-alias", "notes", ...idle], presentImage("redis"), ["infinity"]);
   const endpoint = { url: `http://127.0.0.1:${ports.server}`, password: "old" };
   await untilReady(async () => (await fetch(`${endpoint.url}/v1/health/`)).ok);

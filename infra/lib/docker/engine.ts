@@ -110,6 +110,7 @@ export interface ListedContainer {
   readonly Id: string;
   /** Each with a leading slash. */
   readonly Names: readonly string[];
+  readonly Image: string;
   readonly State: ContainerState["State"]["Status"];
   readonly Labels: Readonly<Record<string, string>>;
   readonly Ports: readonly { readonly PublicPort?: number }[];

@@ -1,5 +1,6 @@
 import { createServer } from "node:net";
 import { UserError } from "../errors.ts";
+import { isLettaImage } from "../images.ts";
 import { labels } from "../names.ts";
 import { type ListedContainer, listContainers } from "./engine.ts";
 import { subnetsOverlap } from "./network.ts";
@@ -53,7 +54,14 @@ async function portProblem(
   // More than one if the port is published on several addresses.
   const holders = containers.filter(({ Ports }) => Ports.some(({ PublicPort }) => PublicPort === port));
   if (holders.some(({ Labels }) => Labels[labels.prefix] === claims.prefix)) return undefined;
-  const who = holders[0] === undefined ? "another process on this host" : `container ${nameOf(holders[0])}`;
+  const [holder] = holders;
+  if (holder !== undefined && isLettaImage(holder.Image)) {
+    return (
+      `port ${port} (${key}) is taken by container ${nameOf(holder)}, an older installation of Letta` +
+      `\n  fix: make adopt, which takes it over and keeps it; to run next to it: pulumi config set --path 'thoth-letta:${key}' PORT -s ${claims.stack}`
+    );
+  }
+  const who = holder === undefined ? "another process on this host" : `container ${nameOf(holder)}`;
   return `port ${port} (${key}) is taken by ${who}: stop it, or choose another port${fix}`;
 }
 

@@ -33,14 +33,15 @@ const bridge = network("bridge", "172.17.0.0/16");
 
 interface InTheWay {
   readonly networks?: unknown[];
-  /** Name -> its prefix, and the port it publishes. */
-  readonly containers?: Readonly<Record<string, { prefix?: string; port?: number }>>;
+  /** Name -> its prefix and image, and the port it publishes. */
+  readonly containers?: Readonly<Record<string, { prefix?: string; image?: string; port?: number }>>;
 }
 
 /** An engine on which nothing is in the way but what is given. */
 function engine({ networks = [], containers = {} }: InTheWay = {}) {
-  const listed = Object.entries(containers).map(([name, { prefix, port }]) => ({
+  const listed = Object.entries(containers).map(([name, { prefix, image = "other:1", port }]) => ({
     Names: [`/${name}`],
+    Image: image,
     Labels: prefix === undefined ? {} : { "thoth-letta.prefix": prefix },
     Ports: port === undefined ? [{}] : [{ PublicPort: port }],
   }));
@@ -87,6 +88,15 @@ describe("a taken port", () => {
     await expect(checked).rejects.toThrow(`port ${port} (ports.postgres) is taken by ${holder}`);
     const fix = "\n  fix: pulumi config set --path 'thoth-letta:ports.postgres' PORT -s letta";
     await expect(checked).rejects.toThrow(fix);
+  });
+
+  test("is refused when a Letta of Letta's own image has it, which can be taken over", async () => {
+    const port = await takenPort();
+    engine({ containers: { letta: { image: "letta/letta:latest", port } } });
+    const checked = checkHost(claims({ ports: { "ports.server": port } }));
+    await expect(checked).rejects.toThrow(
+      /taken by container letta, an older installation of Letta\n {2}fix: make adopt/,
+    );
   });
 
   test.each<[string, Holders, Partial<HostClaims>]>([

@@ -16,7 +16,7 @@ const old: Installation = {
   cluster: { volume: "letta-postgres", image: "pgvector/pgvector:pg15" },
   containers: [
     { name: "letta-server", wasRunning: true, movedTo: "letta-server-before-adoption" },
-    { name: "notes-db", wasRunning: false, movedTo: "notes-db" },
+    { name: "notes-db", wasRunning: false, movedTo: "notes-db", startsWithEngine: true },
   ],
   networks: [
     {
@@ -48,13 +48,14 @@ describe("the names that the stacks need", () => {
       "container inspect notes-db": inspected({ Running: false }),
       "container inspect letta-server": inspected(),
       "network inspect --format {{.Id}} letta-network": { stdout: "old-network\n" },
-      ...{ stop: {}, rename: {}, "network disconnect": {}, "network rm": {} },
+      ...{ stop: {}, update: {}, rename: {}, "network disconnect": {}, "network rm": {} },
     });
     const deps = fakeDeps();
     await stopOld(deps, old);
     await makeWay(deps, old);
     expect(changes(docker.calls())).toEqual([
       "stop --time 30 letta-server",
+      "update --restart unless-stopped notes-db",
       "rename letta-server letta-server-before-adoption",
       "network disconnect --force letta-network letta-server-before-adoption",
       "network disconnect --force letta-network notes",
@@ -69,17 +70,18 @@ describe("the names that the stacks need", () => {
       "container inspect letta-server-before-adoption": inspected({ Running: false }),
       "container inspect": own,
       "network inspect": { stdout: "new-network\n" },
+      update: {},
     });
     await stopOld(fakeDeps(), old);
     await makeWay(fakeDeps(), old);
-    expect(changes(docker.calls())).toEqual([]);
+    expect(changes(docker.calls())).toEqual(["update --restart unless-stopped notes-db"]);
   });
 
   test("go back: containers, then networks as they were, then what ran is started", async () => {
     const docker = fakeDocker({
       "container inspect": inspected({ Running: false }),
       "network inspect letta-network": { exitCode: 1, stderr: "Error: No such network: letta-network" },
-      ...{ rename: {}, "network create": {}, "network connect": {}, start: {} },
+      ...{ rename: {}, "network create": {}, "network connect": {}, update: {}, start: {} },
     });
     await giveBack(fakeDeps(), old);
     expect(changes(docker.calls())).toEqual([
@@ -87,6 +89,7 @@ describe("the names that the stacks need", () => {
       "network create --label com.docker.compose.project=thoth --subnet 172.22.0.0/16 letta-network",
       "network connect --alias letta letta-network letta-server",
       "network connect --ip 172.22.0.9 letta-network notes",
+      "update --restart always notes-db",
       "start letta-server",
     ]);
   });
@@ -98,14 +101,16 @@ function engineWithOld(docker: FakeAnswers = {}) {
     ...{ Id: "1", Name: "/letta-postgres", Image: "sha256:1", State: { Running: true } },
     Config: { Image: "pgvector/pgvector:pg15", Labels: null, Env: null },
     Mounts: [{ Type: "volume", Name: "letta-postgres", Source: "/x", Destination: "/var/lib/postgresql/data" }],
+    HostConfig: {},
     NetworkSettings: { Networks: {} },
   };
   return fakeStacks({
     docker: {
-      ...docker,
       "GET /containers/json": { stdout: '[{"Id": "1"}]' },
       "container inspect 1": { stdout: JSON.stringify([container]) },
       "container inspect letta-postgres-before-adoption": notThere,
+      "container inspect letta-postgres": inspected(),
+      ...docker,
       "network inspect": { exitCode: 1 },
       "volume inspect": {},
     },
@@ -140,6 +145,71 @@ describe("an adoption", () => {
     await expect(adopt(options, deps)).rejects.toThrow("still busy");
     expect(calls().filter((call) => call.includes("/containers/json"))).toEqual([]);
   });
+});
+
+/** A stack that is up with agents, next to an older installation. */
+const withAgents: FakeAnswers = {
+  "container inspect letta-postgres": inspected({}, { labels: { "thoth-letta.prefix": "letta" } }),
+  "exec -i letta-postgres psql": { stdout: "7\n" },
+};
+
+describe("a stack that has agents already", () => {
+  test("is told in the plan of a dry run", async () => {
+    engineWithOld(withAgents);
+    const deps = fakeDeps();
+    expect(await adopt({ ...options, dryRun: true }, deps)).toBe(0);
+    expect(deps.printed.join("\n")).toContain("the stack has 7 of its own, which are replaced and kept");
+  });
+
+  test("is refused before anything stops, unless they may be replaced", async () => {
+    const { calls } = engineWithOld(withAgents);
+    await expect(adopt({ ...options, yes: true }, fakeDeps())).rejects.toThrow("stack letta has agents already (7)");
+    expect(calls().filter((call) => /docker (stop|rename|update|run)/.test(call))).toEqual([]);
+  });
+});
+
+describe("a second run", () => {
+  test("after an adoption is told of it, and changes nothing", async () => {
+    const { calls } = fakeStacks();
+    const deps = fakeDeps();
+    await saveAdoption(deps, record, { phase: "adopted" });
+    expect(await adopt(options, deps)).toBe(0);
+    expect(deps.printed).toEqual([
+      "stack letta has adopted letta-postgres already; to go back to it: make adopt-undo",
+      "next: make thoth-start",
+    ]);
+    expect(calls()).toEqual([]);
+  });
+
+  test.each([{ volume: "other" }, { replace: true }])(
+    "with %o is refused, since it would lose the undo",
+    async (more) => {
+      const deps = fakeDeps();
+      await saveAdoption(deps, record, { phase: "adopted" });
+      await expect(adopt({ ...options, ...more }, deps)).rejects.toThrow("would leave it without its undo");
+    },
+  );
+
+  test("brings Thoth up where the old one was, and says how when that fails", async () => {
+    fakeStacks({ pulumi: { "stack ls": { stdout: "[]" } } });
+    const deps = fakeDeps();
+    const thoth = { vault: "/home/me/vault", ports: {} };
+    await saveAdoption(deps, record, { phase: "adopted", old: { ...old, thoth } });
+    await expect(adopt(options, deps)).rejects.toThrow(
+      /Letta is adopted and up; Thoth does not come up[\s\S]*not set up[\s\S]*make thoth-start/,
+    );
+  });
+});
+
+test("what the operator adds to an interrupted adoption counts", async () => {
+  engineWithOld({ stop: { exitCode: 1, stderr: "busy" } });
+  const deps = fakeDeps();
+  await saveAdoption(deps, record);
+  const more = { image: "mine:15", without: ["notes"], replace: true };
+  await expect(adopt({ ...options, ...more }, deps)).rejects.toThrow();
+  const { volume } = old.cluster;
+  const counted = { without: ["notes"], replace: true, old: { cluster: { volume, image: "mine:15" } } };
+  expect(await readAdoption(deps, "letta")).toMatchObject(counted);
 });
 
 describe("its undo", () => {
