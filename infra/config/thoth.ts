@@ -113,7 +113,7 @@ export function containersOfRoles({ prefix, shape, roles }: ThothConfig): Record
 }
 
 /** An absolute path. Relative ones start at the checkout, since Pulumi runs programs in another folder. */
-function expandPath(path: string, root: string): string {
+export function expandPath(path: string, root: string): string {
   return resolve(root, path.replace(/^~(?=\/|$)/, homedir()));
 }
 

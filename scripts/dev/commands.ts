@@ -27,10 +27,9 @@ export function addDevCommands(program: Command, add: Add, deps: Deps): void {
       (await import("./start.ts")).startDev({ ...options, stack: devStack, lettaStack: letta, like }, deps),
     "dev",
   );
-  add(dev, "stop", "stop it; Letta and the other Thoth are not touched", [], async () => {
-    await running();
-    return (await import("../thoth/start.ts")).stopThoth({ stack: devStack }, deps);
-  });
+  add(dev, "stop", "stop it; its database stays, and Letta and the other Thoth are not touched", [], async () =>
+    (await import("../thoth/start.ts")).stopThoth({ stack: devStack, command: "make dev" }, deps),
+  );
   add(dev, "status", "its roles, and the Letta it stands on", [lettaStack, json], async (options) =>
     (await import("../status/command.ts")).status({ ...options, thothStack: devStack, scope: "thoth" }, deps),
   );

@@ -37,11 +37,18 @@ async function isLettaDown({ lettaStack }: StartThothOptions, deps: Deps): Promi
   return states.some((state) => !state?.State.Running || state.State.Health?.Status === "unhealthy");
 }
 
-/** Stops Thoth's containers. The vault and the database stay, and a start brings them back in seconds. */
-export async function stopThoth({ stack }: { readonly stack: string }, deps: Deps): Promise<number> {
-  const thoth = required(await readThoth(deps, stack), stack, "make thoth-start");
+/**
+ * Stops Thoth's containers. The vault and the database stay, and a start brings them back in seconds.
+ *
+ * @param command what starts it again; default: `make thoth-start`
+ */
+export async function stopThoth(
+  { stack, command = "make thoth-start" }: { readonly stack: string; readonly command?: string },
+  deps: Deps,
+): Promise<number> {
+  const thoth = required(await readThoth(deps, stack), stack, command);
   await stopContainers(deps, [thoth.containers]);
-  deps.print(`stack ${stack} is stopped: make thoth-start`);
+  deps.print(`stack ${stack} is stopped: ${command}`);
   return 0;
 }
 
