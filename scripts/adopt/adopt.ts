@@ -1,3 +1,4 @@
+import { projectsSchema } from "../../infra/config/letta.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import { labels, lettaOwner } from "../../infra/lib/names.ts";
 import { isSetUp } from "../lib/bring-up.ts";
@@ -125,6 +126,8 @@ async function move(deps: Deps, begun: AdoptionRecord, drainSeconds: number): Pr
 
 /** Whoever had Thoth ends with both stacks up; of Letta alone the next command is told. */
 async function bringThothUp(deps: Deps, { stack, thothStack, old }: AdoptionRecord): Promise<number> {
+  const { defaultProject } = projectsSchema.parse(readConfigFile(deps, stack));
+  deps.print(`clients of Letta need an address and a token: make project-env NAME=${defaultProject} FOR=host SHOW=1`);
   const command = `make thoth-start${thothStack === "thoth" ? "" : ` THOTH_STACK=${thothStack}`}`;
   if (old.thoth === undefined) {
     deps.print(`next: ${command}`);

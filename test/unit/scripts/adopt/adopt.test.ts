@@ -176,6 +176,7 @@ describe("a second run", () => {
     expect(await adopt(options, deps)).toBe(0);
     expect(deps.printed).toEqual([
       "stack letta has adopted letta-postgres already; to go back to it: make adopt-undo",
+      "clients of Letta need an address and a token: make project-env NAME=thoth FOR=host SHOW=1",
       "next: make thoth-start",
     ]);
     expect(calls()).toEqual([]);
