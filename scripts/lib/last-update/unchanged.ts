@@ -32,7 +32,9 @@ export async function settleUnchanged(deps: Deps, stack: string, { resources }: 
   if (JSON.stringify(found.map(({ Id }) => Id).sort()) !== JSON.stringify(known.sort())) return false;
   const stopped = found.filter(({ State }) => State === "exited" || State === "created");
   if (stopped.length > 0) deps.print(`starting ${stopped.map(({ Names }) => Names[0]?.slice(1)).join(", ")}`);
-  await Promise.all(stopped.map(({ Id }) => deps.engine.changeContainer(Id, "start")));
+  const started = await Promise.allSettled(stopped.map(({ Id }) => deps.engine.changeContainer(Id, "start")));
+  // An update looks first for what is in the way, such as a port that somebody else has taken since, and names it.
+  if (started.some(({ status }) => status === "rejected")) return false;
   const answers = new Map<string, Promise<boolean>>();
   for (const resource of resources) {
     const needed = (resource.dependencies ?? []).map((urn) => answers.get(urn));

@@ -5,7 +5,7 @@ import { root } from "../../../../../scripts/lib/checkout.ts";
 import { settleUnchanged } from "../../../../../scripts/lib/last-update/unchanged.ts";
 import type { StateResource } from "../../../../../scripts/lib/state-file.ts";
 import { fakeDeps } from "../../../../support/fake-deps.ts";
-import { fakePrograms } from "../../../../support/fake-programs.ts";
+import { type FakeAnswer, fakePrograms } from "../../../../support/fake-programs.ts";
 
 const container: StateResource = { urn: "container", type: "docker:index/container:Container", id: "id-1" };
 const kinds = readdirSync(join(root, "infra/providers")).map((file) => file.replace(/\.ts$/, ""));
@@ -22,8 +22,8 @@ const current = { diff: async () => ({ changes: false }) };
 const drifted = { diff: async () => ({ changes: true }) };
 
 /** Settles a stack with one container and these resources; by default the container is there and runs. */
-async function settle(resources: StateResource[], rows = "id-1\tletta-server\trunning\n") {
-  const programs = fakePrograms({ docker: { "ps --all": { stdout: rows }, start: {} } });
+async function settle(resources: StateResource[], rows = "id-1\tletta-server\trunning\n", start: FakeAnswer = {}) {
+  const programs = fakePrograms({ docker: { "ps --all": { stdout: rows }, start } });
   const deps = fakeDeps();
   const isSettled = await settleUnchanged(deps, "letta", { outputs: {}, resources: [container, ...resources] });
   return {
@@ -53,6 +53,11 @@ describe("drift is left to an update", () => {
   ])("of a container that %s", async (_, rows) => {
     expect((await settle([], rows)).isSettled).toBe(false);
   });
+});
+
+test("a container that cannot start is left to an update, which names what is in the way", async () => {
+  const start = { exitCode: 1, stderr: "Error response from daemon: bind: address already in use" };
+  expect((await settle([], "id-1\tletta-server\texited\n", start)).isSettled).toBe(false);
 });
 
 describe("a container that is not ready", () => {
