@@ -89,7 +89,7 @@ test("gets a copy of the other's database, which its own role may write to", asy
 
 test("a second start changes nothing", async () => {
   const running = await stacks.containers(prefix);
-  expect(succeeded(await start()).stdout).toContain(`stack ${stack} is up, as it was last updated`);
+  succeeded(await start());
   expect(await stacks.containers(prefix)).toEqual(running);
 });
 
