@@ -64,7 +64,8 @@ export async function findInstallation(deps: Deps, search: Search): Promise<Inst
 function ownNames(deps: Deps, { stack, thothStack }: Search) {
   const { network, internalNetwork, postgres, redis, server, gateway, backup, drill } = namesOf(deps, stack);
   const prefix = prefixOf(deps, thothStack);
-  const roles = ["all-in-one", ...thothRoles, "dashboard"].map(thothNames(prefix).role);
+  const { allInOne, role } = thothNames(prefix);
+  const roles = [allInOne, ...[...thothRoles, "dashboard"].map(role)];
   return {
     server,
     gateway,

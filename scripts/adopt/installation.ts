@@ -24,7 +24,8 @@ export interface OldThoth {
   readonly envFile?: string | undefined;
   readonly user?: string | undefined;
   readonly ports: Readonly<Record<string, number>>;
-  /** Published images of one tag, or else an image for each role. */
+  /** One image for all roles, published ones of one tag, or an image for each role. */
+  readonly image?: string | undefined;
   readonly repository?: string | undefined;
   readonly release?: string | undefined;
   readonly roles?: Readonly<Record<string, OldRole>> | undefined;

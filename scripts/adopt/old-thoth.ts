@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { rolePorts } from "../../infra/config/thoth-roles.ts";
 import { thothNames, thothRoles } from "../../infra/lib/names.ts";
 import { type InspectedContainer, nameOf, type OldRole, type OldThoth, variableOf } from "./installation.ts";
 import { publishedPorts } from "./ports.ts";
@@ -18,9 +19,13 @@ export function findThoth(old: readonly InspectedContainer[], prefix: string): O
     vaults: variableOf(thoth, "THOTH_MULTI_USER") === "true" ? folderAt(thoth, "/vaults") : undefined,
     envFile: envFile !== undefined && existsSync(envFile) ? envFile : undefined,
     user: /^\d+:\d+$/.test(user) ? user : undefined,
-    // Each of them publishes one port, whatever it is inside.
-    ports: publishedPorts({ api: onlyPort(role("api")), mcp: onlyPort(role("mcp")) }),
-    ...imagesOf(Object.fromEntries([...thothRoles, "dashboard"].map((name) => [name, role(name)]))),
+    ports: publishedPorts({
+      api: [role("all-in-one"), rolePorts.api],
+      mcp: [role("all-in-one"), rolePorts.mcp],
+      // Each of them publishes one port, whatever it is inside.
+      ...Object.fromEntries(["api", "mcp"].flatMap((name) => (role(name) ? [[name, onlyPort(role(name))]] : []))),
+    }),
+    ...imagesOf(Object.fromEntries(["all-in-one", ...thothRoles, "dashboard"].map((name) => [name, role(name)]))),
   };
 }
 
@@ -39,21 +44,27 @@ const published: Readonly<Record<string, string>> = {
   monitor: "pdf-monitor",
 };
 
-/** What the roles ran. A role beyond the usual ones keeps its command too. */
+/** What the roles ran: one image, those of a release, or an image each. A role beyond the usual ones keeps its command. */
 function imagesOf(
   containers: Readonly<Record<string, InspectedContainer | undefined>>,
-): Pick<OldThoth, "repository" | "release" | "roles"> {
+): Pick<OldThoth, "image" | "repository" | "release" | "roles"> {
   const all = Object.entries(containers).flatMap(([role, container]) =>
     // Without a name, it is an image whose tag went to another one.
     container === undefined || container.Config.Image.startsWith("sha256:") ? [] : [{ role, ...container.Config }],
   );
-  const parts = all.map(({ role, Image }) => new RegExp(`^(.+)/${published[role]}:([^:/@]+)$`).exec(Image));
-  const sources = new Set(parts.map((part) => part?.slice(1).join(" ")));
+  const usual = all.filter(({ role }) => role !== "dashboard");
+  const others = all.filter((one) => !usual.includes(one));
+  const roles = Object.fromEntries(
+    others.map(({ role, Image: image, Cmd }): [string, OldRole] => [role, { image, command: Cmd ?? undefined }]),
+  );
+  const added = others.length === 0 ? {} : { roles };
+  const images = new Set(usual.map(({ Image }) => Image));
+  const [image] = images;
+  const parts = usual.map(({ role, Image }) => new RegExp(`^(.+)/${published[role]}:([^:/@]+)$`).exec(Image));
   const [, repository, release] = parts[0] ?? [];
-  if (sources.size === 1 && repository !== undefined) return { repository, release };
-  const roles = all.map(({ role, Image: image, Cmd }): [string, OldRole] => [
-    role,
-    role in published ? { image } : { image, command: Cmd ?? undefined },
-  ]);
-  return roles.length === 0 ? {} : { roles: Object.fromEntries(roles) };
+  if (repository !== undefined && parts.every((part) => part?.[1] === repository && part[2] === release))
+    return { repository, release, ...added };
+  if (images.size === 1) return { image, ...added };
+  const each = usual.filter(({ role }) => role in published).map(({ role, Image }) => [role, { image: Image }]);
+  return all.length === 0 ? {} : { roles: { ...Object.fromEntries(each), ...roles } };
 }

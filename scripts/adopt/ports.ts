@@ -4,7 +4,7 @@ const onThisHostAlone = ["127.0.0.1", "::1"];
 
 /** Where ports of containers are published, by their names; one without a port of its own choice is left out. */
 export function publishedPorts(
-  wanted: Readonly<Record<string, readonly [container: InspectedContainer | undefined, port: number]>>,
+  wanted: Readonly<Record<string, readonly [container: InspectedContainer | undefined, port: number | undefined]>>,
 ): Record<string, number> {
   const found = Object.entries(wanted).map(([name, [container, port]]): [string, number] => [
     name,

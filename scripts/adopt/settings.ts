@@ -40,13 +40,13 @@ const portKeys = (ports: Readonly<Record<string, number>> = {}) =>
 
 function thothKeys(deps: Deps, stack: string, { thoth }: Installation): Record<string, unknown> {
   if (thoth === undefined) return {};
-  const { ports, repository, release, roles, ...others } = thoth;
+  const { ports, image, repository, release, roles, ...others } = thoth;
   const configured = readConfigFile(deps, stack);
-  const hasImages = configured.repository !== undefined || configured.roles !== undefined;
+  const hasImages = [configured.image, configured.repository, configured.roles].some((value) => value !== undefined);
   return {
     ...others,
     ...portKeys({ ...ports, ...(thoth.vaults === undefined ? { letta: pluginPort } : {}) }),
-    ...(hasImages ? {} : { repository, release, roles }),
+    ...(hasImages ? {} : { image, repository, release, roles }),
   };
 }
 

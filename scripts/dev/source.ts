@@ -33,7 +33,7 @@ export function chooseSource(deps: Deps, given: string | undefined, own: Config,
 }
 
 /** True for a Thoth of images instead of the stand-in's. */
-function hasImages({ repository, roles = {} }: Config): boolean {
+function hasImages({ image, repository, roles = {} }: Config): boolean {
   const ofRoles = Object.values(roles as Readonly<Record<string, { image?: string } | null>>);
-  return repository !== undefined || ofRoles.some((role) => role?.image !== undefined);
+  return image !== undefined || repository !== undefined || ofRoles.some((role) => role?.image !== undefined);
 }

@@ -16,7 +16,8 @@ const stack = "thoth-dev";
 /** Its Docker names are the test's, as another checkout's dev stack may be up. */
 const prefix = `${stacks.thoth}-dev`;
 const sources = join(stacks.folder, "sources");
-const roles = ["letta-proxy", "api", "mcp", "discovery", "monitor"].map((role) => `${prefix}-${role}`);
+const containers = [`${prefix}-all-in-one`, `${prefix}-letta-proxy`];
+const [thoth = ""] = containers;
 let api: number;
 let before: Record<string, ContainerIdentity>;
 
@@ -35,7 +36,14 @@ beforeAll(async () => {
   const [port = 0, mcp = 0] = await freePorts(2);
   const [subnet] = await freeSubnets(1);
   api = port;
-  const config = { kind: "thoth", prefix, ports: { api, mcp }, subnet, vault: join(stacks.folder, "vault-dev") };
+  const config = {
+    kind: "thoth",
+    prefix,
+    shape: "all-in-one",
+    ports: { api, mcp },
+    subnet,
+    vault: join(stacks.folder, "vault-dev"),
+  };
   const keys = Object.entries(config).map(([key, value]) => [`thoth-letta:${key}`, value]);
   writeFileSync(join(stacks.folder, `Pulumi.${stack}.yaml`), YAML.stringify({ config: Object.fromEntries(keys) }));
   before = await others();
@@ -51,13 +59,13 @@ test("a folder that is not there is refused before anything is made", async () =
   const { exitCode, output } = await start("/no/such/folder");
   expect(exitCode).toBe(1);
   expect(output).toContain("there is no folder /no/such/folder");
-  expect(await inspectContainer(`${prefix}-api`)).toBeUndefined();
+  expect(await inspectContainer(thoth)).toBeUndefined();
 });
 
 test("comes up with its own network, ports and database, and no container of Letta or the other Thoth restarts", async () => {
   succeeded(await start());
-  for (const name of roles) expect(await isRunning(name), name).toBe(true);
-  expect((await networkContainers(`${prefix}-network`)).sort()).toEqual(roles.toSorted());
+  for (const name of containers) expect(await isRunning(name), name).toBe(true);
+  expect((await networkContainers(`${prefix}-network`)).sort()).toEqual(containers);
   expect((await fetch(`http://127.0.0.1:${api}/health`)).ok).toBe(true);
   expect(await stacks.psql("select count(*) > 0 from pg_tables where tableowner = 'thoth_dev'", "thoth_dev")).toBe("t");
   expect(await others()).toEqual(before);
@@ -65,7 +73,7 @@ test("comes up with its own network, ports and database, and no container of Let
 });
 
 test("answers as a file of its sources says after it changed, in the same container", async () => {
-  const id = (await stacks.containers(prefix))[`${prefix}-api`]?.id;
+  const id = (await stacks.containers(prefix))[thoth]?.id;
   const file = join(sources, "roles/api.ts");
   const text = readFileSync(file, "utf8");
   writeFileSync(
@@ -74,7 +82,7 @@ test("answers as a file of its sources says after it changed, in the same contai
   );
   const answer = async () => (await fetch(`http://127.0.0.1:${api}/agent`)).json();
   await expect.poll(answer, { timeout: 60_000, interval: 20 }).toMatchObject({ isChanged: true });
-  expect((await stacks.containers(prefix))[`${prefix}-api`]?.id).toBe(id);
+  expect((await stacks.containers(prefix))[thoth]?.id).toBe(id);
 });
 
 test("gets a copy of the other's database, which its own role may write to", async () => {
@@ -95,7 +103,7 @@ test("a second start changes nothing", async () => {
 
 test("stops with its database kept, and is not in anyone's way; a start brings it back", async () => {
   expect(succeeded(await dev("stop")).stdout).toContain(`stack ${stack} is stopped: make dev`);
-  for (const name of roles) expect(await isRunning(name), name).toBe(false);
+  for (const name of containers) expect(await isRunning(name), name).toBe(false);
   expect(await papers("thoth_dev")).toBe("7");
   expect(await others()).toEqual(before);
   const holder = createServer().listen(api, "127.0.0.1");

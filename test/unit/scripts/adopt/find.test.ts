@@ -142,13 +142,24 @@ describe("upstream's compose files", () => {
 
   test("tell each role's image where they are of no one release, and a further role's command", async () => {
     const dashboard = { name: "thoth-dashboard", image: "built-here", command: ["thoth", "dashboard"] };
-    expect((await find([postgres, thoth, mcp, dashboard])).thoth).toMatchObject({
+    const other = { ...mcp, image: "my-mcp:1" };
+    expect((await find([postgres, thoth, other, dashboard])).thoth).toMatchObject({
       roles: {
         api: { image: thoth.image },
-        mcp: { image: mcp.image },
+        mcp: { image: other.image },
         dashboard: { image: "built-here", command: ["thoth", "dashboard"] },
       },
     });
+  });
+
+  test("tell one image that all roles had, in one container or several", async () => {
+    const image = "thoth-built-here";
+    for (const names of [["thoth-all-in-one"], ["thoth-api", "thoth-mcp", "thoth-discovery", "thoth-monitor"]]) {
+      const containers = names.map((name) => ({ ...thoth, name, image, ports: { 8000: "8080", 8001: "8081" } }));
+      const { thoth: found } = await find([postgres, ...containers]);
+      expect(found).toMatchObject({ image, ports: { api: 8080 } });
+      expect(found).not.toHaveProperty("roles");
+    }
   });
 
   test("tell the folder of all vaults in multi-user mode", async () => {
