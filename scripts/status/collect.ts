@@ -9,7 +9,7 @@ import { vaultGaps } from "../lib/vault.ts";
 import { problemLines } from "../models/list.ts";
 import { type ProviderReport, readModels } from "../models/report.ts";
 import { backupNotes, isBackupHealthy, readBackupState } from "./backup.ts";
-import { collectRoles, collectService, patienceInside, type ServiceStatus } from "./service.ts";
+import { collectRoles, collectService, patienceInside, restartNotes, type ServiceStatus } from "./service.ts";
 
 /** How long each question over the network may take. */
 const patienceSeconds = 2;
@@ -97,6 +97,7 @@ export async function collectThoth(
     notes: [
       `vault: ${thoth.vault}`,
       ...gaps,
+      ...(await Promise.all(services.filter((one) => one.roles).map((one) => restartNotes(deps, one.name)))).flat(),
       ...(thoth.isStandIn ? ["this is the stand-in, not the real Thoth: set thoth-letta:repository"] : []),
       ...(letta === undefined ? ["the letta stack it stands on is gone"] : []),
     ],

@@ -1,4 +1,5 @@
 import { type ContainerState, crashLoopRestarts } from "../../infra/lib/docker/engine.ts";
+import { likelyCause } from "../../infra/lib/docker/likely-cause.ts";
 import { imageVersion } from "../../infra/lib/images.ts";
 import { roleCheck } from "../../infra/lib/names.ts";
 import type { Deps } from "../lib/deps.ts";
@@ -65,6 +66,15 @@ export async function collectRoles(
     url: urls[role] ?? null,
   }));
   return { ...whole, roles: await Promise.all(asked) };
+}
+
+/** What a container with several roles was restarted for, as long as its log tells: each hides the end of a role. */
+export async function restartNotes(deps: Deps, name: string): Promise<string[]> {
+  const state = await deps.engine.inspectContainer(name);
+  if (state === undefined || state.RestartCount === 0) return [];
+  const cause = likelyCause(state, await deps.engine.lastLogLines(name, 400));
+  const times = state.RestartCount === 1 ? "once" : `${state.RestartCount} times`;
+  return [`${name} ended ${times} since its last start${cause === undefined ? "" : `; the last time, ${cause}`}`];
 }
 
 /** Docker's own restarts count since the last start by hand. A program that ends again and again may look fine in between. */

@@ -94,6 +94,7 @@ test("a role that dies takes the container down and says so, and the engine star
     "discovery | role ended with exit code 137: the container ends",
   );
   await expect.poll(async () => (await shown())?.isHealthy, { timeout: 120_000 }).toBe(true);
+  expect((await shown())?.notes.join()).toContain("role discovery ended with exit code 137");
 });
 
 test("a stop reaches every role, and the container ends by itself", async () => {

@@ -38,7 +38,9 @@ export function likelyCause(state: ContainerState | undefined, log: readonly str
   if (state?.State.OOMKilled) return "it ran out of memory: raise its memoryMiB in the stack's config";
   const ended = endOfRole(log);
   if (ended === undefined) return causeIn(log, state?.State.ExitCode);
-  const cause = causeIn(linesOf([ended.role], log), ended.exitCode);
+  // The engine tells of memory that ran out only until it starts the container again.
+  const killed = "killed, as by the kernel when memory runs out: raise its memoryMiB in the stack's config";
+  const cause = ended.exitCode === 137 ? killed : causeIn(linesOf([ended.role], log), ended.exitCode);
   return `role ${ended.role} ended with exit code ${ended.exitCode}${cause === undefined ? "" : `: ${cause}`}`;
 }
 

@@ -68,6 +68,10 @@ describe("in the log of several roles", () => {
     expect(likelyCause(state({ ExitCode: 1 }), silent)).toBe("role api ended with exit code 7");
     const missing = ["api | half a linerole ended with exit code 127: the container ends"];
     expect(likelyCause(undefined, missing)).toContain("its command is not in the image");
+    const killed = [...log, "mcp | Killed", "mcp | role ended with exit code 137: the container ends"];
+    expect(likelyCause(state({ ExitCode: 1 }), killed)).toMatch(
+      /^role mcp ended with exit code 137: killed, .*memoryMiB/,
+    );
   });
 
   test.each([

@@ -187,6 +187,17 @@ describe("status", () => {
       expect(printed).toMatch(/│ {3}mcp +│ running │ healthy │ +│ +│ http:\/\/127.0.0.1:5 +│/);
     });
 
+    test("says for which role it was started again", async () => {
+      const restarted = inspected({ StartedAt: minuteAgo() }, { restartCount: 1 });
+      const logs = { stdout: "api | bye\nmcp | role ended with exit code 7: the container ends\n" };
+      const docker = { "container inspect thoth-all-in-one": restarted, "logs --tail": logs };
+      const { exitCode, stacks } = await jsonStatus({ pulumi, docker }, "thoth");
+      expect(exitCode).toBe(0);
+      expect(stacks[0]?.notes).toContain(
+        "thoth-all-in-one ended once since its last start; the last time, role mcp ended with exit code 7",
+      );
+    });
+
     test("says which of its roles are red", async () => {
       const red = { exitCode: 1, stdout: "mcp: no answer\n" };
       const docker = { "exec thoth-all-in-one check": red, [`${check} mcp`]: red };
