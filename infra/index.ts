@@ -6,7 +6,7 @@ import { checkHost, type HostClaims } from "./lib/docker/preflight.ts";
 import { chooseSubnets } from "./lib/docker/subnets.ts";
 import { UserError } from "./lib/errors.ts";
 import { lockFolder } from "./lib/images.ts";
-import { lettaContainers, lettaNames, thothNames } from "./lib/names.ts";
+import { lettaNames, thothNames } from "./lib/names.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -26,8 +26,8 @@ async function letta(raw: RawConfig, stack: string) {
     internalSubnet: { name: internalNetwork, subnet: parsed.internalSubnet, isGiven: raw.internalSubnet !== undefined },
   });
   const config = { ...parsed, ...subnets };
-  const { runsTrialModel } = await import("./config/models.ts");
-  const containers = lettaContainers(config.prefix, { backup: config.backup.enabled, model: runsTrialModel(config) });
+  const { containersOf } = await import("./config/containers.ts");
+  const containers = containersOf(config);
   const networks = [
     { key: "subnet", name: network, subnet: config.subnet },
     { key: "internalSubnet", name: internalNetwork, subnet: config.internalSubnet },

@@ -13,6 +13,7 @@ import { addModelCommands } from "./models/commands.ts";
 import { addPreviewCommand } from "./preview/commands.ts";
 import { addProjectCommands } from "./projects/commands.ts";
 import { addRestoreCommands } from "./restore/commands.ts";
+import { addStatusCommands } from "./status/commands.ts";
 import { addThothCommands } from "./thoth/commands.ts";
 import { addUpgradeCommands } from "./upgrade/commands.ts";
 
@@ -43,9 +44,7 @@ export function buildProgram(deps: Deps, hooks: Hooks): { program: Command; comm
     [...stacks, json, new Option("--fix", "repair what has no risk").default(false)],
     async (options) => (await import("./doctor/doctor.ts")).doctor(options, deps),
   );
-  add(program, "status", "both stacks; fails unless all is healthy", [...stacks, json], async (options) =>
-    (await import("./status/command.ts")).status({ ...options, scope: "all" }, deps),
-  );
+  addStatusCommands(program, add, deps);
   addPreviewCommand(program, add, deps);
   addModelCommands(program, add, deps);
   addChatCommands(program, add, deps);

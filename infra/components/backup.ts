@@ -15,6 +15,8 @@ export interface BackupArgs {
   readonly repository: BackupRepository;
   /** Volumes of the cluster and of Letta's files outside it. */
   readonly volumes: Readonly<Record<"postgres" | "home" | "data", pulumi.Input<string>>>;
+  /** Where both containers leave notes for the status page; undefined where there is none. */
+  readonly statusVolume: pulumi.Input<string> | undefined;
   /** A change is a reason for a drill. */
   readonly configHash: string;
   /** The stack's generated secrets, name -> value: with them lost, what they encrypt would be. */
@@ -47,6 +49,7 @@ export class Backup extends pulumi.ComponentResource {
       { name: names.volumes.scratch },
       { parent: this, ignoreChanges: ["labels", "driver", "driverOpts"] },
     ).name;
+    const notes = args.statusVolume === undefined ? [] : [mount(args.statusVolume, paths.notes)];
     const place = { parent: this, startAfter: args.startAfter };
     this.agent = new Service(
       name,
@@ -63,6 +66,7 @@ export class Backup extends pulumi.ComponentResource {
           mount(scratch, paths.scratch, { readOnly: true }),
           mount(volumes.home, paths.lettaHome, { readOnly: true }),
           mount(volumes.data, paths.lettaData, { readOnly: true }),
+          ...notes,
         ],
         limits: config.sizes.backup,
         cpuShares,
@@ -80,6 +84,7 @@ export class Backup extends pulumi.ComponentResource {
         mounts: [
           mount(repository.volumeName, paths.repository, { readOnly: true }),
           mount(scratch, paths.scratch),
+          ...notes,
           // Else the engine makes a volume without a name for the one that Postgres' image declares.
           { type: "tmpfs", target: paths.volume },
         ],

@@ -9,14 +9,14 @@ import {
   type WorkingCredentials,
   workingCredentials,
 } from "../lib/credentials.ts";
-import { databaseNames, lettaOwner, probeOwner } from "../lib/names.ts";
+import { databaseNames, lettaOwner, pageOwner, probeOwner } from "../lib/names.ts";
 import { ProviderResource } from "./provider-resource.ts";
 
 /** What a letta stack's containers and projects log in with; all of it is secret. */
 export interface StackCredentials {
   /** Encryption keys derive from it for good, and credentials until their first rotation. */
   readonly firstSeed: pulumi.Output<string>;
-  /** What is valid for an owner: a project, {@link lettaOwner} or {@link probeOwner}. */
+  /** What is valid for an owner: a project, {@link lettaOwner}, {@link probeOwner} or {@link pageOwner}. */
   readonly of: (owner: string) => pulumi.Output<WorkingCredentials>;
   /** A project's key as 32 random bytes in URL-safe base64. No rotation changes it: a lost key is lost data. */
   readonly encryptionKeyOf: (project: string) => pulumi.Output<string>;
@@ -30,11 +30,12 @@ export function stackCredentials({
   projects,
   credentials,
 }: Pick<LettaConfig, "projects" | "credentials">): StackCredentials {
-  // The probe is part of the stack, and rotates with Letta.
+  // The probe and the page are parts of the stack, and rotate with Letta.
+  const parts: readonly string[] = [probeOwner, pageOwner];
   const stateOf = (owner: string): CredentialState =>
-    credentials[owner === probeOwner ? lettaOwner : owner] ?? firstGeneration;
+    credentials[parts.includes(owner) ? lettaOwner : owner] ?? firstGeneration;
   const firstSeed = dataSecret("credentials-seed", 64, {}).result;
-  const owners = [...databaseNames(projects), probeOwner];
+  const owners = [...databaseNames(projects), ...parts];
   const { seeds } = new LoginSeeds(
     "login-seeds",
     "login-seeds",

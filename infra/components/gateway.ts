@@ -2,12 +2,13 @@ import { basename, dirname } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { LettaConfig } from "../config/letta.ts";
 import type { WorkingCredentials } from "../lib/credentials.ts";
-import { gatewayConfig, gatewayPort, gatewayTlsPort } from "../lib/gateway/config.ts";
+import { type GatewaySettings, gatewayConfig, gatewayPort, gatewayTlsPort } from "../lib/gateway/config.ts";
 import { type GatewayProject, gatewayProjectsPath, renderGatewayProjects } from "../lib/gateway/projects.ts";
 import { readImageFile } from "../lib/image-files.ts";
 import { aliases, lettaNames, probeOwner } from "../lib/names.ts";
 import type { StackCredentials } from "./credentials.ts";
 import type { GatewayCertificate } from "./gateway-certificate.ts";
+import type { LettaNetworks } from "./networks.ts";
 import { ProviderResource } from "./provider-resource.ts";
 import { Service } from "./service/service.ts";
 import { credentialsVolume } from "./volumes.ts";
@@ -23,8 +24,8 @@ export interface GatewayArgs {
   readonly config: LettaConfig;
   readonly image: string;
   readonly networkId: pulumi.Input<string>;
-  /** Address of the Letta server on the network. */
-  readonly serverAddress: string;
+  /** On the network: its own, the Letta server's, and the status page's. */
+  readonly addresses: LettaNetworks["addresses"];
   /** Letta's server password, which the gateway sends; secret. */
   readonly serverPassword: pulumi.Output<string>;
   readonly credentials: StackCredentials;
@@ -76,8 +77,11 @@ export class Gateway extends pulumi.ComponentResource {
         image: args.image,
         command: ["sh", startPath, ...awaited],
         user,
-        networks: [{ id: args.networkId, aliases: [aliases.gateway] }],
-        hosts: { [aliases.server]: args.serverAddress },
+        networks: [{ id: args.networkId, aliases: [aliases.gateway], address: args.addresses.gateway }],
+        hosts: {
+          [aliases.server]: args.addresses.server,
+          ...(config.page.enabled ? { [aliases.page]: args.addresses.page } : {}),
+        },
         ports: [
           {
             internal: certificate === undefined ? gatewayPort : gatewayTlsPort,
@@ -86,7 +90,7 @@ export class Gateway extends pulumi.ComponentResource {
           },
         ],
         files: [
-          ...Object.entries(gatewayConfig({ ...config, hasTls: certificate !== undefined })).map(([path, content]) => ({
+          ...Object.entries(gatewayConfig(settingsOf(args))).map(([path, content]) => ({
             path,
             content,
           })),
@@ -108,6 +112,11 @@ export class Gateway extends pulumi.ComponentResource {
     );
     this.registerOutputs();
   }
+}
+
+function settingsOf({ config, certificate, addresses }: GatewayArgs): GatewaySettings {
+  const pageAddress = config.page.enabled ? addresses.page : undefined;
+  return { ...config, hasTls: certificate !== undefined, pageAddress };
 }
 
 /** The projects with their tokens, as a file for nginx; secret. */

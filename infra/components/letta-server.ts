@@ -161,7 +161,9 @@ function migration(name: string, args: LettaServerArgs, parent: pulumi.Resource)
 function withoutProxy({ env, secretEnv, mcpHosts }: LettaConfig): Record<string, string> {
   // The list of hosts without a proxy knows no endings: of `*-mcp` it has the usual one.
   const mcp = mcpHosts.map((host) => host.replace("*", "thoth"));
-  return noProxyFor([...Object.values(aliases), hostAlias, ...mcp], { ...env, ...secretEnv });
+  // Letta has nothing to ask the status page.
+  const { page: _, ...asked } = aliases;
+  return noProxyFor([...Object.values(asked), hostAlias, ...mcp], { ...env, ...secretEnv });
 }
 
 /** The server's environment without secrets; names as in letta/settings.py at 0.16.8. */

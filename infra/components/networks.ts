@@ -1,9 +1,9 @@
 import * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
+import { containersOf } from "../config/containers.ts";
 import type { LettaConfig } from "../config/letta.ts";
-import { runsTrialModel } from "../config/models.ts";
 import { type NetworkPlan, planNetwork } from "../lib/docker/network.ts";
-import { lettaContainers, lettaNames } from "../lib/names.ts";
+import { lettaNames } from "../lib/names.ts";
 import { ProviderResource } from "./provider-resource.ts";
 
 /** A Docker bridge with a fixed subnet. Both subnet and gateway are given: one alone was seen to change after a reboot. */
@@ -30,17 +30,17 @@ export function bridgeNetwork(
   );
 }
 
-/** Which host of its network the Letta server is: the gateway finds it by its address. */
-const serverHostIndex = 10;
+/** Which hosts of the shared network are at fixed addresses: those that know one another by them. */
+const hostIndexes = { server: 10, gateway: 11, page: 12 } as const;
 
 /** The networks of a letta stack. */
 export interface LettaNetworks {
   /** With the projects' containers. */
   readonly shared: docker.Network;
-  /** Of Letta and Redis alone, without a way out. */
+  /** Of Letta and Redis, without a way out; the trial model and the status page are on it too. */
   readonly internal: docker.Network;
-  /** The Letta server's address on the shared one. */
-  readonly serverAddress: string;
+  /** Fixed addresses on the shared one. */
+  readonly addresses: Readonly<Record<keyof typeof hostIndexes, string>>;
 }
 
 export function lettaNetworks({ prefix, subnet, internalSubnet }: LettaConfig): LettaNetworks {
@@ -51,7 +51,11 @@ export function lettaNetworks({ prefix, subnet, internalSubnet }: LettaConfig): 
     internal: bridgeNetwork("internal-network", names.internalNetwork, planNetwork(internalSubnet), {
       isInternal: true,
     }),
-    serverAddress: plan.host(serverHostIndex),
+    addresses: {
+      server: plan.host(hostIndexes.server),
+      gateway: plan.host(hostIndexes.gateway),
+      page: plan.host(hostIndexes.page),
+    },
   };
 }
 
@@ -61,8 +65,7 @@ export function guardNetworks(
   { shared, internal }: LettaNetworks,
   dependsOn: pulumi.Resource[],
 ): void {
-  const { prefix, backup } = config;
-  const ownContainers = lettaContainers(prefix, { backup: backup.enabled, model: runsTrialModel(config) });
+  const ownContainers = containersOf(config);
   const guard = (name: string, network: docker.Network) =>
     new ProviderResource("network-clients", name, { network: network.name, ownContainers }, { dependsOn });
   guard("network-clients", shared);

@@ -7,6 +7,7 @@ import type { LoginSeedsInputs } from "../providers/login-seeds.ts";
 import type { McpRegistrationInputs } from "../providers/mcp-registration.ts";
 import type { NetworkClientsInputs } from "../providers/network-clients.ts";
 import type { OtherShapeInputs } from "../providers/other-shape.ts";
+import type { PageRoleInputs } from "../providers/page-role.ts";
 import type { ReadinessInputs } from "../providers/readiness.ts";
 import type { SelfSignedCertificateInputs } from "../providers/self-signed-certificate.ts";
 import type { VaultFolderInputs } from "../providers/vault-folder.ts";
@@ -22,6 +23,7 @@ export interface ProviderInputs {
   migration: MigrationInputs;
   "network-clients": NetworkClientsInputs;
   "other-shape": OtherShapeInputs;
+  "page-role": PageRoleInputs;
   readiness: ReadinessInputs;
   "self-signed-certificate": SelfSignedCertificateInputs;
   "vault-folder": VaultFolderInputs;

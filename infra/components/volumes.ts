@@ -1,5 +1,7 @@
 import * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
+import type { LettaConfig } from "../config/letta.ts";
+import { lettaNames } from "../lib/names.ts";
 import { dataSecret } from "./credentials.ts";
 
 /**
@@ -27,6 +29,13 @@ export function credentialsVolume(
     { name: volumeName },
     { ...options, ignoreChanges: ["labels", "driver", "driverOpts"] },
   );
+}
+
+/** Where the backup's containers leave notes for the status page, which has no way to ask them. */
+export function pageNotesVolume({ prefix, volumePrefix }: LettaConfig): pulumi.Output<string> {
+  const { status } = lettaNames(prefix, volumePrefix).volumes;
+  return new docker.Volume("status-volume", { name: status }, { ignoreChanges: ["labels", "driver", "driverOpts"] })
+    .name;
 }
 
 /** Where backups are kept. It outlives the containers that make them: turning backups off loses none. */

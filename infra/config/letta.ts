@@ -127,6 +127,8 @@ const lettaSchema = z.strictObject({
   secretEnv: environmentSchema(refusedVariables).default({}),
   sizes: sizesSchema.prefault({}),
   backup: backupSchema.prefault({}),
+  /** The status page at the gateway, `/status`. */
+  page: z.strictObject({ enabled: z.boolean("must be true or false").default(true) }).prefault({}),
   /** Start of the volumes' names; default: the prefix. Set by `adopt`, where an older installation has those names. */
   volumePrefix: prefixSchema.optional(),
   /** The volume that Postgres runs on; default: `<volumePrefix>-postgres`. A restore creates another one and sets this. */

@@ -45,6 +45,8 @@ export const sizesSchema = z
     gateway: z.strictObject(limits({ least: 32, usual: 128 }, 256)).prefault({}),
     /** The trial model. */
     model: z.strictObject(limits({ least: 512, usual: 768 }, 128)).prefault({}),
+    /** The status page. */
+    page: z.strictObject(limits({ least: 64, usual: 96 }, 32)).prefault({}),
     backup: z.strictObject(limits({ least: 256, usual: 512 }, 256)).prefault({}),
     /** A drill runs a second Postgres. */
     drill: z.strictObject(limits({ least: 512, usual: 768 }, 256)).prefault({}),

@@ -7,7 +7,7 @@ export const lettaImages = ["postgres", "redis", "nginx", "letta"] as const;
 export type LettaImage = (typeof lettaImages)[number];
 
 /** Images that no registry has: always built on this machine. */
-const builtImages: readonly string[] = ["thoth", "backup", "postgres-archiving", "model"];
+const builtImages: readonly string[] = ["thoth", "backup", "postgres-archiving", "model", "page"];
 
 /** One entry of images.lock.json. */
 export interface LockedImage {

@@ -16,6 +16,9 @@ export const databaseNames = (projects: readonly string[]) => [lettaOwner, ...pr
 /** Owner of the credentials of the stack's own probe, which uses the gateway as projects do; no project can have this name. */
 export const probeOwner = "letta-probe";
 
+/** Owner of the credentials of the status page, and the name of its role in Postgres; no project can have this name. */
+export const pageOwner = "letta-page";
+
 /** Network aliases by which containers reach each other; the same in every letta stack, whatever its prefix. */
 export const aliases = {
   postgres: "letta-postgres",
@@ -24,6 +27,7 @@ export const aliases = {
   gateway: "letta-nginx",
   backup: "letta-backup",
   model: "letta-model",
+  page: "letta-page",
 } as const;
 
 /** The name of this host in every container that has a way out. */
@@ -52,6 +56,7 @@ export function lettaNames(prefix: string, volumePrefix = prefix) {
     backup: `${prefix}-backup`,
     drill: `${prefix}-drill`,
     model: `${prefix}-model`,
+    page: `${prefix}-page`,
     volumes: {
       postgres: `${volumePrefix}-postgres`,
       redis: `${volumePrefix}-redis`,
@@ -59,29 +64,38 @@ export function lettaNames(prefix: string, volumePrefix = prefix) {
       data: `${volumePrefix}-data`,
       backup: `${volumePrefix}-backup`,
       scratch: `${volumePrefix}-scratch`,
+      /** The status page's history of a day. */
+      page: `${volumePrefix}-page`,
+      /** What the backup's containers leave for it. */
+      status: `${volumePrefix}-status`,
       /** Files that a container rereads while it runs; an update recreates them. */
       serverCredentials: `${volumePrefix}-server-credentials`,
       redisCredentials: `${volumePrefix}-redis-credentials`,
       gatewayCredentials: `${volumePrefix}-nginx-credentials`,
+      pageCredentials: `${volumePrefix}-page-credentials`,
     },
   } as const;
 }
 
 /** Docker names of a letta stack's containers, in start order. */
-export function lettaContainers(prefix: string, has: { readonly backup: boolean; readonly model: boolean }): string[] {
-  const { postgres, backup, drill, redis, model, server, gateway } = lettaNames(prefix);
+export function lettaContainers(
+  prefix: string,
+  has: { readonly backup: boolean; readonly model: boolean; readonly page: boolean },
+): string[] {
+  const { postgres, backup, drill, redis, model, server, gateway, page } = lettaNames(prefix);
   return [
     ...[postgres, ...(has.backup ? [backup, drill] : []), redis],
     ...(has.model ? [model] : []),
     ...[server, gateway],
+    ...(has.page ? [page] : []),
   ];
 }
 
 /** The same containers in stop order; those of one group may stop together. */
 export function lettaStopOrder(prefix: string): string[][] {
-  const { postgres, backup, drill, redis, model, server, gateway } = lettaNames(prefix);
+  const { postgres, backup, drill, redis, model, server, gateway, page } = lettaNames(prefix);
   // What writes goes first, then the backup, which archives the last writes, then the data.
-  return [[gateway, server, drill, model], [backup], [redis, postgres]];
+  return [[gateway, server, drill, model, page], [backup], [redis, postgres]];
 }
 
 /** In containers with secrets: sets them as environment, then becomes the given command. */

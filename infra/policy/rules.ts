@@ -65,7 +65,7 @@ const capabilitiesOfRoot: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The engine cannot upload files into a container with a read-only root; all other services need uploaded files. */
-const readOnlyServices = ["redis"];
+const readOnlyServices = ["redis", "model", "page"];
 
 /** Mounting one of these gives a container control of the host. */
 const hostPaths = /^\/($|(boot|dev|etc|lib|proc|root|run|sys|usr|var)($|\/))|docker\.sock/;
@@ -173,8 +173,9 @@ export const rules: readonly Rule[] = [
   {
     name: "every volume with data is protected and retained",
     problem: (resource) => {
-      // Recreated from the state, or scratch space of a drill.
-      if (!isVolume(resource) || /-(scratch|credentials)$/.test(String(resource.inputs.name))) return undefined;
+      // Recreated from the state, scratch space of a drill, or the status page's day.
+      if (!isVolume(resource) || /-(scratch|credentials|page|status)$/.test(String(resource.inputs.name)))
+        return undefined;
       if (!resource.options.protect) return "destroy deletes it";
       return resource.options.retainOnDelete === false ? "removing it from the state deletes it" : undefined;
     },

@@ -14,6 +14,8 @@ interface LettaBackupArgs {
   readonly repository: BackupRepository;
   readonly postgres: Postgres;
   readonly server: LettaServer;
+  /** The volume of the status page's notes. */
+  readonly statusVolume: pulumi.Input<string> | undefined;
   /** What the projects' encryption keys derive from. */
   readonly seed: pulumi.Output<string>;
   /** The databases: a first backup before them would be one of nothing. */
@@ -22,7 +24,7 @@ interface LettaBackupArgs {
 
 /** The letta stack's backup, or undefined where the config turns it off. */
 export function lettaBackup(args: LettaBackupArgs): Backup | undefined {
-  const { config, images, networkId, repository, postgres, server, seed, startAfter } = args;
+  const { config, images, networkId, repository, postgres, server, statusVolume, seed, startAfter } = args;
   if (images.backup === undefined) return undefined;
   return new Backup("backup", {
     config,
@@ -30,6 +32,7 @@ export function lettaBackup(args: LettaBackupArgs): Backup | undefined {
     networkId,
     repository,
     volumes: { postgres: postgres.volumeName, home: server.homeVolumeName, data: server.dataVolumeName },
+    statusVolume,
     configHash: configHash(config, images),
     // Without these, what is encrypted in a restored cluster would be lost; passwords are set again by an update.
     keys: { "credentials-seed": seed, "server-encryption-key": server.encryptionKey },

@@ -7,14 +7,15 @@ import type { LettaServer } from "../components/letta-server.ts";
 import type { Postgres } from "../components/postgres.ts";
 import type { Project } from "../components/project.ts";
 import type { Redis } from "../components/redis.ts";
+import type { StatusPage } from "../components/status-page.ts";
 import type { BackupRepository } from "../components/volumes.ts";
+import { containersOf } from "../config/containers.ts";
 import type { LettaConfig } from "../config/letta.ts";
-import { runsTrialModel } from "../config/models.ts";
 import { contractVersion } from "../lib/contract.ts";
 import type { WorkingCredentials } from "../lib/credentials.ts";
 import { hostUrl, urlAuthority } from "../lib/docker/network.ts";
 import { gatewayPort } from "../lib/gateway/config.ts";
-import { aliases, lettaContainers, lettaNames, lettaOwner, serverPorts } from "../lib/names.ts";
+import { aliases, lettaNames, lettaOwner, serverPorts } from "../lib/names.ts";
 import type { LettaExports } from "./outputs.ts";
 
 interface LettaParts {
@@ -28,6 +29,7 @@ interface LettaParts {
   readonly repository: BackupRepository;
   readonly backup: Backup | undefined;
   readonly certificate: GatewayCertificate | undefined;
+  readonly page: StatusPage | undefined;
   readonly projects: Readonly<Record<string, Project>>;
   /** What Letta itself logs in with. */
   readonly own: pulumi.Output<WorkingCredentials>;
@@ -35,7 +37,7 @@ interface LettaParts {
 
 /** What other stacks and the commands read of a letta stack. */
 export function lettaExports(parts: LettaParts): LettaExports {
-  const { config, network, postgres, redis, server, repository, backup, certificate, projects, own } = parts;
+  const { config, network, postgres, redis, server, repository, backup, certificate, page, projects, own } = parts;
   const { prefix, images, subnet } = config;
   const urls = { server: serverUrl(config), gateway: gatewayUrl(config) };
   const { enabled } = config.backup;
@@ -62,7 +64,7 @@ export function lettaExports(parts: LettaParts): LettaExports {
       container: lettaNames(prefix).backup,
       drillContainer: lettaNames(prefix).drill,
     },
-    containers: lettaContainers(prefix, { backup: enabled, model: runsTrialModel(config) }),
+    containers: containersOf(config),
     projects,
     images,
     nginxImage: parts.nginxImage,
@@ -70,6 +72,7 @@ export function lettaExports(parts: LettaParts): LettaExports {
     serverPassword: server.password,
     hostDatabaseUrl: databaseUrl({ name: lettaOwner, credentials: own }, urlAuthority(host, port)),
     recoveryKey: pulumi.secret(repository.recoveryKey),
+    ...(page === undefined ? {} : { pageToken: page.token }),
     ...(backup === undefined ? {} : { backupSettings: backup.settings }),
   };
 }

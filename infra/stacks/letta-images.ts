@@ -2,10 +2,11 @@ import type { LettaConfig } from "../config/letta.ts";
 import { runsTrialModel } from "../config/models.ts";
 import { imageReference, type LettaImage } from "../lib/images.ts";
 
-/** Image references of a letta stack's containers; the backup's and the trial model's only where there is one. */
+/** Image references of a letta stack's containers; those of backup, trial model and status page only where there is one. */
 export type LettaStackImages = Readonly<Record<LettaImage, string>> & {
   readonly backup: string | undefined;
   readonly model: string | undefined;
+  readonly page: string | undefined;
 };
 
 /** The images that a letta stack runs, of the versions in its config. @throws UserError when one is not pinned or built */
@@ -21,6 +22,7 @@ export function lettaStackImages(config: LettaConfig, root: string): LettaStackI
     nginx: imageReference("nginx", source),
     letta: lettaImage ?? imageReference("letta", source, lettaVersion),
     model: runsTrialModel(config) ? imageReference("model", source) : undefined,
+    page: config.page.enabled ? imageReference("page", source) : undefined,
     backup: enabled ? imageReference("backup", source, postgresVersion) : undefined,
   };
 }

@@ -9,8 +9,9 @@ import { Postgres } from "../components/postgres.ts";
 import { projectUsers, stackProjects } from "../components/project.ts";
 import { ProviderResource } from "../components/provider-resource.ts";
 import { Redis } from "../components/redis.ts";
+import { StatusPage } from "../components/status-page.ts";
 import { TrialModel } from "../components/trial-model.ts";
-import { backupRepository } from "../components/volumes.ts";
+import { backupRepository, pageNotesVolume } from "../components/volumes.ts";
 import type { LettaConfig } from "../config/letta.ts";
 import { lettaNames, lettaOwner, probeOwner } from "../lib/names.ts";
 import { lettaBackup } from "./letta-backup.ts";
@@ -25,7 +26,7 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
   const certificate = gatewayCertificate(config, images.nginx);
 
   const networks = lettaNetworks(config);
-  const { shared, internal, serverAddress } = networks;
+  const { shared, internal, addresses } = networks;
   const common = { config, networkId: shared.id };
   const credentials = stackCredentials(config);
   const own = credentials.of(lettaOwner);
@@ -40,18 +41,27 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
       : new TrialModel("model", { config, image: images.model, networkId: internal.id });
   const server = new LettaServer("server", {
     ...{ ...common, image: images.letta, networkName: shared.name, internalNetworkId: internal.id },
-    ...{ address: serverAddress, postgres, redis, database: databases.letta },
+    ...{ address: addresses.server, postgres, redis, database: databases.letta },
   });
   const { password, service } = server;
   const users = projectUsers(config, { url: serverUrl(config), password }, [service.ready]);
   const gateway = new Gateway("gateway", {
-    ...{ ...common, image: images.nginx, serverAddress, serverPassword: password, credentials, users },
+    ...{ ...common, image: images.nginx, addresses, serverPassword: password, credentials, users },
     ...(certificate === undefined ? {} : { certificate }),
     readyAfter: [service.ready],
   });
   const startAfter = [databases.letta.resource, databases.projects];
   const seed = credentials.firstSeed;
-  const backup = lettaBackup({ ...common, images, repository, postgres, server, seed, startAfter });
+  const statusVolume = images.page === undefined ? undefined : pageNotesVolume(config);
+  const backup = lettaBackup({ ...common, images, repository, postgres, server, statusVolume, seed, startAfter });
+  const { endpoint } = postgres;
+  const page =
+    images.page === undefined || statusVolume === undefined
+      ? undefined
+      : new StatusPage("page", {
+          ...{ config, image: images.page, networks, credentials, endpoint, statusVolume, users },
+          startAfter: [...startAfter, server.migration],
+        });
 
   const services = [postgres.service, redis.service, service, gateway.service];
   const probe = new ProviderResource(
@@ -66,10 +76,10 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
     { dependsOn: services.map(({ ready }) => ready) },
   );
   const sidecars = backup === undefined ? [] : [backup.agent, backup.drill];
-  const others = [...sidecars, ...(model === undefined ? [] : [model.service])];
+  const others = [...sidecars, ...[model, page].flatMap((one) => one?.service ?? [])];
   guardNetworks(config, networks, [probe, ...others.map(({ container }) => container)]);
 
-  const projects = stackProjects(config, { credentials, endpoint: postgres.endpoint, users });
+  const projects = stackProjects(config, { credentials, endpoint, users });
   return lettaExports({
     config,
     nginxImage: images.nginx,
@@ -80,6 +90,7 @@ export function lettaStack(config: LettaConfig, root: string): LettaExports {
     repository,
     backup,
     certificate,
+    page,
     projects,
     own,
   });

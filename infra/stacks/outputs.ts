@@ -49,9 +49,11 @@ export interface LettaOutputs extends SharedOutputs {
   readonly recoveryKey: string;
   /** The backup agent's settings as JSON in one line, for one-off containers; absent while backups are off. */
   readonly backupSettings?: string;
+  /** Opens the status page and nothing else; absent while the page is off. */
+  readonly pageToken?: string;
 }
 
-type SecretText = "serverPassword" | "hostDatabaseUrl" | "recoveryKey" | "backupSettings";
+type SecretText = "serverPassword" | "hostDatabaseUrl" | "recoveryKey" | "backupSettings" | "pageToken";
 
 /** The outputs as the program exports them, each secret encrypted separately. */
 export type LettaExports = {

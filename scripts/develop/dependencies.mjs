@@ -9,7 +9,7 @@ const only = (name, from, ...to) => ({
   to: { path: "^(infra|scripts|images|offline|test)/", pathNot: to },
 });
 
-const contract = "^images/backup/src/contract\\.ts$";
+const contract = "^images/(backup|page)/src/contract\\.ts$";
 const lib = "^infra/lib/";
 const outputs = "^infra/stacks/outputs\\.ts$";
 const shared = ["^scripts/lib/", lib, "^infra/config/", outputs, contract];
@@ -56,6 +56,7 @@ export default {
       ),
     ),
     only("backup-agent", "^images/backup/", "^images/backup/"),
+    only("status-page", "^images/page/", "^images/page/", contract),
     only("stand-in", "^images/thoth/", "^images/thoth/"),
   ],
   options: {

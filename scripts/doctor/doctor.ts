@@ -1,4 +1,6 @@
 import type { Deps } from "../lib/deps.ts";
+import { readOperation, tellOperation } from "../lib/operation.ts";
+import { namesOf } from "../lib/stack-file.ts";
 import { type Examined, examineAll, type Finding } from "./check.ts";
 import { checks } from "./checks.ts";
 import { lookAt } from "./patient.ts";
@@ -24,9 +26,17 @@ export async function doctor({ lettaStack, thothStack, json, fix }: DoctorOption
     }
     examined = await ask();
   }
+  await tellFindings(deps, lettaStack, examined);
   if (json) deps.print(JSON.stringify(asJson(examined), undefined, 2));
   else for (const line of render(examined)) deps.print(line);
   return worst(examined);
+}
+
+/** Also of an operation: a page that was away may have missed its end. */
+async function tellFindings(deps: Deps, stack: string, examined: readonly Examined[]): Promise<void> {
+  const findings = examined.flatMap((one) => one.findings.map(withoutRepair));
+  await deps.tellPage(namesOf(deps, stack).page, "doctor", { at: new Date().toISOString(), findings });
+  await tellOperation(deps, stack, await readOperation(deps, stack));
 }
 
 function worst(examined: readonly Examined[]): number {

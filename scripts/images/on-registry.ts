@@ -32,7 +32,7 @@ export function registryImageSteps(options: RegistryImageOptions): Step[] {
   const isBase = (plan: ImagePlan) => plan.needs.length === 0;
   const built = plans.filter((plan) => !isBase(plan));
   const keyOf = (name: string) =>
-    postgresVersion === undefined || ["thoth", "letta", "model"].includes(name)
+    postgresVersion === undefined || ["thoth", "letta", "model", "page"].includes(name)
       ? name
       : versionKey(name, postgresVersion);
   const references = new Map(built.map(({ name, reference }) => [keyOf(name), reference]));

@@ -14,8 +14,15 @@ export function ownImages(
   return [
     ...(needsStandIn(deps, thothStack) ? (["thoth"] as const) : []),
     ...(makesBackups(deps, lettaStack) ? (["backup"] as const) : []),
+    ...(hasPage(deps, lettaStack) ? (["page"] as const) : []),
     ...(wouldRunTrialModel(readConfigFile(deps, lettaStack)) ? (["model"] as const) : []),
   ];
+}
+
+/** True unless a letta stack's config turns its status page off. */
+function hasPage(deps: Place, stack: string): boolean {
+  const { page } = readConfigFile(deps, stack) as { page?: { enabled?: boolean } | null };
+  return page?.enabled !== false;
 }
 
 /** True when a thoth stack runs the stand-in. */

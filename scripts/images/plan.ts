@@ -55,6 +55,14 @@ const standIn: Recipe = {
 
 const model: Recipe = { name: "model", version: "1", title: "Trial model: SmolLM2-135M behind llama.cpp's server" };
 
+const page: Recipe = {
+  name: "page",
+  version: "0.1.0",
+  title: "Status page",
+  // Both install npm on the base: one after the other, that layer is built once.
+  after: ["thoth"],
+};
+
 /** The backup agent on a Postgres, whose version it has because the two belong together. */
 const backup = ({ name, version }: Pick<Recipe, "name" | "version">): Recipe => ({
   name: "backup",
@@ -76,6 +84,7 @@ function localRecipes(lettaVersion: string): readonly Recipe[] {
     { name: "nginx", version: "1.26", title: "nginx 1.26" },
     backup(postgres),
     model,
+    page,
   ];
 }
 
@@ -95,7 +104,7 @@ export interface RegistryBases {
 }
 
 /** Images that no registry has; Letta's is one only once it cannot be pulled any more. */
-export type OwnImage = "thoth" | "backup" | "letta" | "model";
+export type OwnImage = "thoth" | "backup" | "letta" | "model" | "page";
 
 /** The wanted images on those of a registry, after what they are built on. */
 export function planOnRegistry(root: string, bases: RegistryBases, wanted: readonly OwnImage[]): readonly ImagePlan[] {
@@ -104,6 +113,7 @@ export function planOnRegistry(root: string, bases: RegistryBases, wanted: reado
     ...(wanted.includes("letta") ? [letta(defaultLettaVersion)] : []),
     ...(wanted.includes("thoth") ? [standIn] : []),
     ...(wanted.includes("model") ? [model] : []),
+    ...(wanted.includes("page") ? [page] : []),
   ];
   if (!wanted.includes("backup")) return [base, ...planAll(root, onBase, { base: base.reference })];
   const postgres = planRegistryBase(root, "postgres-base", bases.postgres);

@@ -1,4 +1,5 @@
 import type { Shell } from "zx";
+import type { Notes } from "../../images/page/src/contract.ts";
 import * as engine from "../../infra/lib/docker/engine.ts";
 import { projectEnvironment, root } from "./checkout.ts";
 import { redact } from "./format.ts";
@@ -22,6 +23,8 @@ export interface Deps {
   /** Asks for a word; empty where nobody can answer. */
   readonly ask: (question: string) => Promise<string>;
   readonly isTerminal: boolean;
+  /** Leaves a note for the status page in this container; never throws. */
+  readonly tellPage: <Name extends keyof Notes>(container: string, name: Name, note: Notes[Name]) => Promise<void>;
 }
 
 /** The real world; `typed` returns the command as the operator types it. */
@@ -45,5 +48,6 @@ export function realDeps(typed = () => ""): Deps {
     confirm: async (text) => isTerminal && /^y(es)?$/i.test(await question(`${text} [y/N] `)),
     ask: async (text) => (isTerminal ? (await question(`${text} `)).trim() : ""),
     isTerminal,
+    tellPage: async (...note) => (await import("./page-notes.ts")).tellPage(...note),
   };
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { UserError } from "../../infra/lib/errors.ts";
 import type { Deps } from "./deps.ts";
 import { isAlive, ownProgram } from "./process.ts";
+import { namesOf } from "./stack-file.ts";
 import { readJsonFile, writeWholeJson } from "./whole-file.ts";
 
 /** A change of a stack in several steps, recorded until it has ended, so that a killed one can be resumed. */
@@ -21,6 +22,8 @@ export interface Operation {
   readonly process: { readonly pid: number; readonly program?: string | undefined; readonly hostname: string };
 }
 
+const usualResume = "make restore-resume";
+
 /** An operation before it is saved for the first time. */
 export type NewOperation<Kind extends Operation> = Omit<Kind, "process">;
 
@@ -34,7 +37,7 @@ export async function requireNoOperation(deps: Deps, stack: string): Promise<voi
   const unfinished = await readOperation(deps, stack);
   if (unfinished === undefined) return;
   requireEnded(unfinished);
-  const { resume = "make restore-resume", phase } = unfinished;
+  const { resume = usualResume, phase } = unfinished;
   throw new UserError(`${title(unfinished)} was interrupted (${phase})`, resume);
 }
 
@@ -59,12 +62,21 @@ function title({ kind, stack }: Operation): string {
 export async function saveOperation<Kind extends Operation>(deps: Deps, operation: NewOperation<Kind>): Promise<Kind> {
   const saved = { ...operation, process: { pid: process.pid, program: ownProgram(), hostname: hostname() } } as Kind;
   await writeWholeJson(operationFile(deps, operation.stack), saved);
+  await tellOperation(deps, operation.stack, saved);
   return saved;
 }
 
 /** Deletes the record of an operation that has ended. */
 export async function endOperation(deps: Deps, { stack }: Pick<Operation, "stack">): Promise<void> {
   await rm(operationFile(deps, stack), { force: true });
+  await tellOperation(deps, stack, undefined);
+}
+
+/** Tells the status page which operation has not ended. */
+export async function tellOperation(deps: Deps, stack: string, unfinished: Operation | undefined): Promise<void> {
+  const { kind, phase, resume = usualResume } = unfinished ?? { kind: "", phase: "" };
+  const operation = unfinished === undefined ? null : { kind, phase, resume };
+  await deps.tellPage(namesOf(deps, stack).page, "operation", { at: new Date().toISOString(), operation });
 }
 
 function operationFile({ projectDirectory }: Pick<Deps, "projectDirectory">, stack: string): string {

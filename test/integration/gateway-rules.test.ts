@@ -25,6 +25,7 @@ http {
   server {
     listen 127.0.0.1:8283;
     listen 127.0.0.1:8285;
+    listen 127.0.0.1:8290;
     client_max_body_size 0;
     absolute_redirect off;
     location = /v1/tags { return 307 http://$http_host/v1/tags/$is_args$args; }
@@ -58,6 +59,7 @@ beforeAll(async () => {
       projectLimits: { requestsPerSecond: 10_000, burst: 10_000, connections: 100, runs: 1000 },
       trustedProxies: ["127.0.0.1"],
       hasTls: false,
+      pageAddress: "192.0.2.1",
     }),
     [gatewayProjectsPath]: renderGatewayProjects(
       [
@@ -76,6 +78,7 @@ beforeAll(async () => {
   }
   await dockerOutput([
     ...["create", "--name", container, "--add-host", "letta-server:127.0.0.1"],
+    ...["--add-host", "letta-page:127.0.0.1"],
     ...["--publish", "127.0.0.1::8284", "--entrypoint", "sh", presentImage("nginx")],
     ...["-c", "nginx -c /etc/nginx/echo.conf && nginx -t -q && exec nginx -g 'daemon off;'"],
   ]);
@@ -226,6 +229,35 @@ describe("routes", () => {
 
   test("/nginx-projects is open to the container itself only", async () => {
     expect((await ask("/nginx-projects")).status).toBe(403);
+  });
+});
+
+describe("the status page", () => {
+  test.each(["/status", "/status/data?since=7", "/status/logout"])(
+    "gets %s with the cookie, and no token",
+    async (path) => {
+      const headers = { cookie: "letta-page=a", "x-real-ip": "10.9.8.7" };
+      const { body } = await ask(path, { headers });
+      expect(body).toBe(`8290 ${path}   |letta-page=a||`);
+    },
+  );
+
+  test("is no part of what other origins may read", async () => {
+    const answer = await ask("/status/data", { headers: { origin: "http://localhost" } });
+    expect(headerValues(answer, "access-control-allow-origin")).toEqual([]);
+    expect(headerValues(answer, "access-control-allow-credentials")).toEqual([]);
+  });
+
+  test.each(["/statuses", "/status/other", "/status/data/x"])("does not get %s", async (path) => {
+    expect((await ask(path)).status).toBe(404);
+  });
+
+  test("alone is told how many requests are open", async () => {
+    expect((await ask("/nginx-status")).status).toBe(403);
+  });
+
+  test("takes small requests only", async () => {
+    expect((await ask("/status", { method: "POST", body: "a".repeat(5000) })).status).toBe(413);
   });
 });
 
@@ -396,6 +428,8 @@ describe("an answer", () => {
       ]);
     }
     expect((await rawRequest(gateway, "/nginx-health")).status).toBe(503);
+    const { status, body } = await ask("/status");
+    expect([status, body]).toEqual([502, "the status page does not answer: make letta-start\n"]);
     await inEcho();
   });
 });

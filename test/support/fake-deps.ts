@@ -7,6 +7,8 @@ import { temporaryFolder } from "./temporary.ts";
 export interface FakeDeps extends Deps {
   readonly printed: string[];
   readonly questions: string[];
+  /** What the status page was told, as `[container, name, note]`. */
+  readonly told: unknown[];
 }
 
 export interface FakeDepsOptions {
@@ -23,6 +25,7 @@ export interface FakeDepsOptions {
 export function fakeDeps(options: FakeDepsOptions = {}): FakeDeps {
   const printed: string[] = [];
   const questions: string[] = [];
+  const told: unknown[] = [];
   const projectDirectory = options.projectDirectory ?? temporaryFolder();
   return {
     $: zxShell({ env: { ...process.env } as Record<string, string>, cwd: projectDirectory }),
@@ -41,6 +44,8 @@ export function fakeDeps(options: FakeDepsOptions = {}): FakeDeps {
       questions.push(question);
       return options.answer ?? false;
     },
+    told,
+    tellPage: async (...note) => void told.push(note),
     isTerminal: options.isTerminal ?? false,
   };
 }

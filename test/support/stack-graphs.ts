@@ -22,7 +22,7 @@ const checkout = {
   },
   ".state/images.local.json": Object.fromEntries(
     [
-      ...["postgres", "redis", "nginx", "letta", "thoth", "backup", "postgres-archiving", "model"],
+      ...["postgres", "redis", "nginx", "letta", "thoth", "backup", "postgres-archiving", "model", "page"],
       ...["backup@17.1", "postgres-archiving@17.1"],
     ].map((key) => [key, `thoth-letta/${key.replace("@", "-")}:1-0123456789ab`]),
   ),

@@ -3,8 +3,11 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
 import { text } from "node:stream/consumers";
+import { type Browser, chromium } from "playwright-core";
 import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
+import { until } from "../../infra/lib/until.ts";
 import { root } from "../../scripts/lib/checkout.ts";
+import { freePorts } from "./free-places.ts";
 import { testImage } from "./test-image.ts";
 
 /** A container on the host's network with a browser and two proxies that end TLS, for `localhost`. */
@@ -75,6 +78,16 @@ export class Visitor {
     const result = await given.promise;
     server.close().closeAllConnections();
     return JSON.parse(result);
+  }
+
+  /** Starts the browser, to be driven from here. */
+  async browser(): Promise<Browser> {
+    const [port] = await freePorts(1);
+    const browser = ["chromium-headless-shell", "--no-sandbox", "--disable-gpu", `--remote-debugging-port=${port}`];
+    await dockerOutput(["exec", "--detach", this.name, ...browser]);
+    // It takes a moment to listen.
+    const connect = () => chromium.connectOverCDP(`http://127.0.0.1:${port}`).catch(() => undefined);
+    return until(connect, { seconds: 60, everyMs: 200, problem: () => new Error("the browser does not start") });
   }
 
   async remove(): Promise<void> {

@@ -28,6 +28,8 @@ export const paths = {
   status: "/var/lib/backup/status",
   /** Where drills restore to, and leave their result. */
   scratch: "/scratch",
+  /** What both leave for the status page. */
+  notes: "/status",
   /** Letta's files outside Postgres. */
   lettaHome: "/letta-home",
   /** The exchange area between Letta and its clients. */
@@ -170,6 +172,7 @@ export interface BackupStatus {
   readonly nextBackupAt: string | null;
   readonly archive: ArchiverState & { readonly ok: boolean };
   readonly lossSeconds: number | null;
+  readonly pointInTime: Repository["pointInTime"];
   readonly verify: { readonly at: string; readonly ok: boolean; readonly problem: string | null } | null;
   readonly drill: DrillResult | null;
   readonly drillOverdue: boolean;
@@ -178,6 +181,17 @@ export interface BackupStatus {
     | { readonly configured: true; readonly lastPushAt: string | null; readonly problem: string | null };
   /** What is wrong; empty is green. */
   readonly problems: readonly string[];
+}
+
+/** What the agent leaves for the status page every 15 s; the drill's container leaves the first two. */
+export interface BackupNote {
+  /** ISO 8601; an old one tells that the container is silent. */
+  readonly at: string;
+  /** Why its health check fails; null otherwise. */
+  readonly problem: string | null;
+  readonly status: BackupStatus;
+  /** Volume -> bytes on the disk. */
+  readonly volumeBytes: Readonly<Record<string, number>>;
 }
 
 /** Rows of each table: database -> schema.table -> count. */

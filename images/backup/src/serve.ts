@@ -2,6 +2,7 @@ import { Agent } from "./agent.ts";
 import { type BackupType, backupTypes, type Report, type Settings } from "./contract.ts";
 import { type Handlers, serveControl } from "./control.ts";
 import { BackupError } from "./errors.ts";
+import { Notes, noteSeconds } from "./notes.ts";
 import { repositoryId } from "./offsite/copy.ts";
 import { Backups } from "./pgbackrest/backups.ts";
 import { output } from "./process/run.ts";
@@ -24,6 +25,8 @@ export async function serve(world: World, settings: Settings): Promise<void> {
   every(5, signal, () => agent.tick());
   // Separately: a backup may take hours, and WAL is copied meanwhile.
   every(Math.min(5, settings.archiveSeconds), signal, () => agent.copyTick());
+  const notes = new Notes(world);
+  every(noteSeconds, signal, () => notes.backup(agent));
   // A backup in progress ends with the container; the next one resumes it.
   await ended(signal);
   process.exit(0);
@@ -42,6 +45,8 @@ export async function serveDrill(world: World, settings: Settings): Promise<void
     health: async () => ({ ready: true }),
   });
   const signal = stopSignal();
+  const notes = new Notes(world);
+  every(noteSeconds, signal, () => notes.drill());
   every(10, signal, async () => {
     if (!queue.isIdle || !attempts.mayTry("drill") || !(await isDrillDue(world, settings, backups))) return;
     await attempts.run("drill", async () => {

@@ -57,12 +57,20 @@ export function statusOf(
       ...(archiver ?? { lastArchivedAt: null, failing: null, queue: 0 }),
     },
     lossSeconds,
+    pointInTime: restorable(observed, now),
     verify: verify === undefined ? null : { at: verify.at, ok: verify.problem === null, problem: verify.problem },
     drill,
     drillOverdue: drillAge > overdueSeconds(schedule.drill, now),
     offsite: offsite === undefined ? { configured: false as const } : { configured: true as const, ...offsite },
   };
   return { ...base, problems: problemsOf(base, remembered, observed, now) };
+}
+
+/** From the first backup to the newest write that is safe; null while either is unknown. */
+function restorable({ backups, lossSeconds }: Observed, now: Date): BackupStatus["pointInTime"] {
+  const from = backups[0]?.stoppedAt;
+  if (from === undefined || lossSeconds === null) return null;
+  return { from, to: new Date(now.getTime() - lossSeconds * 1000).toISOString() };
 }
 
 function summary({ label, type, bytes, startedAt, stoppedAt }: BackupRecord) {

@@ -18,6 +18,8 @@ export interface GatewaySettings {
   readonly trustedProxies: readonly string[];
   /** A listener with TLS, in addition to the one without. */
   readonly hasTls: boolean;
+  /** Address of the status page on the network; undefined without one. */
+  readonly pageAddress: string | undefined;
 }
 
 /** Ports in nginx.conf and tls.conf. */
@@ -28,13 +30,17 @@ export const gatewayTlsPort = 8443;
 export const drainFlags = { runs: "/tmp/letta-drain", all: "/tmp/letta-closed" } as const;
 
 /** nginx' configuration without the projects: path in the container -> text. */
-export function gatewayConfig({ hasTls, ...settings }: GatewaySettings): Record<string, string> {
+export function gatewayConfig({ hasTls, pageAddress, ...settings }: GatewaySettings): Record<string, string> {
   const fixed = ["nginx.conf", "routes.conf", "refusals.conf", ...(hasTls ? ["tls.conf"] : [])];
+  const ofPage = pageAddress === undefined ? [] : ["page.conf", "page-log.conf"];
   return {
-    ...Object.fromEntries(fixed.map((name) => [`/etc/nginx/${name}`, readImageFile(`nginx/uploads/${name}`)])),
+    ...Object.fromEntries(
+      [...fixed, ...ofPage].map((name) => [`/etc/nginx/${name}`, readImageFile(`nginx/uploads/${name}`)]),
+    ),
     "/etc/nginx/generated/origins.conf": settings.allowedOrigins.map(originEntry).join(""),
     "/etc/nginx/generated/limits.conf": limits(settings),
     "/etc/nginx/generated/proxies.conf": proxies(settings.trustedProxies),
+    ...(pageAddress === undefined ? {} : { "/etc/nginx/generated/page.conf": `allow ${pageAddress};\ndeny all;\n` }),
   };
 }
 
@@ -51,7 +57,7 @@ function proxies(trusted: readonly string[]): string {
   return `${from}real_ip_header X-Forwarded-For;\nreal_ip_recursive on;\n`;
 }
 
-function limits({ maxRequestMiB, projectLimits }: Omit<GatewaySettings, "hasTls">): string {
+function limits({ maxRequestMiB, projectLimits }: Omit<GatewaySettings, "hasTls" | "pageAddress">): string {
   const { requestsPerSecond, burst, connections, runs } = projectLimits;
   return `client_max_body_size ${maxRequestMiB}m;
 

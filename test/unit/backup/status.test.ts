@@ -39,6 +39,18 @@ test("is green when all is well", () => {
   expect(status.offsite).toEqual({ configured: false });
 });
 
+test("tells from when to when can be restored, once both ends are known", () => {
+  const { pointInTime } = statusOf(agentSettings, remembered, observed, now);
+  expect(pointInTime).toEqual({
+    from: observed.backups[0]?.stoppedAt,
+    to: new Date(now.getTime() - 12_000).toISOString(),
+  });
+  const unknown = [{ backups: [] }, { lossSeconds: null }].map((change) =>
+    statusOf(agentSettings, remembered, { ...observed, ...change }, now),
+  );
+  expect(unknown.map((status) => status.pointInTime)).toEqual([null, null]);
+});
+
 describe("is red", () => {
   const old = { ...drill, at: "2026-11-22T11:59:00Z" };
   const failed = { ...drill, ok: false, checks: [{ name: "amcheck", ok: false, detail: "index is broken" }] };

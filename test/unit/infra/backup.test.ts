@@ -43,6 +43,7 @@ describe("the agent", () => {
       volume("letta-scratch", "/scratch", readOnly),
       volume("letta-home", "/letta-home", readOnly),
       volume("letta-data", "/letta-data", readOnly),
+      volume("letta-status", "/status"),
     ]);
     expect(networkMode).toBe("none");
   });
@@ -68,6 +69,7 @@ test("the drill sees only the backups, cannot change them, and its scratch space
   expect(mounts).toEqual([
     volume("letta-backup", "/var/lib/backup", readOnly),
     volume("letta-scratch", "/scratch"),
+    volume("letta-status", "/status"),
     { type: "tmpfs", target: "/var/lib/postgresql/data" },
   ]);
   expect(networkMode).toBe("none");
@@ -123,7 +125,7 @@ test("turned off, creates no container, and keeps the backups and their key", as
   const { resources, exports, resource } = off;
   const names = resources.filter(({ name }) => name.startsWith("backup")).map(({ name }) => name);
   expect(names.sort()).toEqual(["backup-recovery-key", "backup-volume"]);
-  expect(exports.containers).toEqual(["letta-postgres", "letta-redis", "letta-server", "letta-nginx"]);
+  expect(exports.containers).toEqual(["letta-postgres", "letta-redis", "letta-server", "letta-nginx", "letta-page"]);
   expect(exports).not.toHaveProperty("backupSettings");
   expect(exports.backup).toMatchObject({ enabled: false });
   expect(await resolved(exports.recoveryKey)).toBe("plain-backup-recovery-key");

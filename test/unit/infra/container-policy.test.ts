@@ -6,7 +6,7 @@ import { lettaGraph, thothGraph } from "../../support/stack-graphs.ts";
 /** Rules that hold for every container of both stacks, and what goes wrong where one does not. */
 
 /** Generated secrets are `plain-` and a name; what is derived from the seed shows nothing of it. */
-const derived = ["letta", "thoth"].flatMap((owner) => {
+const derived = ["letta", "thoth", "letta-page"].flatMap((owner) => {
   const { role: _, ...secrets } = deriveCredentials("plain-credentials-seed", owner, 1);
   return Object.values(secrets);
 });
@@ -36,7 +36,7 @@ interface ContainerInputs {
 const inputsOf = (resource: RecordedResource) => resource.inputs as ContainerInputs;
 
 test("the stacks have the containers that the rules are about", () => {
-  expect(containers).toHaveLength(32);
+  expect(containers).toHaveLength(35);
 });
 
 test.each(containers)("%s is stopped before it is killed or replaced, and never loses its volumes", (of, resource) => {
@@ -71,7 +71,7 @@ test.each(containers)("%s shows no secret to docker inspect", (_, resource) => {
 test.each(containers)("%s has its secrets in one file only", (_, resource) => {
   const { uploads, entrypoints } = inputsOf(resource);
   const withSecrets = uploads.filter(({ content }) => isPlainSecret.test(content)).map(({ file }) => file);
-  if (/redis|gateway|model/.test(resource.name)) expect(withSecrets).toEqual([]);
+  if (/redis|gateway|model|page/.test(resource.name)) expect(withSecrets).toEqual([]);
   else if (/backup/.test(resource.name)) expect(withSecrets).toEqual(["/run/thoth-letta/backup.json"]);
   else if (/proxy/.test(resource.name)) expect(withSecrets).toEqual(["/etc/nginx/generated/token.conf"]);
   else {

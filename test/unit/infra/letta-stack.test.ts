@@ -19,35 +19,38 @@ test("is exactly these resources", () => {
   // A changed type or name is, to the engine, another resource: what was there is deleted, a database with its data.
   expect(inventory(graph)).toEqual({
     "docker:index/container:Container":
-      "backup-container backup-drill-container gateway-container model-container postgres-container redis-container " +
-      "server-container",
+      "backup-container backup-drill-container gateway-container model-container page-container postgres-container " +
+      "redis-container server-container",
     "docker:index/network:Network": "internal-network network",
     "docker:index/volume:Volume":
-      "backup-scratch backup-volume gateway-credentials postgres-volume redis-credentials redis-volume " +
-      "server-credentials server-data server-home",
+      "backup-scratch backup-volume gateway-credentials page-credentials page-volume postgres-volume redis-credentials " +
+      "redis-volume server-credentials server-data server-home status-volume",
     "pulumi-nodejs:dynamic/thoth-letta:database": "database-letta databases-projects",
     "pulumi-nodejs:dynamic/thoth-letta:letta-identities": "identities",
     "pulumi-nodejs:dynamic/thoth-letta:letta-probe": "probe",
     "pulumi-nodejs:dynamic/thoth-letta:login-seeds": "login-seeds",
     "pulumi-nodejs:dynamic/thoth-letta:migration": "server-migration",
     "pulumi-nodejs:dynamic/thoth-letta:network-clients": "internal-network-clients network-clients",
+    "pulumi-nodejs:dynamic/thoth-letta:page-role": "page-role",
     "pulumi-nodejs:dynamic/thoth-letta:readiness":
-      "backup-drill-ready backup-ready gateway-ready model-ready postgres-ready redis-ready server-ready",
-    "pulumi-nodejs:dynamic/thoth-letta:volume-file": "gateway-projects redis-users server-credentials-file",
+      "backup-drill-ready backup-ready gateway-ready model-ready page-ready postgres-ready redis-ready server-ready",
+    "pulumi-nodejs:dynamic/thoth-letta:volume-file":
+      "gateway-projects page-settings redis-users server-credentials-file",
     "random:index/randomPassword:RandomPassword": "backup-recovery-key credentials-seed server-encryption-key",
     "thoth-letta:letta:Backup": "backup",
     "thoth-letta:letta:Gateway": "gateway",
     "thoth-letta:letta:Postgres": "postgres",
     "thoth-letta:letta:Redis": "redis",
     "thoth-letta:letta:Server": "server",
+    "thoth-letta:letta:StatusPage": "page",
     "thoth-letta:letta:TrialModel": "model",
-    "thoth-letta:service:Service": "backup backup-drill gateway model postgres redis server",
+    "thoth-letta:service:Service": "backup backup-drill gateway model page postgres redis server",
   });
 });
 
-test("another project changes the resource of the projects' databases, the users and the gateway's projects, but no container", async () => {
+test("another project changes the resource of the projects' databases, the users and what gateway and page know of projects, but no container", async () => {
   const withOne = await lettaGraph({ projects: ["thoth"] });
-  const ofAll = ["databases-projects", "identities", "login-seeds", "gateway-projects"];
+  const ofAll = ["databases-projects", "identities", "login-seeds", "gateway-projects", "page-role", "page-settings"];
   const described = ({ resources }: Graph<LettaExports>) =>
     resources
       .filter(({ name }) => !ofAll.includes(name))
@@ -57,7 +60,7 @@ test("another project changes the resource of the projects' databases, the users
 });
 
 test("each data volume survives destroy, rename and a change of labels", () => {
-  const isData = ({ name }: { name: string }) => !/-(scratch|credentials)$/.test(name);
+  const isData = ({ name }: { name: string }) => !/-(scratch|credentials)$|^(page|status)-/.test(name);
   const volumes = graph.ofType("docker:index/volume:Volume").filter(isData);
   expect(volumes.map(({ inputs }) => inputs)).toEqual(
     ["backup", "postgres", "redis", "home", "data"].map((name) => ({ name: `letta-${name}` })),
@@ -153,7 +156,7 @@ describe("the databases", () => {
     expect(new URL(await resolved(hostDatabaseUrl)).username).toBe("letta-b");
     // The stack's own probe rotates with Letta.
     expect(rotated.resource("login-seeds").inputs.valid).toEqual([
-      ...["letta/2", "thoth/2", "thoth/1", "notes/2", "letta-probe/2"],
+      ...["letta/2", "thoth/2", "thoth/1", "notes/2", "letta-probe/2", "letta-page/2"],
     ]);
   });
 
@@ -232,9 +235,9 @@ describe("order", () => {
     expect(graph.waitsFor(name)).toEqual(expect.arrayContaining(expected));
   });
 
-  test("nothing that serves waits for the backup, nor a container's start for another to be ready", () => {
+  test("nothing that serves waits for the backup or the status page, nor a container's start for another to be ready", () => {
     for (const name of ["server-ready", "gateway-ready", "probe", "postgres-ready", "databases-projects"]) {
-      expect(graph.waitsFor(name).filter((other) => /^backup.*(container|ready)$/.test(other))).toEqual([]);
+      expect(graph.waitsFor(name).filter((other) => /^(backup|page).*(container|ready)$/.test(other))).toEqual([]);
     }
     for (const name of ["postgres", "redis", "server", "gateway"]) {
       expect(graph.waitsFor(`${name}-container`).filter((other) => other.endsWith("-ready"))).toEqual([]);
@@ -259,7 +262,7 @@ describe("outputs", () => {
       return Object.keys(values).filter((_, index) => isSecret[index]);
     };
     const { projects, ...others } = graph.exports;
-    const ofStack = ["backupSettings", "hostDatabaseUrl", "recoveryKey", "serverPassword"];
+    const ofStack = ["backupSettings", "hostDatabaseUrl", "pageToken", "recoveryKey", "serverPassword"];
     expect((await secretsAmong(others)).sort()).toEqual(ofStack);
     for (const project of Object.values(projects)) {
       const ofProject = ["databaseUrl", "encryptionKey", "hostDatabaseUrl", "token"];
@@ -270,7 +273,7 @@ describe("outputs", () => {
   test("a reader of this version understands them", async () => {
     const { interpretLettaOutputs } = await import("../../../infra/stacks/outputs.ts");
     const values = (await resolved(graph.exports)) as Record<string, unknown>;
-    const containers = ["postgres", "backup", "drill", "redis", "model", "server", "nginx"].map(
+    const containers = ["postgres", "backup", "drill", "redis", "model", "server", "nginx", "page"].map(
       (name) => `letta-${name}`,
     );
     expect(interpretLettaOutputs(values, "letta", "notes").outputs).toEqual({
@@ -332,7 +335,7 @@ test("a first preview, without known ids, completes", async () => {
 test("a prefix names every Docker object, so that two stacks can run side by side", async () => {
   const { resources } = await lettaGraph({ prefix: "try" });
   const dockerNames = resources.filter(({ type }) => type.startsWith("docker:")).map(({ inputs }) => inputs.name);
-  expect(dockerNames).toHaveLength(18);
+  expect(dockerNames).toHaveLength(22);
   for (const name of dockerNames) expect(name).toMatch(/^try-/);
 });
 

@@ -263,4 +263,8 @@ test("FIX=1 repairs what has no risk, and asks again", async () => {
   expect(calls()).toContain(`docker ${connect}`);
   expect(deps.printed).toContain("fixing: thoth-monitor is not on network letta-network");
   expect(deps.printed.filter((line) => line.startsWith("✖ network"))).toEqual([]);
+  expect(deps.told).toEqual([
+    ["letta-page", "doctor", { at: expect.any(String), findings: expect.any(Array) }],
+    ["letta-page", "operation", { at: expect.any(String), operation: null }],
+  ]);
 });

@@ -17,7 +17,7 @@ const startCalls = [
 ];
 /** What writes goes first, and Postgres after its backups, which see everything that is written. */
 const stopsInOrder = [
-  "docker stop letta-nginx letta-server letta-drill letta-model",
+  "docker stop letta-nginx letta-server letta-drill letta-model letta-page",
   "docker stop letta-backup",
   "docker stop letta-redis letta-postgres",
 ];
@@ -82,7 +82,10 @@ describe("letta stop", () => {
       "container inspect letta-backup": notThere,
     });
     expect(exitCode).toBe(0);
-    expect(stops).toEqual(["docker stop letta-server letta-drill letta-model", "docker stop letta-postgres"]);
+    expect(stops).toEqual([
+      "docker stop letta-server letta-drill letta-model letta-page",
+      "docker stop letta-postgres",
+    ]);
   });
 
   test("refuses while others are connected, and names each of them", async () => {

@@ -32,6 +32,20 @@ test("an operation is recorded for its owner alone, until it has ended", async (
   await requireNoOperation(deps, "letta");
 });
 
+test("the status page is told of an operation, of each of its phases, and of its end", async () => {
+  const deps = fakeDeps();
+  const saved = await saveOperation(deps, { ...begun, stack: "other", resume: "make that" });
+  await saveOperation(deps, { ...begun, stack: "other", phase: "checking" });
+  await endOperation(deps, saved);
+  const note = (operation: object | null) => ["other-page", "operation", { at: expect.any(String), operation }];
+  const { kind } = begun;
+  expect(deps.told).toEqual([
+    note({ kind, phase: "restoring", resume: "make that" }),
+    note({ kind, phase: "checking", resume: "make restore-resume" }),
+    note(null),
+  ]);
+});
+
 test("an operation of another stack does not matter", async () => {
   const deps = fakeDeps();
   await saveOperation(deps, { ...begun, stack: "other" });

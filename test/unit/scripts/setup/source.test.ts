@@ -54,14 +54,16 @@ describe("images that no registry has", () => {
     `  thoth-letta:roles:\n${names.map((name) => `    ${name}:\n      image: own\n`).join("")}`;
   const published = "  thoth-letta:repository: registry.example.org/thoth\n";
   const noBackup = "  thoth-letta:backup:\n    enabled: false\n";
+  const noPage = "  thoth-letta:page:\n    enabled: false\n";
   const ollama = "  thoth-letta:models:\n    ollama:\n      url: http://ollama:11434\n";
 
   test.each([
-    ["nothing is configured", "", "", ["thoth", "backup", "model"]],
-    ["only some roles have an image", roles("api", "mcp"), noBackup, ["thoth", "model"]],
-    ["Thoth's images are published", published, "", ["backup", "model"]],
-    ["all roles have an image", roles("api", "mcp", "discovery", "monitor"), noBackup, ["model"]],
-    ["there is a model provider too", roles("api", "mcp", "discovery", "monitor"), noBackup + ollama, []],
+    ["nothing is configured", "", "", ["thoth", "backup", "page", "model"]],
+    ["only some roles have an image", roles("api", "mcp"), noBackup, ["thoth", "page", "model"]],
+    ["Thoth's images are published", published, "", ["backup", "page", "model"]],
+    ["all roles have an image", roles("api", "mcp", "discovery", "monitor"), noBackup, ["page", "model"]],
+    ["there is a model provider too", roles("api", "mcp", "discovery", "monitor"), noBackup + ollama, ["page"]],
+    ["the status page is off too", roles("api", "mcp", "discovery", "monitor"), noBackup + noPage + ollama, []],
   ])("when %s", (_, thoth, letta, expected) => {
     const files = { "Pulumi.thoth.yaml": `config:\n${thoth}`, "Pulumi.letta.yaml": `config:\n${letta}` };
     const stacks = { lettaStack: "letta", thothStack: "thoth" };

@@ -25,7 +25,7 @@ test("down destroys thoth, then letta, each after its repair and the stop of its
     "docker stop thoth-letta-proxy thoth-api thoth-mcp thoth-discovery thoth-monitor",
     destroy("thoth"),
     "pulumi stack export --stack letta",
-    "docker stop letta-nginx letta-server letta-drill letta-model",
+    "docker stop letta-nginx letta-server letta-drill letta-model letta-page",
     "docker stop letta-backup",
     "docker stop letta-redis letta-postgres",
     destroy("letta"),

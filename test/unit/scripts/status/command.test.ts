@@ -43,6 +43,7 @@ const backupStatus = (changes: Partial<BackupStatus> = {}): BackupStatus => ({
   lastBackup: { label: "20261124-020603F", type: "full", bytes: 42_176_193, at: minuteAgo(), seconds: 1 },
   archive: { ok: true, lastArchivedAt: null, failing: null, queue: 0 },
   lossSeconds: 12.3,
+  pointInTime: null,
   offsite: { configured: false },
   ...changes,
 });
