@@ -1,7 +1,9 @@
 import { crashLoopRestarts } from "../../../infra/lib/docker/engine.ts";
 import { likelyCause, tellingLines } from "../../../infra/lib/docker/likely-cause.ts";
 import { UserError } from "../../../infra/lib/errors.ts";
+import { thothNames } from "../../../infra/lib/names.ts";
 import { previewStack, resourceName } from "../../lib/preview/steps.ts";
+import { prefixOf } from "../../lib/stack-file.ts";
 import type { Check, Finding } from "../check.ts";
 import { lettaOf, type Patient } from "../patient.ts";
 
@@ -94,17 +96,23 @@ const logsOf = ({ letta }: Patient, name: string) =>
   letta?.containers.includes(name) === true ? "make letta-logs" : "make thoth-logs";
 
 async function network(patient: Patient): Promise<Finding[]> {
-  const { deps, thoth, containers } = patient;
+  const { deps, thoth, containers, stacks } = patient;
   const { name } = lettaOf(patient).network;
+  const { role } = thothNames(prefixOf(deps, stacks.thoth));
   const members = await deps.engine.networkContainers(name);
   const running = (thoth?.containers ?? []).filter((one) => containers.get(one)?.State.Status === "running");
   const missing = running.filter((one) => !members.includes(one));
-  return missing.map((one) => ({
-    severity: "error",
-    problem: `${one} is not on network ${name}`,
-    fix: `docker network connect ${name} ${one}`,
-    repair: () => deps.engine.dockerOutput(["network", "connect", name, one]),
-  }));
+  return missing.map((one) => {
+    // Letta knows the MCP server by its role's name, which is an alias where all roles are in one container.
+    const roles = Object.keys(thoth?.roles ?? {}).filter((each) => thoth?.roles[each] === one && role(each) !== one);
+    const connect = ["network", "connect", ...roles.flatMap((each) => ["--alias", role(each)]), name, one];
+    return {
+      severity: "error",
+      problem: `${one} is not on network ${name}`,
+      fix: `docker ${connect.join(" ")}`,
+      repair: () => deps.engine.dockerOutput(connect),
+    };
+  });
 }
 
 async function drift({ deps, stacks, letta, thoth }: Patient): Promise<Finding[]> {

@@ -47,7 +47,7 @@ function patientWith({ docker = {}, containers = {}, unhealthy = {}, ...changes 
   const steps = (changes.preview ?? []).map((op, index) => ({ op, urn: `urn:pulumi:letta::p::t::resource-${index}` }));
   const $ = () => async () => ({ exitCode: 0, stdout: JSON.stringify({ steps }), stderr: "" });
   return {
-    deps: { engine, $ } as unknown as Patient["deps"],
+    deps: { engine, $, projectDirectory: "/nowhere" } as unknown as Patient["deps"],
     ...{ stacks: { letta: "letta", thoth: "thoth" }, names: lettaNames("letta") },
     ...{ engineProblem: undefined, stateProblem: undefined, letta: lettaOutputs, thoth: thothOutputs },
     containers: new Map(
@@ -239,6 +239,16 @@ test("with the engine off the rest is not asked, and the exit code is 2", async 
   expect(worst).toBe("error");
   expect(all.filter(({ result }) => result === "found").map(({ id }) => id)).toContain("engine");
   expect(all.filter(({ result }) => result === "skipped").length).toBeGreaterThan(20);
+});
+
+test("a container with all roles comes back to the network under the names of its roles", async () => {
+  const all = { api: "thoth-all-in-one", mcp: "thoth-all-in-one" };
+  const thoth = { ...thothOutputs, containers: ["thoth-all-in-one"], roles: all };
+  const containers = new Map([["thoth-all-in-one", stateOf(inspected())]]);
+  const [finding] = await found("network", { members: [], patient: { thoth, containers } });
+  expect(finding?.fix).toBe(
+    "docker network connect --alias thoth-api --alias thoth-mcp letta-network thoth-all-in-one",
+  );
 });
 
 test("FIX=1 repairs what has no risk, and asks again", async () => {
