@@ -12,5 +12,5 @@ const script = 'cat >"$1.new" && mv "$1.new" "$1"';
  */
 export async function tellPage<Name extends keyof Notes>(container: string, name: Name, note: Notes[Name]) {
   const write = ["exec", "--interactive", container, "sh", "-c", script, "note", `${paths.notes}/${name}.json`];
-  await docker(write, { input: redact(JSON.stringify(note)), timeoutSeconds: 5 }).catch(() => {});
+  await docker(write, { input: redact(JSON.stringify(note)), timeoutSeconds: 10 }).catch(() => {});
 }

@@ -98,7 +98,8 @@ describe("what it shows", () => {
     );
     const { projects, backup } = await dataOf(page);
     for (const { name, agents } of projects) {
-      expect(await row(page, name).getByRole("cell").first().textContent()).toBe(String(agents));
+      const shown = () => row(page, name).getByRole("cell").first().textContent();
+      await expect.poll(shown, { timeout: 30_000 }).toBe(String(agents));
     }
     await expect.poll(() => page.getByText(`(${backup?.status.lastBackup?.type}, `).count()).toBe(1);
   });
@@ -129,8 +130,8 @@ describe("what it shows", () => {
     const { checks } = JSON.parse(stdout) as { checks: { findings: object[] }[] };
     const findings = checks.flatMap((check) => check.findings);
     const page = await open();
-    const { doctor } = await dataOf(page);
-    expect(doctor?.findings).toEqual(findings);
+    // What another look found a moment before is shown for a while.
+    await vi.waitFor(async () => expect((await dataOf(page)).doctor?.findings).toEqual(findings), { timeout: 30_000 });
     await page.getByRole("heading", { name: "Found by make doctor" }).waitFor();
   });
 });

@@ -32,7 +32,9 @@ const isTrusted = (address: string) =>
   [readSettings().gatewayAddress, "127.0.0.1"].includes(address.replace(/^::ffff:/, ""));
 listen(ports.log, isTrusted, (line) => requests.take(line));
 const pages = { page: page("page"), login: page("login") };
-pageServer({ settings: readSettings, collector, pages, isTrusted }).listen(ports.http, "0.0.0.0");
+pageServer({ settings: readSettings, collector, pages, isTrusted }).listen(ports.http, "0.0.0.0", () => {
+  console.log(`the status page is served on port ${ports.http}`);
+});
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.once(signal, () => {
