@@ -44,8 +44,25 @@ await withProject({}, async (project) => {
     const { ours, peer } = await inPairs(timed(endpoints.ours), timed(endpoints.peer));
     console.log(`| ${what} | ${show(ours)} | ${show(peer)} | ${show(ratios(ours, peer), 2)} |`);
   }
+  const { ours, peer } = await inPairs(
+    started(`${project.letta}-server`, endpoints.ours),
+    started(`${project.letta}-peer`, endpoints.peer),
+  );
+  console.log(`| a start, to its first answer | ${show(ours)} | ${show(peer)} | ${show(ratios(ours, peer), 2)} |`);
 });
 await model.close();
+
+/** Kills a server, which is not timed, and starts it. */
+function started(container: string, { url }: LettaEndpoint): () => Promise<number> {
+  return async () => {
+    await dockerOutput(["kill", container]);
+    await dockerOutput(["wait", container]);
+    return secondsOf(async () => {
+      await dockerOutput(["start", container]);
+      await untilHealthy(`${url}/v1/health/`);
+    });
+  };
+}
 
 /** A second server beside the stack's, without what the stack changes in it, and without Redis, which wants a password. */
 async function startPeer(project: TestProject): Promise<LettaEndpoint> {
