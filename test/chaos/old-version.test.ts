@@ -55,6 +55,8 @@ beforeAll(async () => {
     models: undefined,
     ports: { ...ports, sse: gateway },
     projects: ["thoth", "notes"],
+    // It allows no MCP server on the stack's network by itself.
+    mcpHosts: [`${project.thoth}-mcp`],
     backup: { engine: "pgbackrest", drillOnStart: false, archiveSeconds: 2, heartbeatSeconds: 2 },
   });
   // Its thoth stack has a container per role, and no key that says so.

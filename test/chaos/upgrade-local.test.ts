@@ -105,7 +105,7 @@ describe("an upgrade while a run is at work", () => {
   test("keeps new runs out and says when to try again, while reads still work", async () => {
     const refused = await ask("POST", `/v1/agents/${agents[0]}/messages/stream`);
     expect(refused.status).toBe(503);
-    expect(headerValues(refused, "retry-after")).toEqual(["15"]);
+    expect(headerValues(refused, "retry-after")).toEqual(["10"]);
     expect((await ask("GET", "/v1/agents/count")).status).toBe(200);
   });
 
