@@ -28,7 +28,7 @@ afterAll(async () => {
 test("setup builds what no registry has on the registry's images, with the certificates and mirrors of this host", async () => {
   expect(setupOutput).toContain("images: registry");
   const built = JSON.parse(readFileSync(join(project.folder, localFile), "utf8")) as Record<string, string>;
-  expect(Object.keys(built).sort()).toEqual(["backup", "postgres-archiving", "thoth"]);
+  expect(Object.keys(built).sort()).toEqual(["backup", "page", "postgres-archiving", "thoth"]);
   expect(succeeded(await project.command(["setup"])).stdout).toContain("setup: nothing to do");
 });
 

@@ -18,11 +18,11 @@ beforeAll(async () => {
 });
 
 describe("after up", () => {
-  test("all six containers are healthy", async () => {
-    expect(letta.containers).toHaveLength(6);
+  test("all seven containers are healthy", async () => {
+    expect(letta.containers).toHaveLength(7);
     const health = async () =>
       Promise.all(letta.containers.map(async (name) => (await inspectContainer(name))?.State.Health?.Status));
-    await expect.poll(health, { timeout: 120_000 }).toEqual(Array(6).fill("healthy"));
+    await expect.poll(health, { timeout: 120_000 }).toEqual(Array(7).fill("healthy"));
   });
 
   test("the health URLs of the outputs answer 200", async () => {

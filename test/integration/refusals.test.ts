@@ -78,9 +78,7 @@ describe("status", () => {
         {
           name: stacks.letta,
           isHealthy: true,
-          services: services(
-            ["postgres", "backup", "drill", "redis", "server", "nginx"].map((role) => `${stacks.letta}-${role}`),
-          ),
+          services: services((await stacks.lettaOutputs()).containers),
           agents: before.agents.length,
           models: expect.any(Array),
           databaseBytes: { letta: expect.any(Number), thoth: expect.any(Number) },
@@ -122,7 +120,7 @@ describe("with Letta stopped", () => {
 
   test("its containers ended by themselves, none was killed", async () => {
     const ended = await Promise.all(Object.keys(before.containers).map((name) => inspectContainer(name)));
-    expect(ended.map((container) => container?.State.Status)).toEqual(Array(6).fill("exited"));
+    expect(ended.map((container) => container?.State.Status)).toEqual(Array(7).fill("exited"));
     expect(ended.map((container) => container?.State.ExitCode)).not.toContain(137);
   });
 
