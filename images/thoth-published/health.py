@@ -43,7 +43,7 @@ def http(port: str) -> str | None:
 
 def process(role: str | None = None) -> str | None:
     folders = [folder for folder in Path("/proc").glob("[0-9]*") if role is None or is_of(folder, role)]
-    # Docker's init, PID 1, has started the container's only program; a role is whoever its environment says.
+    # Docker's init, PID 1, has started the container's only program; a role is the one that its environment names.
     ages = [age for age in (age_of(folder, "1" if role is None else None) for folder in folders) if age is not None]
     if not ages:
         return "its program does not run"

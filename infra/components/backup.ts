@@ -1,4 +1,4 @@
-import * as docker from "@pulumi/docker";
+import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { paths, type SettingsInput } from "../../images/backup/src/contract.ts";
 import type { LettaConfig } from "../config/letta.ts";
@@ -6,7 +6,7 @@ import { agentCapabilities } from "../lib/docker/engine.ts";
 import { aliases, lettaNames } from "../lib/names.ts";
 import type { ServiceArgs } from "./service/args.ts";
 import { Service } from "./service/service.ts";
-import type { BackupRepository } from "./volumes.ts";
+import { type BackupRepository, disposableVolume } from "./volumes.ts";
 
 export interface BackupArgs {
   readonly config: LettaConfig;
@@ -44,11 +44,7 @@ export class Backup extends pulumi.ComponentResource {
     const { config, repository, volumes } = args;
     const names = lettaNames(config.prefix, config.volumePrefix);
     this.settings = settings(args);
-    const scratch = new docker.Volume(
-      `${name}-scratch`,
-      { name: names.volumes.scratch },
-      { parent: this, ignoreChanges: ["labels", "driver", "driverOpts"] },
-    ).name;
+    const scratch = disposableVolume(`${name}-scratch`, names.volumes.scratch, { parent: this }).name;
     const notes = args.statusVolume === undefined ? [] : [mount(args.statusVolume, paths.notes)];
     const place = { parent: this, startAfter: args.startAfter };
     this.agent = new Service(

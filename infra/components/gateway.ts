@@ -11,7 +11,7 @@ import type { GatewayCertificate } from "./gateway-certificate.ts";
 import type { LettaNetworks } from "./networks.ts";
 import { ProviderResource } from "./provider-resource.ts";
 import { Service } from "./service/service.ts";
-import { credentialsVolume } from "./volumes.ts";
+import { disposableVolume } from "./volumes.ts";
 
 /** Certificate and key; tls.conf names this path. */
 const certificatePath = "/run/credentials/tls.pem";
@@ -47,7 +47,7 @@ export class Gateway extends pulumi.ComponentResource {
     super(Gateway.type, name, {}, { ...options, aliases: [{ name: "nginx", type: "thoth-letta:letta:SseProxy" }] });
     const { config, certificate } = args;
     const names = lettaNames(config.prefix, config.volumePrefix);
-    const volume = credentialsVolume(`${name}-credentials`, names.volumes.gatewayCredentials, { parent: this });
+    const volume = disposableVolume(`${name}-credentials`, names.volumes.gatewayCredentials, { parent: this });
     const file = (resource: string, path: string, content: pulumi.Output<string>) =>
       new ProviderResource(
         "volume-file",

@@ -12,7 +12,7 @@ import type { Postgres } from "./postgres.ts";
 import { ProviderResource } from "./provider-resource.ts";
 import { type Redis, redisUser } from "./redis.ts";
 import { Service } from "./service/service.ts";
-import { credentialsVolume, dataVolume } from "./volumes.ts";
+import { dataVolume, disposableVolume } from "./volumes.ts";
 
 const filesPath = "/run/thoth-letta";
 const credentialsPath = "/run/credentials";
@@ -61,7 +61,7 @@ export class LettaServer extends pulumi.ComponentResource {
     this.password = pulumi.secret(own.apply(({ current }) => current.token));
     this.encryptionKey = dataSecret(`${name}-encryption-key`, 44, { parent: this }).result;
     this.migration = migration(`${name}-migration`, args, this);
-    const logins = credentialsVolume(`${name}-credentials`, names.volumes.serverCredentials, { parent: this });
+    const logins = disposableVolume(`${name}-credentials`, names.volumes.serverCredentials, { parent: this });
     const loginsFile = new ProviderResource(
       "volume-file",
       `${name}-credentials-file`,

@@ -5,7 +5,7 @@ import type { WorkingCredentials } from "../lib/credentials.ts";
 import { aliases, lettaNames } from "../lib/names.ts";
 import { ProviderResource } from "./provider-resource.ts";
 import { Service } from "./service/service.ts";
-import { credentialsVolume, dataVolume } from "./volumes.ts";
+import { dataVolume, disposableVolume } from "./volumes.ts";
 
 /** The user that Letta logs in as. */
 export const redisUser = "letta";
@@ -41,7 +41,7 @@ export class Redis extends pulumi.ComponentResource {
     const { config } = args;
     const names = lettaNames(config.prefix, config.volumePrefix);
     const volume = dataVolume(`${name}-volume`, names.volumes.redis, { parent: this });
-    const logins = credentialsVolume(`${name}-credentials`, names.volumes.redisCredentials, { parent: this });
+    const logins = disposableVolume(`${name}-credentials`, names.volumes.redisCredentials, { parent: this });
     this.users = new ProviderResource(
       "volume-file",
       `${name}-users`,

@@ -1,17 +1,16 @@
 import { createHash } from "node:crypto";
 import { basename, dirname } from "node:path";
-import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { paths, ports, type ServiceKind, type Settings, user } from "../../images/page/src/contract.ts";
+import { containersOf } from "../config/containers.ts";
 import type { LettaConfig } from "../config/letta.ts";
-import { runsTrialModel } from "../config/models.ts";
 import { aliases, databaseNames, lettaNames, lettaOwner, pageOwner } from "../lib/names.ts";
 import type { StackCredentials } from "./credentials.ts";
 import type { LettaNetworks } from "./networks.ts";
 import type { PostgresEndpoint } from "./postgres.ts";
 import { ProviderResource } from "./provider-resource.ts";
 import { Service } from "./service/service.ts";
-import { credentialsVolume } from "./volumes.ts";
+import { disposableVolume } from "./volumes.ts";
 
 export interface StatusPageArgs {
   readonly config: LettaConfig;
@@ -45,7 +44,7 @@ export class StatusPage extends pulumi.ComponentResource {
     const { config, networks, statusVolume } = args;
     const names = lettaNames(config.prefix, config.volumePrefix);
     this.token = pulumi.secret(args.credentials.of(pageOwner).apply(({ current }) => current.token));
-    const credentials = credentialsVolume(`${name}-credentials`, names.volumes.pageCredentials, { parent: this });
+    const credentials = disposableVolume(`${name}-credentials`, names.volumes.pageCredentials, { parent: this });
     const file = new ProviderResource(
       "volume-file",
       `${name}-settings`,
@@ -61,11 +60,7 @@ export class StatusPage extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: pageRole(`${name}-role`, args, this) },
     );
-    const data = new docker.Volume(
-      `${name}-volume`,
-      { name: names.volumes.page },
-      { parent: this, ignoreChanges: ["labels", "driver", "driverOpts"] },
-    );
+    const data = disposableVolume(`${name}-volume`, names.volumes.page, { parent: this });
     this.service = new Service(
       name,
       {
@@ -139,12 +134,7 @@ function settings({ config, credentials, networks, users }: StatusPageArgs): pul
 /** Docker name -> kind, in start order. */
 function services(config: LettaConfig): Record<string, ServiceKind> {
   const names = lettaNames(config.prefix);
-  const kinds: readonly ServiceKind[] = [
-    "postgres",
-    ...(config.backup.enabled ? (["backup", "drill"] as const) : []),
-    "redis",
-    ...(runsTrialModel(config) ? (["model"] as const) : []),
-    ...(["server", "gateway", "page"] as const),
-  ];
-  return Object.fromEntries(kinds.map((kind) => [names[kind], kind]));
+  const kinds: readonly ServiceKind[] = ["postgres", "backup", "drill", "redis", "model", "server", "gateway", "page"];
+  const kindOf = new Map(kinds.map((kind) => [names[kind] as string, kind]));
+  return Object.fromEntries(containersOf(config).map((name) => [name, kindOf.get(name) as ServiceKind]));
 }

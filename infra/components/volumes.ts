@@ -11,15 +11,11 @@ import { dataSecret } from "./credentials.ts";
  * options differ, even if it was only adopted from an older installation and a refresh saw its labels.
  */
 export function dataVolume(name: string, volumeName: string, options: pulumi.CustomResourceOptions): docker.Volume {
-  return new docker.Volume(
-    name,
-    { name: volumeName },
-    { ...options, protect: true, retainOnDelete: true, ignoreChanges: ["labels", "driver", "driverOpts"] },
-  );
+  return disposableVolume(name, volumeName, { ...options, protect: true, retainOnDelete: true });
 }
 
-/** A volume for a file of logins. Its content follows from the state, so it goes with the stack. */
-export function credentialsVolume(
+/** A volume that goes with the stack: its content follows from the state, or is not worth keeping. */
+export function disposableVolume(
   name: string,
   volumeName: string,
   options: pulumi.CustomResourceOptions,
@@ -33,9 +29,7 @@ export function credentialsVolume(
 
 /** Where the backup's containers leave notes for the status page, which has no way to ask them. */
 export function pageNotesVolume({ prefix, volumePrefix }: LettaConfig): pulumi.Output<string> {
-  const { status } = lettaNames(prefix, volumePrefix).volumes;
-  return new docker.Volume("status-volume", { name: status }, { ignoreChanges: ["labels", "driver", "driverOpts"] })
-    .name;
+  return disposableVolume("status-volume", lettaNames(prefix, volumePrefix).volumes.status, {}).name;
 }
 
 /** Where backups are kept. It outlives the containers that make them: turning backups off loses none. */

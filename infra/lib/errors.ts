@@ -8,6 +8,8 @@ export class UserError extends Error {
   readonly __pulumiRunError = true;
   /** The message without its fix. */
   readonly problem: string;
+  /** Undefined where the message has to do. */
+  readonly fix: string | undefined;
 
   /**
    * @param problem what is wrong, where, and the value found
@@ -16,5 +18,12 @@ export class UserError extends Error {
   constructor(problem: string, fix?: string) {
     super(fix === undefined ? problem : `${problem}\n  fix: ${fix}`);
     this.problem = problem;
+    this.fix = fix;
   }
+}
+
+/** Problem and fix of a message that was a {@link UserError}'s, as another process printed it. */
+export function splitFix(message: string): { readonly problem: string; readonly fix?: string } {
+  const [problem = "", fix] = message.split(/\n\s*fix: /);
+  return fix === undefined ? { problem } : { problem, fix };
 }

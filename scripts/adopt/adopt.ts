@@ -124,7 +124,7 @@ async function move(deps: Deps, begun: AdoptionRecord, drainSeconds: number): Pr
   deps.print(`kept: dumps of its databases in ${record.dumps}`);
 }
 
-/** Whoever had Thoth ends with both stacks up; of Letta alone the next command is told. */
+/** Brings Thoth up where the old installation had it; else names the command that does. */
 async function bringThothUp(deps: Deps, { stack, thothStack, old }: AdoptionRecord): Promise<number> {
   const { defaultProject } = projectsSchema.parse(readConfigFile(deps, stack));
   deps.print(`clients of Letta need an address and a token: make project-env NAME=${defaultProject} FOR=host SHOW=1`);

@@ -28,7 +28,7 @@ export async function findCluster(
   foreign: readonly InspectedContainer[],
   usual: UsualNames,
 ): Promise<Cluster> {
-  // Letta's image has a volume for a Postgres of its own, which stays empty where its database is elsewhere.
+  // Letta's image has a volume for the Postgres inside it, which stays empty where its database is elsewhere.
   const mounted = foreign.flatMap((one) => {
     if (databaseHost(one).length > 0) return [];
     const mount = one.Mounts.find(({ Destination }) => Destination === clusterFolder);

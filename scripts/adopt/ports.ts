@@ -2,7 +2,7 @@ import type { InspectedContainer } from "./installation.ts";
 
 const onThisHostAlone = ["127.0.0.1", "::1"];
 
-/** Where ports of containers are published, by their names; one without a port of its own choice is left out. */
+/** Host ports that containers publish, by the wanted names; a port that the engine chose is left out. */
 export function publishedPorts(
   wanted: Readonly<Record<string, readonly [container: InspectedContainer | undefined, port: number | undefined]>>,
 ): Record<string, number> {

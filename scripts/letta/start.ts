@@ -7,18 +7,22 @@ import { settleUpgrade } from "../upgrade/change.ts";
 import { type StopOptions, stopLetta } from "./stop.ts";
 
 /** As {@link startLetta}, after asking whether it may take Letta away from those who use it. */
-export async function startLettaAsking(options: InterruptionOptions, deps: Deps): Promise<number> {
-  return (await agreeToInterrupt(deps, options)) ? startLetta(options, deps) : 1;
+export async function startLettaAsking(
+  options: InterruptionOptions & Pick<BringUpOptions, "force">,
+  deps: Deps,
+): Promise<number> {
+  const { stack, force } = options;
+  return startLetta({ stack, force, mayUpdate: () => agreeToInterrupt(deps, options) }, deps);
 }
 
 /** Brings the letta stack up: the first time, or after a stop, a reboot, a changed config or an interrupted run. */
 export async function startLetta(
-  { stack, force }: { readonly stack: string } & BringUpOptions,
+  { stack, ...options }: { readonly stack: string } & BringUpOptions,
   deps: Deps,
 ): Promise<number> {
   await settleServerRestore(deps, stack);
   await settleUpgrade(deps, stack);
-  await bringUp(deps, stack, { force });
+  if (!(await bringUp(deps, stack, options))) return 1;
   // Needs a Postgres that is up.
   await settleProjectRestore(deps, stack);
   return 0;

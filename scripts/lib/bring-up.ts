@@ -12,6 +12,8 @@ import { readStateFile } from "./state-file.ts";
 export interface BringUpOptions {
   /** Runs an update although nothing seems to have changed. Default: false. */
   readonly force?: boolean | undefined;
+  /** Asked before an update runs, which it prevents by false. Default: it may. */
+  readonly mayUpdate?: (() => Promise<boolean>) | undefined;
 }
 
 /**
@@ -21,16 +23,20 @@ export interface BringUpOptions {
  * Knows nothing of interrupted operations: `letta start` settles them first, other commands refuse to run with
  * `requireNoOperation`.
  *
+ * @returns false when an update was needed and `mayUpdate` prevented it
  * @throws UserError when the stack is not set up, another run is at work on it, or it does not come up
  */
-export async function bringUp(deps: Deps, stack: string, { force = false }: BringUpOptions = {}): Promise<void> {
+export async function bringUp(deps: Deps, stack: string, options: BringUpOptions = {}): Promise<boolean> {
+  const { force = false, mayUpdate = async () => true } = options;
   await requireSetup(deps, stack);
   if (!force && (await isAsLastUpdated(deps, stack))) {
     deps.print(`stack ${stack} is up, as it was last updated`);
-    return;
+    return true;
   }
+  if (!(await mayUpdate())) return false;
   await repair(deps, stack);
   await up(deps, stack);
+  return true;
 }
 
 async function isAsLastUpdated(deps: Deps, stack: string): Promise<boolean> {

@@ -24,7 +24,7 @@ type RoleStatus = Pick<ServiceStatus, "name" | "state" | "health" | "url">;
 
 /** The engine starts a process for a question inside a container, which alone takes a second on a busy machine. */
 export const patienceInside = { timeoutSeconds: 5 };
-/** The longest interval of a health check is 15 s. */
+/** An answer counts for this long: a little more than most checks' intervals. The others' services are asked more often. */
 const recentSeconds = 16;
 
 /** The state of a container, and whether its service answers. */

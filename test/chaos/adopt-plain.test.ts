@@ -96,7 +96,7 @@ test("is taken over while it runs, though nobody stops its Postgres", async () =
   expect((await inspectContainer(container))?.State.Running).toBe(false);
 });
 
-test("is told by a second run, which changes nothing", async () => {
+test("is reported by a second run, which changes nothing", async () => {
   const { stdout } = succeeded(await adopt());
   expect(stdout).toContain(`has adopted ${folder} already`);
   succeeded(await project.pulumi(["preview", "--expect-no-changes", "--stack", project.letta]));

@@ -55,7 +55,7 @@ beforeAll(async () => {
     models: undefined,
     ports: { ...ports, sse: gateway },
     projects: ["thoth", "notes"],
-    // It allows no MCP server on the stack's network by itself.
+    // Without this it refuses every MCP server on the stack's network.
     mcpHosts: [`${project.thoth}-mcp`],
     backup: { engine: "pgbackrest", drillOnStart: false, archiveSeconds: 2, heartbeatSeconds: 2 },
   });

@@ -252,7 +252,7 @@ describe("the status page", () => {
     expect((await ask(path)).status).toBe(404);
   });
 
-  test("alone is told how many requests are open", async () => {
+  test("alone may ask how many requests are open", async () => {
     expect((await ask("/nginx-status")).status).toBe(403);
   });
 

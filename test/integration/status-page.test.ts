@@ -169,7 +169,7 @@ describe.each(["light", "dark"] as const)("in %s colors", (colorScheme) => {
   });
 });
 
-test("it loads nothing from elsewhere, and its policy stops nothing of its own", async () => {
+test("it loads nothing from elsewhere, and its policy blocks none of its own parts", async () => {
   const page = await fresh();
   const asked: string[] = [];
   const complaints: string[] = [];

@@ -1,3 +1,4 @@
+import { splitFix } from "../../../infra/lib/errors.ts";
 import { formatBytes } from "../../lib/format.ts";
 import type { Check, Finding } from "../check.ts";
 import type { Patient } from "../patient.ts";
@@ -64,8 +65,7 @@ export const engineChecks: readonly Check[] = [
 
 function problemAsFinding(problem: string | undefined, otherwise: string): Finding[] {
   if (problem === undefined) return [];
-  const [text = "", fix = otherwise] = problem.split(/\n\s*fix: /);
-  return [{ severity: "error", problem: text, fix }];
+  return [{ severity: "error", fix: otherwise, ...splitFix(problem) }];
 }
 
 async function memory({ deps, containers }: Patient): Promise<Finding[]> {

@@ -128,7 +128,7 @@ async function driftOf(deps: Patient["deps"], stack: string): Promise<Finding[]>
     return [{ severity: "warning", problem, fix: `make preview STACK=${stack}, then make up` }];
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return [{ severity: "error", problem: error.problem, fix: `pulumi preview --stack ${stack}` }];
+    return [{ severity: "error", problem: error.problem, fix: error.fix ?? `pulumi preview --stack ${stack}` }];
   }
 }
 

@@ -1,8 +1,6 @@
-import { isSetUp } from "../bring-up.ts";
 import { findClients, type OwnClients } from "../clients.ts";
 import { confirm } from "../confirm.ts";
 import type { Deps } from "../deps.ts";
-import { repeatableUpdate } from "../last-update/unchanged.ts";
 import { namesOf } from "../stack-file.ts";
 import { type LettaStack, readLetta } from "../stacks.ts";
 import { changeLine, headline, previewReport } from "./report.ts";
@@ -12,17 +10,14 @@ export interface InterruptionOptions {
   readonly stack: string;
   /** Agreed already. */
   readonly yes: boolean;
-  /** The update runs although nothing seems to have changed. */
-  readonly force?: boolean | undefined;
   /** Clients of those who asked for the update; default: none. */
   readonly own?: OwnClients | undefined;
 }
 
 /** Asks before an update takes a running Letta away from others. @returns false when the operator does not agree */
 export async function agreeToInterrupt(deps: Deps, options: InterruptionOptions): Promise<boolean> {
-  const { stack, yes, force = false, own } = options;
-  if (yes || !(await isSetUp(deps, stack))) return true;
-  if (!force && (await repeatableUpdate(deps, stack)) !== undefined) return true;
+  const { stack, yes, own } = options;
+  if (yes) return true;
   // Outputs of another version do not say who uses it.
   const letta = await readLetta(deps, stack).catch(() => undefined);
   if (letta === undefined || !(await hasClients(deps, stack, letta, own))) return true;

@@ -1,4 +1,4 @@
-import { UserError } from "../../../infra/lib/errors.ts";
+import { splitFix, UserError } from "../../../infra/lib/errors.ts";
 import type { Deps } from "../deps.ts";
 
 /** A resource before or after an update, as far as commands read it. */
@@ -35,7 +35,7 @@ export async function previewStack(deps: Pick<Deps, "$">, stack: string): Promis
   const { steps = [], diagnostics = [] } = parsed(stdout);
   if (exitCode === 0) return steps.filter(({ op }) => !unchanging.includes(op));
   const said = diagnostics.find(({ severity }) => severity === "error")?.message ?? (stdout || stderr);
-  const [problem = "", fix = `pulumi preview --stack ${stack}`] = said.trim().split(/\n\s*fix: /);
+  const { problem, fix = `pulumi preview --stack ${stack}` } = splitFix(said.trim());
   const lines = problem
     .replace(/^error: /, "")
     .split("\n")

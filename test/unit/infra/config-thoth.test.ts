@@ -52,8 +52,8 @@ test.each<[string, RawConfig, string]>([
   ],
   ["an image a role", { repository: "example.org/thoth" }, "roles"],
   ["one image in place of a repository's", { repository: "example.org/thoth", roles: imageOfEach("i") }, "all-in-one"],
-  ["one role with an image of its own", { roles: { mcp: { image: "my-mcp:1" } } }, "roles"],
-  ["what it is told to", { shape: "roles" }, "roles"],
+  ["one role with another image", { roles: { mcp: { image: "my-mcp:1" } } }, "roles"],
+  ["the configured one", { shape: "roles" }, "roles"],
 ])("with %s, %j has the shape %s", (_, raw, shape) => {
   expect(parse(raw).shape).toBe(shape);
 });

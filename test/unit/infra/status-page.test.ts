@@ -48,7 +48,7 @@ test("gateway and page know each other by fixed addresses", () => {
   expect(uploaded(graph, "gateway", "generated/page.conf")).toBe(`allow ${address("page")};\ndeny all;\n`);
 });
 
-test("its role in Postgres may count, and is told no more", () => {
+test("its role in Postgres may count, and read nothing else", () => {
   const { columns, sizesOf, role, database } = graph.resource("page-role").inputs;
   expect({ columns, sizesOf, role, database }).toEqual({
     columns: { users: ["id", "organization_id"], agents: ["organization_id"], messages: ["organization_id"] },

@@ -93,7 +93,7 @@ describe("the order of a start", () => {
   });
 });
 
-test("an image of its own runs the published way, and looks for the program of each role", async () => {
+test("a configured image runs the published way, and looks for the program of each role", async () => {
   const real = await thothGraph({ image: "my-thoth:1" });
   expect(container(real)).toMatchObject({ image: "my-thoth:1", memory: 4096 });
   expect(file("mcp.sh", real)).toContain("exec 'python' '-m' 'thoth' 'mcp' 'http'");

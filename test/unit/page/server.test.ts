@@ -103,7 +103,7 @@ test("a page may run its own script and style, and nothing else", async () => {
   expect((await ask("/status")).headers.get("content-security-policy")).toContain("script-src 'none'");
 });
 
-test("whoever is not the gateway gets no answer", async () => {
+test("only the gateway gets an answer", async () => {
   isTrusted = false;
   await expect(ask("/status")).rejects.toThrow();
 });
