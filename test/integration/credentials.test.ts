@@ -54,14 +54,15 @@ test("Redis allows Letta what it needs, and nobody to change or read Redis itsel
   expect((await docker([...asHealth, "get", "a"])).stdout).toContain("NOPERM");
 });
 
-test("Redis shares an internal network with Letta alone, out of reach of projects", async () => {
+test("Redis shares an internal network with Letta and the status page alone, out of reach of projects", async () => {
   const format = "{{.Internal}}{{range .Containers}} {{.Name}}{{end}}";
   const [isInternal, ...names] = (
     await dockerOutput(["network", "inspect", `${stacks.letta}-internal`, "--format", format])
   )
     .trim()
     .split(" ");
-  expect([isInternal, ...names.sort()]).toEqual(["true", `${stacks.letta}-redis`, `${stacks.letta}-server`]);
+  const members = ["page", "redis", "server"].map((service) => `${stacks.letta}-${service}`);
+  expect([isInternal, ...names.sort()]).toEqual(["true", ...members]);
   const script =
     "const s=require('net').connect(6379,'letta-redis');s.on('error',e=>console.log(e.code)).on('connect',()=>console.log('open'))";
   const { stdout } = await docker(["exec", `${stacks.thoth}-api`, "node", "-e", script]);

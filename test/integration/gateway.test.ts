@@ -1,7 +1,9 @@
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { dockerOutput } from "../../infra/lib/docker/engine.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
+import { createAgent } from "../support/conversation.ts";
 import { headerValues, rawRequest } from "../support/raw-request.ts";
+import { startScriptedModel } from "../support/scripted-model.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 
 const stacks = sharedStacks();
@@ -28,11 +30,12 @@ test("an answer has one set of CORS headers, though Letta sends its own", async 
 test("a request is found by its name, or by its run, in the logs of each container that it went through", async () => {
   const authorization = `Bearer ${letta.projects.thoth?.token}`;
   const headers = { authorization, "content-type": "application/json", "x-request-id": "a-request-to-be-found" };
-  const agent = (await rawRequest(letta.urls.gateway, "/v1/agents/?limit=1", { headers: { authorization } })).body;
-  const [{ id }] = JSON.parse(agent) as [{ id: string }];
+  const model = await startScriptedModel({ host: "0.0.0.0" });
+  const id = await createAgent(await stacks.projectEndpoint(), model.port);
   const body = JSON.stringify({ messages: [{ role: "user", content: "hello" }] });
   const path = `/v1/agents/${id}/messages`;
   expect((await rawRequest(letta.urls.gateway, path, { method: "POST", headers, body })).status).toBe(200);
+  await model.close();
   const search = async (value: string) =>
     (await stacks.command(["letta", "logs", "--since", "10m", "--run", value])).output.split("\n").filter(Boolean);
   const found = await search("a-request-to-be-found");

@@ -156,7 +156,7 @@ test("all credentials change during a conversation without a failed request, and
     expect(await query(works, "select text from things")).toEqual([{ text: "kept" }]);
   }
   // Those that the stack uses itself, and that need no overlap, are new at once.
-  const isAtOnce = (door: string) => ["Thoth's MCP server", "role letta_admin"].includes(door);
+  const isAtOnce = (door: string) => ["Thoth's MCP server", "role letta_admin", "role letta-page"].includes(door);
   expect(await openedBy(stacks, leaked)).toEqual(doors("").filter((door) => !isAtOnce(door)));
   application.use(fresh);
   succeeded(await stacks.command(["letta", "rotate", "--finish"]));
@@ -186,7 +186,7 @@ async function whatMayLeak(): Promise<string[]> {
 /** Everything that asks for a password or a token, while the roles with this suffix log in. */
 const doors = (suffix: string) =>
   [
-    ...["Letta's own port", "Redis", "Thoth's MCP server", "gateway", "role letta_admin"],
+    ...["Letta's own port", "Redis", "Thoth's MCP server", "gateway", "role letta_admin", "role letta-page"],
     ...["letta", name, "thoth"].map((owner) => `role ${owner}${suffix}`),
   ].sort();
 

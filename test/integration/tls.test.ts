@@ -20,6 +20,8 @@ beforeAll(async () => {
 afterAll(async () => {
   stacks.configure(stacks.letta, { tls: undefined });
   await stacks.up(stacks.letta);
+  // Its address of Letta has changed back.
+  await stacks.up(stacks.thoth);
 });
 
 const certificate = () => letta.certificate ?? "";

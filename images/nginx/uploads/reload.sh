@@ -11,7 +11,10 @@ old=$(for folder in /proc/[0-9]*; do if is_worker "${folder#/proc/}"; then echo 
 nginx -t -q && nginx -s reload || exit 1
 wanted=$(sed -n '/projects_version/,$ s/.*default "\(.*\)";/\1/p' "$1")
 for _ in $(seq 100); do
-  if all_leaving && [ "$(curl -fsS -m 2 "$2/nginx-projects")" = "$wanted" ]; then exit 0; fi
+  answer=$(curl -fsS -m 2 "$2/nginx-projects")
+  # Refused: nginx stops, and only ends its streams. It reads the files when it starts.
+  [ $? -ne 7 ] || exit 0
+  if all_leaving && [ "$answer" = "$wanted" ]; then exit 0; fi
   sleep 0.1
 done
 echo "nginx still answers by its old files" >&2
