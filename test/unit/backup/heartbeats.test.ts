@@ -34,6 +34,23 @@ test("what was written since the last archived heartbeat is as old as that, at m
   expect(await lossMinutes({ rowsWritten: "101", startedMinutesAgo: 600 })).toBe(60);
 });
 
+test("a quiet time does not count: what was written is younger than the last look that found nothing to lose", async () => {
+  const world = new FakeWorld();
+  const beat = { id: 1, at: minutesAgo(world, 5).toISOString(), lsn: "0/1", activity: "100", isRecoverable: true };
+  mkdirSync(dirname(heartbeatFile(world)), { recursive: true });
+  writeFileSync(heartbeatFile(world), JSON.stringify([beat]));
+  let total = "100";
+  world.answers.pg_stat_database = (sql: string) =>
+    JSON.stringify(sql.includes("as total") ? [{ total, started: minutesAgo(world, 600).toISOString() }] : []);
+  world.answers["select id, at from"] = [{ id: "1", at: new Date(beat.at) }];
+  const heartbeats = new Heartbeats(world, 60);
+  await heartbeats.load();
+  expect(await heartbeats.beat(undefined)).toBe(0);
+  world.time += 10_000;
+  total = "101";
+  expect(await heartbeats.beat(undefined)).toBe(10);
+});
+
 test("the time that Postgres was stopped does not count: it archives everything when it stops", async () => {
   expect(await lossMinutes({ rowsWritten: "101", startedMinutesAgo: 2 })).toBe(2);
 });

@@ -22,6 +22,8 @@ export class Heartbeats {
   #countedAt = 0;
   #countingSeconds = 0;
   #isPrepared = false;
+  /** When a turn last found that nothing would be lost, in milliseconds: whatever would be now was written later. */
+  #safeAt = 0;
 
   /** @param pointSeconds time between restore points: two in one archive interval are of no more use than one */
   constructor(world: World, pointSeconds: number) {
@@ -147,12 +149,15 @@ export class Heartbeats {
   #lossSeconds(activity: string, started: number, now: number): number | null {
     const newest = this.#beats.findLast(({ isRecoverable }) => isRecoverable);
     if (newest === undefined) return null;
-    if (newest.activity === activity) return 0;
+    if (newest.activity === activity) {
+      this.#safeAt = now;
+      return 0;
+    }
     // Postgres archives all it has when it stops, and its counters begin at 0 after a crash.
     const isArchivedUntilStart =
       BigInt(activity) >= BigInt(newest.activity) &&
       this.#beats.every(({ isRecoverable, at }) => isRecoverable || Date.parse(at) >= started);
-    const since = isArchivedUntilStart ? Math.max(started, Date.parse(newest.at)) : Date.parse(newest.at);
+    const since = Math.max(Date.parse(newest.at), this.#safeAt, isArchivedUntilStart ? started : 0);
     return Math.max(0, (now - since) / 1000);
   }
 }
