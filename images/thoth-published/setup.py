@@ -1,7 +1,7 @@
 """Makes what Thoth needs in its vault from what its image has: folders, prompts, templates, schema.
 
-Runs in the API's container, with its Python: `python - AGENT_MODEL < setup.py`. Keeps every file that is there. The model of the
-agents is set where the settings name none; Thoth has defaults for all other settings. Prints each file that it makes or changes.
+Runs in the API's container, with its Python: `python - AGENT_MODEL < setup.py`. Keeps every file that is there; of the settings it
+sets the agents' model alone, as Thoth has defaults for all others. Prints each file that it makes or changes.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ def complete(vault: Path) -> None:
 def set_agent_model(settings_file: Path, model: str) -> None:
     settings = json.loads(settings_file.read_text()) if settings_file.exists() else {}
     letta = settings.setdefault("memory", {}).setdefault("letta", {})
-    if letta.get("agentModel"):
+    if letta.get("agentModel") == model:
         return
     letta["agentModel"] = model
     whole = settings_file.with_suffix(".json.new")

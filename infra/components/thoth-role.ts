@@ -3,6 +3,7 @@ import { type RoleConfig, rolePorts } from "../config/thoth-roles.ts";
 import { readImageFile } from "../lib/image-files.ts";
 import { localReference } from "../lib/images.ts";
 import { type ThothRole, thothRoles } from "../lib/names.ts";
+import { lettaProxyUrl } from "./letta-proxy.ts";
 import type { ContainerFile } from "./service/files.ts";
 import { vaultPath, vaultsPath } from "./thoth-environment.ts";
 
@@ -31,7 +32,7 @@ export interface RoleProgram {
 }
 
 const healthPath = "/run/thoth-letta/health.py";
-const pythonHealth = (...check: string[]) => ["CMD", "python", "-IS", healthPath, ...check];
+const pythonHealth = (...checks: string[]) => ["CMD", "python", "-IS", healthPath, ...checks, "postgres"];
 
 interface Published {
   /** Name of the image in the repository. */
@@ -44,22 +45,26 @@ interface Published {
   readonly stopGraceSeconds: number;
 }
 
-const process = (_: number, ...role: string[]) => pythonHealth("process", ...role);
+const process = (_: number, ...role: string[]) => pythonHealth(["process", ...role].join("="));
 
 /** The published images. Discovery and monitor serve no health route. */
 const published: Record<ThothRole, Published> = {
   api: {
     image: "api",
-    command: (port) =>
-      thoth("server", "start", "--api-host", "0.0.0.0", "--api-port", `${port}`, "--no-discovery", "--no-mcp"),
-    health: (port) => pythonHealth("api", `${port}`),
+    // Not `thoth server start`: that starts the API in a second process, and lives on when that has died.
+    command: (port) => [
+      "python",
+      "-c",
+      `from thoth.server import start_obsidian_server; start_obsidian_server(host="0.0.0.0", port=${port})`,
+    ],
+    health: (port) => pythonHealth(`api=${port}`, `letta=${lettaProxyUrl}`),
     memoryMiB: 1024,
     stopGraceSeconds: 15,
   },
   mcp: {
     image: "mcp",
     command: (port) => thoth("mcp", "http", "--host", "0.0.0.0", "--port", `${port}`),
-    health: (port) => pythonHealth("http", `${port}`),
+    health: (port) => pythonHealth(`http=${port}`),
     memoryMiB: 512,
     stopGraceSeconds: 15,
   },
@@ -94,12 +99,12 @@ export function roleProgram(role: string, config: ThothConfig, root: string): Ro
   const usual =
     image === undefined ? ofStandIn(role, port, root) : { ...ofPublished(role, port, config), image, isStandIn: false };
   const { command, health, memoryMiB, processes, cpus, stopGraceSeconds } = settings;
+  const program = { ...usual, ...(command === undefined ? {} : { command }) };
   return {
-    ...usual,
+    ...program,
     ...{ processes, cpus },
     ...(port === undefined ? {} : { port }),
-    ...(config.source === undefined ? {} : fromSource(role, usual)),
-    ...(command === undefined ? {} : { command }),
+    ...(config.source === undefined ? {} : fromSource(program)),
     ...(health === undefined ? {} : { health }),
     ...(memoryMiB === undefined ? {} : { memoryMiB }),
     ...(stopGraceSeconds === undefined ? {} : { stopGraceSeconds }),
@@ -108,13 +113,28 @@ export function roleProgram(role: string, config: ThothConfig, root: string): Ro
 
 const sourcePaths = { standIn: "/opt/thoth/src", published: "/app/src" } as const;
 
-/** Of the real Thoth only the API reloads its code; all roles reload the vault's settings. */
-function fromSource(role: string, { command, isStandIn }: Pick<RoleProgram, "command" | "isStandIn">) {
-  if (isStandIn) {
-    const sourcePath = sourcePaths.standIn;
-    return { sourcePath, command: ["node", "--watch", `${sourcePath}/main.ts`, role] };
-  }
-  return { sourcePath: sourcePaths.published, command: role === "api" ? [...command, "--api-reload"] : command };
+/** Node watches for the stand-in. Thoth's images have watchdog for it: Thoth ignores its own `--api-reload`. */
+function fromSource({ command, isStandIn }: Pick<RoleProgram, "command" | "isStandIn">) {
+  const sourcePath = isStandIn ? sourcePaths.standIn : sourcePaths.published;
+  const [program, role] = command;
+  if (!isStandIn) return { sourcePath, command: [...watched(sourcePath), ...command] };
+  if (program !== "thoth" || role === undefined) return { sourcePath };
+  return { sourcePath, command: ["node", "--watch", `${sourcePath}/main.ts`, role] };
+}
+
+/** A program that has ended waits for the next change, with its error as the end of its log. */
+function watched(folder: string): string[] {
+  const what = ["--directory", folder, "--recursive", "--patterns", "*.py"];
+  const how = [
+    "--debounce-interval",
+    "0.3",
+    "--signal",
+    "SIGTERM",
+    "--kill-after",
+    "2",
+    "--no-restart-on-command-exit",
+  ];
+  return ["python", "-m", "watchdog.watchmedo", "auto-restart", ...what, ...how, "--"];
 }
 
 /** What Thoth is told when it runs from a folder of sources. */
@@ -145,8 +165,8 @@ function ofPublished(role: string, port: number | undefined, { vaults, shape }: 
   return {
     command: command(port ?? 0, vaults === undefined ? `${vaultPath}/thoth/papers` : vaultsPath),
     health: health(port ?? 0, ...(shape === "all-in-one" ? [role] : [])),
-    // Its first start takes 40 s on two idle processors.
-    readyTimeoutSeconds: 120,
+    // Its first start takes 40 s on two idle processors, and minutes on busy ones.
+    readyTimeoutSeconds: 300,
     files: [{ path: healthPath, content: readImageFile("thoth-published/health.py") }],
     memoryMiB,
     stopGraceSeconds,

@@ -103,7 +103,7 @@ async function failure(inputs: ReadinessInputs, state: ContainerState | undefine
   const log = tellingLines(all, what);
   const cause = likelyCause(state, log);
   const end = lastDistinct(log, 15);
-  const first = firstError(log);
+  const first = cause === undefined ? firstError(log) : undefined;
   const exit = state !== undefined && !state.State.Running ? ` (exit code ${state.State.ExitCode})` : "";
   return new UserError(
     [

@@ -88,10 +88,3 @@ export function serverOf(patient: Patient): LettaEndpoint {
   const { urls, serverPassword } = lettaOf(patient);
   return { url: urls.server, password: serverPassword };
 }
-
-/** Letta through the gateway, as a project. */
-export function gatewayOf(patient: Patient, project: string): LettaEndpoint {
-  const { urls, projects, certificate } = lettaOf(patient);
-  const pinned = certificate === undefined ? {} : { certificate };
-  return { url: urls.gateway, password: projects[project]?.token ?? "", ...pinned };
-}

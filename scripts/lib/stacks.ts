@@ -1,6 +1,7 @@
 import { requireContract } from "../../infra/lib/contract.ts";
 import type { ContainerState } from "../../infra/lib/docker/engine.ts";
 import { UserError } from "../../infra/lib/errors.ts";
+import type { LettaEndpoint } from "../../infra/lib/letta/api.ts";
 import { databaseNames, labels } from "../../infra/lib/names.ts";
 import type { LettaOutputs, ThothExports } from "../../infra/stacks/outputs.ts";
 import type { Deps } from "./deps.ts";
@@ -14,6 +15,12 @@ export async function readLetta(deps: Deps, stack: string): Promise<LettaStack |
   const found = await outputs<LettaStack>(deps, stack);
   if (found !== undefined) requireContract(found, stack);
   return found;
+}
+
+/** Letta through the gateway, as a project. */
+export function projectEndpoint({ urls, projects, certificate }: LettaStack, project: string): LettaEndpoint {
+  const pinned = certificate === undefined ? {} : { certificate };
+  return { url: urls.gateway, password: projects[project]?.token ?? "", ...pinned };
 }
 
 /** All databases of a letta stack: Letta's own and each project's. */

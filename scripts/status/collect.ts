@@ -5,7 +5,7 @@ import type { ThothExports } from "../../infra/stacks/outputs.ts";
 import type { Deps } from "../lib/deps.ts";
 import { namesOf } from "../lib/stack-file.ts";
 import type { LettaStack } from "../lib/stacks.ts";
-import { vaultGaps } from "../lib/vault.ts";
+import { thothGaps } from "../lib/thoth-gaps.ts";
 import { problemLines } from "../models/list.ts";
 import { type ProviderReport, readModels } from "../models/report.ts";
 import { backupNotes, isBackupHealthy, readBackupState } from "./backup.ts";
@@ -79,9 +79,8 @@ export async function collectThoth(
   letta: LettaStack | undefined,
 ): Promise<StackStatus> {
   if (thoth === undefined) return missing(name, "make thoth-start");
-  const gaps = vaultGaps(thoth);
   const urls: Readonly<Record<string, string>> = thoth.urls;
-  const services = await Promise.all(
+  const listed = Promise.all(
     thoth.containers.map((container) => {
       const roles = Object.keys(thoth.roles).filter((role) => thoth.roles[role] === container);
       const [only = ""] = roles;
@@ -90,6 +89,7 @@ export async function collectThoth(
         : collectService(deps, container, urls[only]);
     }),
   );
+  const [services, gaps] = await Promise.all([listed, thothGaps({ stack: name, thoth, letta }, deps)]);
   return {
     name,
     isHealthy: services.every(({ health }) => health === "healthy") && gaps.length === 0,

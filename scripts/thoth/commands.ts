@@ -38,9 +38,9 @@ export function addThothCommands(program: Command, add: Add, deps: Deps): void {
     thoth,
     "setup",
     "complete the real Thoth's vault from its image",
-    [model, thothStack],
-    async (options) =>
-      (await import("./exec.ts")).setUpVault({ stack: options.thothStack, model: options.model }, deps),
+    [model, thothStack, lettaStack],
+    async ({ thothStack: stack, lettaStack: letta, model: handle }) =>
+      (await import("./exec.ts")).setUpVault({ stack, lettaStack: letta, model: handle }, deps),
   );
   add(thoth, "logs [role]", "its logs, or those of one role", [thothStack, ...logOptions], async (options, service) => {
     const { containers, roles } = required(

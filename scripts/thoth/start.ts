@@ -3,7 +3,7 @@ import { type BringUpOptions, bringUp, requireSetup } from "../lib/bring-up.ts";
 import { confirm } from "../lib/confirm.ts";
 import type { Deps } from "../lib/deps.ts";
 import { readLetta, readThoth, required, stopContainers } from "../lib/stacks.ts";
-import { vaultGaps } from "../lib/vault.ts";
+import { thothGaps } from "../lib/thoth-gaps.ts";
 
 export interface StartThothOptions extends BringUpOptions {
   readonly stack: string;
@@ -12,8 +12,14 @@ export interface StartThothOptions extends BringUpOptions {
   readonly yes: boolean;
 }
 
-/** Brings the thoth stack up, after the letta stack if that is down. */
+/** Brings the thoth stack up, after the letta stack if that is down, and tells what Thoth lacks to be of use. */
 export async function startThoth(options: StartThothOptions, deps: Deps): Promise<number> {
+  const exitCode = await bringThothUp(options, deps);
+  if (exitCode === 0) await tellGaps(options, deps);
+  return exitCode;
+}
+
+async function bringThothUp(options: StartThothOptions, deps: Deps): Promise<number> {
   await requireSetup(deps, options.stack);
   if (await isLettaDown(options, deps)) {
     const question = `the letta stack "${options.lettaStack}" is down, and Thoth needs it: start it?`;
@@ -21,9 +27,14 @@ export async function startThoth(options: StartThothOptions, deps: Deps): Promis
     await startLetta({ stack: options.lettaStack }, deps);
   }
   await bringUp(deps, options.stack, options);
-  const thoth = await readThoth(deps, options.stack);
-  for (const gap of thoth === undefined ? [] : vaultGaps(thoth)) deps.print(gap);
   return 0;
+}
+
+async function tellGaps({ stack, lettaStack }: StartThothOptions, deps: Deps): Promise<void> {
+  const thoth = await readThoth(deps, stack);
+  if (thoth === undefined || thoth.isStandIn) return;
+  const letta = await readLetta(deps, lettaStack);
+  for (const gap of await thothGaps({ stack, thoth, letta }, deps)) deps.print(gap);
 }
 
 async function isLettaDown({ lettaStack }: StartThothOptions, deps: Deps): Promise<boolean> {
@@ -59,13 +70,14 @@ export async function stopThoth(
  */
 export async function restartThoth(options: StartThothOptions, deps: Deps): Promise<number> {
   const before = await startTimes(deps, options.stack);
-  const exitCode = await startThoth(options, deps);
+  const exitCode = await bringThothUp(options, deps);
   if (exitCode !== 0) return exitCode;
   const after = await startTimes(deps, options.stack);
   const due = [...after].filter(([name, startedAt]) => before.get(name) === startedAt).map(([name]) => name);
   if (due.length > 0) deps.print(`restarting ${due.join(", ")}`);
   await Promise.all(due.map((name) => deps.engine.changeContainer(name, "restart")));
   await bringUp(deps, options.stack);
+  await tellGaps(options, deps);
   return 0;
 }
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { lettaFetch } from "../../infra/lib/letta/api.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
+import type { StackStatus } from "../../scripts/status/collect.ts";
 import { faithfulThoth } from "../support/faithful-thoth.ts";
 import { freePorts } from "../support/free-places.ts";
 import { mcpServers, mcpTools } from "../support/mcp-servers.ts";
@@ -14,6 +15,8 @@ import { succeeded } from "../support/stacks.ts";
 
 const stacks = sharedStacks();
 const roles = ["api", "mcp", "discovery", "monitor"];
+/** As Thoth calls the one that users talk to. */
+const agentName = "thoth_main_orchestrator";
 const keyFile = () => join(stacks.vault, "thoth.env");
 let image: string;
 let pluginPort: number;
@@ -25,7 +28,7 @@ function configured(changes: Readonly<Record<string, object>> = {}) {
   stacks.configure(stacks.thoth, {
     roles: ofRoles,
     envFile: keyFile(),
-    env: { THOTH_STAND_IN_START_SECONDS: "5" },
+    env: { THOTH_STAND_IN_START_SECONDS: "5", THOTH_AGENT_NAME: agentName },
     ports: { ...ports, letta: pluginPort },
   });
 }
@@ -43,7 +46,11 @@ beforeAll(async () => {
   const { api, mcp } = (await stacks.thothOutputs()).urls;
   ports = { api: Number(new URL(api).port), mcp: Number(new URL(mcp).port) };
   [pluginPort = 0] = await freePorts(1);
-  for (const name of ["prompts", "templates"]) mkdirSync(join(stacks.vault, "thoth/_thoth", name), { recursive: true });
+  for (const name of ["prompts", "templates"]) {
+    const folder = join(stacks.vault, "thoth/_thoth", name);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "one"), "");
+  }
   writeFileSync(join(stacks.vault, "thoth/_thoth/analysis_schema.json"), "{}");
   const settings = join(stacks.vault, "thoth/_thoth/settings.json");
   writeFileSync(settings, JSON.stringify({ memory: { letta: { agentModel: "openai/gpt-5" } } }));
@@ -61,11 +68,51 @@ afterAll(async () => {
   rmSync(keyFile());
 }, 300_000);
 
+/** What status says of the thoth stack. */
+async function status() {
+  const { stdout } = await stacks.command(["thoth", "status", "--json"]);
+  const { stacks: shown } = JSON.parse(stdout) as { stacks: StackStatus[] };
+  const found = shown.find(({ name }) => name === stacks.thoth);
+  if (found === undefined) throw new Error(stdout);
+  const red = found.services.filter(({ health }) => health !== "healthy").map(({ name }) => name);
+  return { isHealthy: found.isHealthy, red, notes: found.notes.join("\n") };
+}
+
 test("come up by images and keys alone, and are healthy though the API answers 503 for ever", async () => {
   expect((await fetch(`${thoth.urls.api}/health`)).status).toBe(503);
-  const { stdout } = await stacks.command(["thoth", "status", "--json"]);
-  const { stacks: shown } = JSON.parse(stdout) as { stacks: { name: string; isHealthy: boolean }[] };
-  expect(shown.find(({ name }) => name === stacks.thoth)?.isHealthy).toBe(true);
+  expect(await status()).toMatchObject({ isHealthy: true, red: [] });
+});
+
+test("are red while Postgres or Letta is down, of which their own health says nothing", async () => {
+  const redWithout = async (service: string) => {
+    await dockerOutput(["pause", `${stacks.letta}-${service}`]);
+    try {
+      // Thoth's own word; each role's last check may have passed a moment ago.
+      expect((await fetch(`${thoth.urls.mcp}/health`)).status).toBe(200);
+      await expect.poll(async () => (await status()).red, { timeout: 120_000 }).toContain(role("api"));
+      return (await status()).red;
+    } finally {
+      await dockerOutput(["unpause", `${stacks.letta}-${service}`]);
+    }
+  };
+  expect(await redWithout("nginx")).toEqual([role("api")]);
+  await expect
+    .poll(async () => (await redWithout("postgres")).sort(), { timeout: 240_000 })
+    .toEqual(roles.map(role).sort());
+  await expect.poll(status, { timeout: 120_000 }).toMatchObject({ isHealthy: true });
+});
+
+test("without their agents are of no use, and status says so until a restart makes them", async () => {
+  const letta = await stacks.projectEndpoint();
+  const found = await lettaFetch(letta, "GET", `/v1/agents/?name=${agentName}`);
+  for (const { id } of (await found.json()) as { id: string }[]) await lettaFetch(letta, "DELETE", `/v1/agents/${id}`);
+  expect(await status()).toMatchObject({
+    isHealthy: false,
+    red: [],
+    notes: expect.stringContaining("has made no agents"),
+  });
+  succeeded(await stacks.command(["thoth", "restart"]));
+  await expect.poll(status, { timeout: 60_000 }).toMatchObject({ isHealthy: true });
 });
 
 test("reach Letta without a token, and no other project does that way", async () => {
@@ -95,7 +142,7 @@ describe("a single user's Obsidian plugin", () => {
     expect(response.headers.get("access-control-allow-origin")).toBe(origin);
     // The models of other tests' agents have ended.
     const agents = (await response.json()) as { id: string; name: string }[];
-    const agent = agents.find(({ name }) => name === "thoth-assistant");
+    const agent = agents.find(({ name }) => name === agentName);
     const json = { "content-type": "application/json" };
     const made = await ask(`/v1/conversations/?agent_id=${agent?.id}`, { method: "POST", headers: json, body: "{}" });
     const { id } = (await made.json()) as { id: string };

@@ -61,14 +61,15 @@ export class AgentKeeper {
     if (state.state === "failed" || state.state === "unknown") throw new Error(`agent: ${state.reason}`);
   }
 
-  /** Runs until aborted. */
-  async run(signal: AbortSignal): Promise<never> {
+  /** Runs until aborted, or until the agent is ready if it `looksOnce`. */
+  async run(signal: AbortSignal, looksOnce: boolean): Promise<void> {
     for (;;) {
       const state = await this.#look();
       if (JSON.stringify(state) !== JSON.stringify(this.#state)) {
         this.#log[state.state === "failed" ? "warn" : "info"]({ agent: this.#name, ...state }, "the agent");
       }
       this.#state = state;
+      if (looksOnce && state.state === "ready") return;
       await delay(PAUSES[state.state], undefined, { signal });
     }
   }

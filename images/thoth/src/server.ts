@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance, LogController } from "fastify";
 import { ZodError, z } from "zod";
 import { ABOUT, type Config, type Role } from "./config.ts";
-import { unhealthyForEver } from "./faithful.ts";
+import { blindHealth } from "./faithful.ts";
 import { Health } from "./health.ts";
 import { describeError } from "./log.ts";
 
@@ -32,8 +32,12 @@ export function createServer(role: Role, config: Config): { server: FastifyInsta
   const health = new Health();
   server.get("/version", () => ({ ...ABOUT, role }));
   server.get("/health", async (_request, reply) => {
-    const { details, ...report } = await health.report();
-    if (config.isFaithful && role === "api") return reply.code(503).send(unhealthyForEver({ details, ...report }));
+    const found = await health.report();
+    if (config.isFaithful) {
+      const { code, body } = blindHealth(role, found);
+      return reply.code(code).send(body);
+    }
+    const { details, ...report } = found;
     return reply.code(report.status === "healthy" ? 200 : 503).send({ ...report, role, ...ABOUT, ...details });
   });
   server.setErrorHandler((error, request, reply) => {

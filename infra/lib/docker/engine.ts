@@ -152,10 +152,16 @@ export async function imageExists(reference: string): Promise<boolean> {
 
 /** The last lines that a container printed on either stream, oldest first. */
 export async function lastLogLines(name: string, count: number): Promise<string[]> {
-  const result = await docker(["logs", "--tail", String(count), name]);
-  return `${result.stdout}${result.stderr}`
-    .split("\n")
-    .filter((line) => line.trim() !== "")
+  const result = await docker(["logs", "--timestamps", "--tail", String(count), name]);
+  // The two streams come one after the other; the times, all of one width, bring their lines into order.
+  const lines = `${result.stdout}${result.stderr}`.split("\n").map((line) => {
+    const [, time = "", text = ""] = /^(?:(\d{4}-\d\d-\d\dT\S+Z) )?(.*)$/.exec(line) ?? [];
+    return { time, text };
+  });
+  return lines
+    .sort((one, other) => (one.time < other.time ? -1 : Number(one.time > other.time)))
+    .map(({ text }) => text)
+    .filter((text) => text.trim() !== "")
     .slice(-count);
 }
 

@@ -19,10 +19,6 @@ export const knownCauses: readonly (readonly [RegExp, string])[] = [
     /password authentication failed/i,
     "the database's password is not the one in the Pulumi state: run `make letta-start` again",
   ],
-  [
-    /could not translate host name|Name or service not known|Temporary failure in name resolution/i,
-    "a service it needs is not on its network or not running",
-  ],
   [/address already in use/i, "something else listens on its port"],
   [
     /invalid value for parameter|unrecognized configuration parameter/i,
@@ -31,6 +27,11 @@ export const knownCauses: readonly (readonly [RegExp, string])[] = [
   [/exec format error/i, "the image is for another processor architecture"],
   [/Permission denied/i, "a mounted folder does not belong to the container's user"],
   [/ModuleNotFoundError|Cannot find module/i, "the image is incomplete: build or pull it again with `make setup`"],
+  // Last: a machine without the internet has such lines of a program that works.
+  [
+    /could not translate host name|Name or service not known|Temporary failure in name resolution/i,
+    "a service it needs is not on its network or not running",
+  ],
 ];
 
 /** One line on why a service most likely did not start, or undefined when the log gives no hint. */

@@ -1,8 +1,9 @@
 import { X509Certificate } from "node:crypto";
 import { LettaApiError, type LettaEndpoint, lettaFetch, lettaJson } from "../../../infra/lib/letta/api.ts";
 import { probeLetta } from "../../../infra/lib/letta/probe.ts";
+import { projectEndpoint } from "../../lib/stacks.ts";
 import type { Check, Finding } from "../check.ts";
-import { gatewayOf, lettaOf, type Patient, serverOf } from "../patient.ts";
+import { lettaOf, type Patient, serverOf } from "../patient.ts";
 
 /** Letta's server, and the gateway in front of it. */
 export const lettaChecks: readonly Check[] = [
@@ -144,7 +145,7 @@ async function withoutTools(
 
 async function passwords(patient: Patient): Promise<Finding[]> {
   const [project = ""] = Object.keys(lettaOf(patient).projects);
-  const doors = [serverOf(patient), ...(project === "" ? [] : [gatewayOf(patient, project)])];
+  const doors = [serverOf(patient), ...(project === "" ? [] : [projectEndpoint(lettaOf(patient), project)])];
   const open = await Promise.all(doors.map(async (door) => ({ ...door, status: await statusWithoutToken(door) })));
   return open
     .filter(({ status }) => status !== 401)
@@ -169,7 +170,7 @@ async function isolation(patient: Patient): Promise<Finding[]> {
   const found = await Promise.all(
     projects.map(async ([name]) => {
       const others = projects.filter(([other]) => other !== name).map(([, { user }]) => user);
-      const endpoint = gatewayOf(patient, name);
+      const endpoint = projectEndpoint(lettaOf(patient), name);
       const own = await lettaJson<number>(endpoint, "GET", "/v1/agents/count");
       // Only the gateway's answer to the claim counts, not who exists.
       const claimed = others[0] ?? "user-ffffffff-ffff-4fff-8fff-ffffffffffff";

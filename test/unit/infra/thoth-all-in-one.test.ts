@@ -97,7 +97,7 @@ test("a configured image runs the published way, and looks for the program of ea
   const real = await thothGraph({ image: "my-thoth:1" });
   expect(container(real)).toMatchObject({ image: "my-thoth:1", memory: 4096 });
   expect(file("mcp.sh", real)).toContain("exec 'python' '-m' 'thoth' 'mcp' 'http'");
-  expect(file("monitor.health.sh", real)).toContain("'process' 'monitor'");
+  expect(file("monitor.health.sh", real)).toContain("'process=monitor'");
   const { uploads } = container(real) as { uploads: { file: string }[] };
   expect(uploads.filter((upload) => upload.file.endsWith("/health.py"))).toHaveLength(1);
 });

@@ -47,15 +47,22 @@ describe("a folder of sources", () => {
     });
   });
 
-  test("is read by the published images, of which the API reloads it", () => {
-    const commands = thothRoles.map((role) => programOf(role, { source, repository }).command.join(" "));
-    expect(commands.map((command) => command.endsWith(" --api-reload"))).toEqual([true, false, false, false]);
-    expect(programOf("api", { source, repository }).sourcePath).toBe("/app/src");
+  test("is watched for the published images' programs, those of the config included", () => {
+    const roles = { monitor: { command: ["python", "-m", "thoth", "monitor"] } };
+    for (const role of thothRoles) {
+      const { command, sourcePath } = programOf(role, { source, repository, roles });
+      const watcher = command.indexOf("--");
+      expect(sourcePath).toBe("/app/src");
+      expect(command.slice(0, watcher)).toEqual(
+        expect.arrayContaining(["watchdog.watchmedo", "auto-restart", "/app/src"]),
+      );
+      expect(command.slice(watcher + 1)).toEqual(programOf(role, { repository, roles }).command);
+    }
   });
 
-  test("does not run over a command of the config", () => {
-    const roles = { api: { command: ["thoth", "api"] } };
-    expect(programOf("api", { source, roles }).command).toEqual(["thoth", "api"]);
+  test("leaves another command of the stand-in as it is", () => {
+    const roles = { api: { command: ["sleep", "1"] } };
+    expect(programOf("api", { source, roles }).command).toEqual(["sleep", "1"]);
   });
 });
 
@@ -73,8 +80,10 @@ describe("the images of a repository", () => {
     }
   });
 
-  test("run the API without the roles that have their own containers", () => {
-    expect(programOf("api", { repository }).command).toEqual(expect.arrayContaining(["--no-discovery", "--no-mcp"]));
+  test("run the API in the program itself, whose end is the container's", () => {
+    const { command } = programOf("api", { repository });
+    expect(command.slice(0, 2)).toEqual(["python", "-c"]);
+    expect(command.join(" ")).not.toContain("server start");
   });
 
   test.each([
@@ -83,8 +92,8 @@ describe("the images of a repository", () => {
     ["mcp", { port: 9000 }, 9000],
   ] as const)("let %s listen, with %j, where it is asked for its health", (role, settings, expected) => {
     const { command, health, port } = programOf(role, { repository, roles: { [role]: settings } });
-    expect(command[command.findIndex((word) => word.endsWith("port")) + 1]).toBe(String(expected));
-    expect(health.at(-1)).toBe(String(expected));
+    expect(command.join(" ")).toMatch(new RegExp(`port[= ]${expected}\\b`));
+    expect(health.some((word) => word.endsWith(`=${expected}`))).toBe(true);
     expect(port).toBe(expected);
   });
 
@@ -104,14 +113,14 @@ describe("the images of a repository", () => {
   });
 
   test("are checked by a file in the container; discovery and monitor, which serve no health route, by their process", () => {
-    for (const [role, check] of [
-      ["api", "api"],
-      ["mcp", "http"],
+    for (const [role, ...checks] of [
+      ["api", "api=8000", "letta=http://letta-proxy:8284"],
+      ["mcp", "http=8001"],
       ["discovery", "process"],
       ["monitor", "process"],
     ] as const) {
       const { files, health } = programOf(role, { repository });
-      expect(health).toEqual(expect.arrayContaining(["python", files[0]?.path, check]));
+      expect(health).toEqual(["CMD", "python", "-IS", files[0]?.path, ...checks, "postgres"]);
     }
   });
 });
@@ -135,7 +144,7 @@ describe("a role with its own image", () => {
     const dashboard = { image: "example/own:1", command: ["python", "-m", "thoth", "research", "start-dashboard"] };
     const program = roleProgram("dashboard", configOf({ roles: { dashboard } }), "/nowhere");
     expect(program).toMatchObject({ ...dashboard, memoryMiB: 512, isStandIn: false });
-    expect(program.health.at(-1)).toBe("process");
+    expect(program.health).toContain("process");
     expect(program).not.toHaveProperty("port");
   });
 });

@@ -39,7 +39,7 @@ export const setUpApi: RoleSetup = (context) => {
   addPaperRoutes(context);
   addSettingsRoute(context);
   addAgentRoutes(context, letta, keeper);
-  return (signal) => keeper.run(signal);
+  return (signal) => keeper.run(signal, config.isFaithful);
 };
 
 function addPaperRoutes({ server, papers }: RoleContext): void {

@@ -109,22 +109,26 @@ describe("create", () => {
   });
 
   test("fails at once for a container that stops, with its exit code, the likely cause and its last lines", async () => {
-    const log = Array.from({ length: 20 }, (_, index) => `line ${index + 1}`).join("\n");
+    const timed = (second: number, text: string) => `2026-11-24T12:00:${second}.000000000Z ${text}\n`;
+    const log = Array.from({ length: 20 }, (_, index) => timed(index + 20, `line ${index + 1}`)).join("");
     const docker = fakeDocker({
       "container inspect": [inspected(), inspected(), inspected({ Status: "exited", ExitCode: 1 })],
       exec: fails,
-      "logs --tail 400 a-container": { stdout: `${log}\n\n`, stderr: "FATAL: No space left on device\n" },
+      "logs --timestamps --tail 400 a-container": {
+        stdout: timed(41, "the end"),
+        stderr: `${log}${timed(40, "FATAL: No space left on device")}`,
+      },
     });
     // Were it to wait for its timeout, this test would not end.
     await expect(provider.create({ ...inputs, timeoutSeconds: 1e6 })).rejects.toThrow(
       new UserError(
         "a-container stopped instead of answering (exit code 1)\n" +
           "  likely cause: the disk is full: free space, then start again\n  last lines of its log:\n" +
-          Array.from({ length: 14 }, (_, index) => `    line ${index + 7}\n`).join("") +
-          "    FATAL: No space left on device",
+          Array.from({ length: 13 }, (_, index) => `    line ${index + 8}\n`).join("") +
+          "    FATAL: No space left on device\n    the end",
       ),
     );
-    expect(docker.calls().at(-1)).toBe("logs --tail 400 a-container");
+    expect(docker.calls().at(-1)).toBe("logs --timestamps --tail 400 a-container");
   });
 
   const says = "its health check says:";

@@ -191,7 +191,7 @@ describe("status", () => {
     test("says for which role it was started again", async () => {
       const restarted = inspected({ StartedAt: minuteAgo() }, { restartCount: 1 });
       const logs = { stdout: "api | bye\nmcp | role ended with exit code 7: the container ends\n" };
-      const docker = { "container inspect thoth-all-in-one": restarted, "logs --tail": logs };
+      const docker = { "container inspect thoth-all-in-one": restarted, "logs --timestamps --tail": logs };
       const { exitCode, stacks } = await jsonStatus({ pulumi, docker }, "thoth");
       expect(exitCode).toBe(0);
       expect(stacks[0]?.notes).toContain(

@@ -4,7 +4,8 @@ import { execThoth, setUpVault } from "../../../../scripts/thoth/exec.ts";
 import { restartThoth, startThoth, stopThoth } from "../../../../scripts/thoth/start.ts";
 import { inspected, notThere } from "../../../support/container-state.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
-import { fakeStacks, thothOutputs, without } from "../../../support/fake-stacks.ts";
+import { fakeStacks, lettaOutputs, thothOutputs, without } from "../../../support/fake-stacks.ts";
+import { imitatedLetta } from "../../../support/imitated-letta.ts";
 
 const options = { stack: "thoth", lettaStack: "letta", yes: false };
 async function start(changes: Parameters<typeof fakeStacks>[0], { yes = false, answer = false } = {}) {
@@ -106,7 +107,7 @@ describe("thoth exec", () => {
     const { programs, done } = exec(false, 3);
     expect(await done).toBe(3);
     expect(programs.calls().at(-1)).toBe(
-      "docker exec --interactive thoth-api sh /run/thoth-letta/with-secrets.sh sh -c exec python -m thoth users create 'Marie C'",
+      "docker exec --interactive thoth-api sh /run/thoth-letta/with-secrets.sh env LOGURU_LEVEL=WARNING THOTH_LOG_LEVEL=WARNING sh -c exec python -m thoth users create 'Marie C'",
     );
   });
 
@@ -115,19 +116,42 @@ describe("thoth exec", () => {
   });
 });
 
-test("thoth setup completes the vault in the API's container, and tells what it made", async () => {
-  const programs = fakeStacks({
-    pulumi: {
-      "stack output --json --show-secrets --stack thoth": {
-        stdout: JSON.stringify({ ...thothOutputs, isStandIn: false }),
+describe("thoth setup", () => {
+  async function setUp(model: string) {
+    const letta = await imitatedLetta({ "GET /v1/models/": () => ({ body: [{ handle: "openai/gpt-5" }] }) });
+    const outputs = {
+      ...lettaOutputs,
+      urls: { ...lettaOutputs.urls, gateway: letta.url },
+      projects: { thoth: { token: letta.password } },
+    };
+    const programs = fakeStacks({
+      pulumi: {
+        "stack output --json --show-secrets --stack thoth": {
+          stdout: JSON.stringify({ ...thothOutputs, isStandIn: false }),
+        },
+        "stack output --json --show-secrets --stack letta": { stdout: JSON.stringify(outputs) },
       },
-    },
-    docker: { "exec --interactive": { stdout: "a log line\nmade thoth/_thoth/settings.json\n" } },
+      docker: { "exec --interactive": { stdout: "a log line\nmade thoth/_thoth/settings.json\n" } },
+    });
+    const deps = fakeDeps();
+    const done = setUpVault({ stack: "thoth", lettaStack: "letta", model }, deps);
+    return { programs, deps, done };
+  }
+
+  test("completes the vault in the API's container, and tells what it made", async () => {
+    const { programs, deps, done } = await setUp("openai/gpt-5");
+    expect(await done).toBe(0);
+    expect(programs.calls().at(-1)).toBe(
+      "docker exec --interactive thoth-api sh /run/thoth-letta/with-secrets.sh python - openai/gpt-5",
+    );
+    expect(deps.printed).toEqual(["made thoth/_thoth/settings.json", "the vault is complete: make thoth-restart"]);
   });
-  const deps = fakeDeps();
-  expect(await setUpVault({ stack: "thoth", model: "openai/gpt-5" }, deps)).toBe(0);
-  expect(programs.calls().at(-1)).toBe(
-    "docker exec --interactive thoth-api sh /run/thoth-letta/with-secrets.sh python - openai/gpt-5",
-  );
-  expect(deps.printed).toEqual(["made thoth/_thoth/settings.json", "the vault is complete: make thoth-restart"]);
+
+  test("refuses a model that Letta does not have, with which Thoth would make no agents", async () => {
+    const { programs, done } = await setUp("gpt-5");
+    await expect(done).rejects.toThrow(
+      new UserError("Letta has no model gpt-5", "make models lists those that it has"),
+    );
+    expect(programs.calls().some((call) => call.startsWith("docker exec"))).toBe(false);
+  });
 });
