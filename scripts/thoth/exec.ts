@@ -18,11 +18,22 @@ export interface ExecOptions {
 
 /** Runs Thoth's own command line in the API's container, with the API's environment. Returns its exit code. */
 export async function execThoth({ stack, command }: ExecOptions, deps: Deps): Promise<number> {
-  const container = await apiContainer(stack, deps);
+  const { container, isMultiUser } = await realThoth(stack, deps);
   const tty = deps.isTerminal ? ["--tty"] : [];
   const program = ["sh", secretsWrapper, "env", ...quiet, "sh", "-c", `exec python -m thoth ${command}`];
   const run = deps.$({ stdio: "inherit", nothrow: true });
-  return (await run`docker exec --interactive ${tty} ${container} ${program}`).exitCode ?? 1;
+  const { exitCode } = await run`docker exec --interactive ${tty} ${container} ${program}`;
+  // It may have made a user.
+  if (isMultiUser) await runScript("user_settings.py", ["python", "-IS", "-"], container, deps);
+  return exitCode ?? 1;
+}
+
+/** Runs a script of images/thoth-published in Thoth's container, and prints what it changed. */
+async function runScript(name: string, program: readonly string[], container: string, deps: Deps): Promise<void> {
+  const input = readImageFile(`thoth-published/${name}`);
+  const output = await deps.engine.dockerOutput(["exec", "--interactive", container, ...program], { input });
+  const changes = output.split("\n").filter((line) => /^(made|set|removed) /.test(line));
+  for (const change of changes) deps.print(change);
 }
 
 export interface SetupOptions {
@@ -39,16 +50,9 @@ export interface SetupOptions {
  * @throws UserError when Letta has no such model
  */
 export async function setUpVault({ stack, lettaStack, model }: SetupOptions, deps: Deps): Promise<number> {
-  const container = await apiContainer(stack, deps);
+  const { container } = await realThoth(stack, deps);
   await requireModel(model, stack, required(await readLetta(deps, lettaStack), lettaStack, "make letta-start"), deps);
-  const program = ["sh", secretsWrapper, "python", "-", model];
-  const input = readImageFile("thoth-published/setup.py");
-  const made = await deps.engine.dockerOutput(["exec", "--interactive", container, ...program], { input });
-  for (const line of made
-    .trim()
-    .split("\n")
-    .filter((text) => /^(made|set) /.test(text)))
-    deps.print(line);
+  await runScript("setup.py", ["sh", secretsWrapper, "python", "-", model], container, deps);
   deps.print("the vault is complete: make thoth-restart");
   return 0;
 }
@@ -61,10 +65,10 @@ async function requireModel(model: string, stack: string, letta: LettaStack, dep
   throw new UserError(`Letta has no model ${model}`, "make models lists those that it has");
 }
 
-/** @throws UserError while the stand-in runs */
-async function apiContainer(stack: string, deps: Deps): Promise<string> {
-  const thoth = required(await readThoth(deps, stack), stack, "make thoth-start");
-  if (!thoth.isStandIn) return required(thoth.roles.api, stack, "make thoth-start");
+/** The API's container. @throws UserError while the stand-in runs */
+async function realThoth(stack: string, deps: Deps): Promise<{ container: string; isMultiUser: boolean }> {
+  const { isStandIn, roles, isMultiUser } = required(await readThoth(deps, stack), stack, "make thoth-start");
+  if (!isStandIn) return { container: required(roles.api, stack, "make thoth-start"), isMultiUser };
   throw new UserError(
     "the stand-in has no command line and no set-up, the real Thoth has",
     "docs/thoth.md says how to run it",

@@ -94,8 +94,8 @@ test("thoth restart brings up what is configured, then restarts what that left r
 });
 
 describe("thoth exec", () => {
-  const exec = (isStandIn: boolean, exitCode = 0) => {
-    const outputs = { stdout: JSON.stringify({ ...thothOutputs, isStandIn }) };
+  const exec = (changes: object, exitCode = 0) => {
+    const outputs = { stdout: JSON.stringify({ ...thothOutputs, isStandIn: false, ...changes }) };
     const programs = fakeStacks({
       pulumi: { "stack output --json --show-secrets --stack thoth": outputs },
       docker: { "exec --interactive": { exitCode } },
@@ -104,15 +104,23 @@ describe("thoth exec", () => {
   };
 
   test("runs Thoth's command line in the API's container with its secrets, and ends as that ends", async () => {
-    const { programs, done } = exec(false, 3);
+    const { programs, done } = exec({}, 3);
     expect(await done).toBe(3);
     expect(programs.calls().at(-1)).toBe(
       "docker exec --interactive thoth-api sh /run/thoth-letta/with-secrets.sh env LOGURU_LEVEL=WARNING THOTH_LOG_LEVEL=WARNING sh -c exec python -m thoth users create 'Marie C'",
     );
   });
 
+  test("makes the settings of a new user valid, which Thoth would refuse", async () => {
+    const { programs, done } = exec({ isMultiUser: true });
+    expect(await done).toBe(0);
+    expect(programs.calls().at(-1)).toBe("docker exec --interactive thoth-api python -IS -");
+  });
+
   test("is refused by the stand-in, which has none", async () => {
-    await expect(exec(true).done).rejects.toThrow(/the stand-in has no command line.*\n {2}fix: docs\/thoth.md/);
+    await expect(exec({ isStandIn: true }).done).rejects.toThrow(
+      /the stand-in has no command line.*\n {2}fix: docs\/thoth.md/,
+    );
   });
 });
 
