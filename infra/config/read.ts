@@ -22,6 +22,11 @@ const formerKeys: Readonly<Record<string, string>> = {
   "backup.rpoZeroWaitSeconds": "is gone with backup.rpoZero",
 };
 
+/** Refuses a key that does not go with another; the fix is to remove it. */
+export function refuseKey(context: z.RefinementCtx, path: string[], message: string): void {
+  context.addIssue({ code: "custom", path, message, params: { isTooMuch: true } });
+}
+
 /**
  * Checks raw config against a schema.
  *
@@ -49,7 +54,9 @@ function describeIssue(issue: z.core.$ZodIssue, stack: string): string[] {
   if (issue.code === "invalid_key") {
     return [`${path}: ${issue.issues[0]?.message}\n    fix: pulumi config rm --path '${path}' -s ${stack}`];
   }
-  return [`${path}: ${issue.message}\n    fix: pulumi config set --path '${path}' VALUE -s ${stack}`];
+  const isTooMuch = issue.code === "custom" && issue.params?.isTooMuch === true;
+  const fix = isTooMuch ? `rm --path '${path}'` : `set --path '${path}' VALUE`;
+  return [`${path}: ${issue.message}\n    fix: pulumi config ${fix} -s ${stack}`];
 }
 
 function formatKey(path: readonly PropertyKey[]): string {

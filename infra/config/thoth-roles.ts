@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { proxyRole, type Shape, type ThothRole, thothRoles } from "../lib/names.ts";
 import { limits, mebibytes, portSchema } from "./common.ts";
+import { refuseKey } from "./read.ts";
 
 const { processes, cpus } = limits({ least: 64, usual: 512 }, 256);
 
@@ -61,7 +62,7 @@ export function shapeOf(config: Images): Shape {
 export function refuseRoles(config: Images, context: z.RefinementCtx): void {
   const { image, repository, roles } = config;
   const refuse = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
-  if (image !== undefined && repository !== undefined) refuse(["image"], "does not go with repository: remove one");
+  if (image !== undefined && repository !== undefined) refuseKey(context, ["image"], "does not go with repository");
   for (const [role, { image: own = image, command }] of Object.entries(roles)) {
     if (isKnown(role)) continue;
     const needs = `needs image and command: only ${thothRoles.join(", ")} have defaults`;

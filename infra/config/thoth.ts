@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { roleContainers, type Shape, shapes, thothNames } from "../lib/names.ts";
 import { bindAddressSchema, environmentSchema, portSchema, portsSchema, prefixSchema, subnetSchema } from "./common.ts";
-import { parseConfig, type RawConfig } from "./read.ts";
+import { parseConfig, type RawConfig, refuseKey } from "./read.ts";
 import { refuseRoles, rolesSchema, shapeOf } from "./thoth-roles.ts";
 
 const userSchema = z.string().regex(/^\d+:\d+$/, 'must be "uid:gid" in numbers, e.g. "1000:1000"');
@@ -78,7 +78,7 @@ function refusePluginPort({ vaults, ports }: z.output<typeof thothSchema>, conte
   if (vaults === undefined || ports.letta === undefined) return;
   const message =
     "does not go with vaults: in multi-user mode the plugin's Letta endpoint is the API's URL with /api/letta";
-  context.addIssue({ code: "custom", path: ["ports", "letta"], message });
+  refuseKey(context, ["ports", "letta"], message);
 }
 
 /** Completes and checks the thoth stack's config. @throws UserError naming every mistake */

@@ -95,3 +95,10 @@ test.each<[RawConfig, string]>([
   expect(() => parse(raw)).toThrow(UserError);
   expect(() => parse(raw)).toThrow(`1 mistake in Pulumi.thoth.yaml:\n  - thoth-letta:${expected}`);
 });
+
+test.each<[string, RawConfig]>([
+  ["ports.letta", { vaults: "v", ports: { letta: 8285 } }],
+  ["image", { image: "i", repository: "example.org/thoth" }],
+])("%s, which does not go with another key, is to be removed", (key, raw) => {
+  expect(() => parse(raw)).toThrow(`\n    fix: pulumi config rm --path 'thoth-letta:${key}' -s thoth`);
+});
