@@ -1,12 +1,11 @@
-import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { dockerOutput } from "../../infra/lib/docker/engine.ts";
-import { root } from "../../scripts/lib/checkout.ts";
 import { freePorts, freeSubnets } from "../support/free-places.ts";
 import { ownPrefix, ownProject } from "../support/shared-stacks.ts";
 import { imageSource, presentImage, type StackConfig, succeeded, type TestProject } from "../support/stacks.ts";
+import { typed } from "../support/typed.ts";
+import { blocks } from "../unit/docs/blocks.ts";
 
 let project: TestProject;
 beforeAll(async () => {
@@ -56,14 +55,10 @@ describe("config", () => {
 });
 
 test("a second letta stack is accepted as the docs make it, next to whatever runs here", async () => {
-  const page = readFileSync(join(root, "docs/configuration.md"), "utf8");
-  const [, section = ""] = page.split("## A second pair of stacks");
-  const lines = [...section.matchAll(/^ {4}pulumi (.*-staging\b.*)$/gm)].map(([, line = ""]) =>
-    line.replace(/ +#.*/, ""),
-  );
-  const ofLetta = lines.filter((line) => line.endsWith("letta-staging"));
+  const lines = blocks.flatMap(({ commands }) => commands);
+  const ofLetta = lines.filter((line) => /^pulumi (stack init|config set .*-s) letta-staging\b/.test(line));
   expect(ofLetta.length).toBeGreaterThan(3);
-  for (const line of ofLetta) succeeded(await project.pulumi(line.replaceAll("'", "").split(" ")));
+  await typed(project, ofLetta.join("\n"));
   const [postgres, server, gateway] = await freePorts(3);
   project.configure("letta-staging", { images: imageSource(), ports: { postgres, server, gateway } });
   succeeded(await project.pulumi(["preview", "--stack", "letta-staging"]));

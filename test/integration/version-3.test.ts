@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,19 +7,20 @@ import { root } from "../../scripts/lib/checkout.ts";
 import type { LettaStack } from "../../scripts/lib/stacks.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
 import { presentImage } from "../support/stacks.ts";
+import { namesOfPair, typed } from "../support/typed.ts";
 
 /** What people of version 3.0 have in their notes, word for word: a shell runs it, with this pair's names and ports put in. */
 
 const stacks = sharedStacks();
 let letta: LettaStack;
-let api: string;
+let ofPair: Awaited<ReturnType<typeof namesOfPair>>;
 let folder: string;
 beforeAll(async () => {
   // It had all roles in one container, as is the default.
   stacks.configure(stacks.thoth, { shape: undefined });
   await stacks.up(stacks.thoth);
   letta = await stacks.lettaOutputs();
-  api = (await stacks.thothOutputs()).urls.api;
+  ofPair = await namesOfPair(stacks);
   folder = mkdtempSync(join(tmpdir(), "thoth-letta-notes-"));
 }, 300_000);
 afterAll(async () => {
@@ -30,63 +30,38 @@ afterAll(async () => {
   await stacks.up(stacks.thoth);
 }, 300_000);
 
-/** The names and addresses that a stack has by default -> those of this pair. */
-function ofThisPair(line: string): string {
-  const hosts = { "localhost:8283": letta.urls.server, "localhost:8284": letta.urls.gateway, "localhost:8080": api };
-  const named = line.replace(
-    /\b(letta|thoth)-(?=postgres|server|redis|nginx|network|all-in-one)/g,
-    `$1-t${stacks.suffix}-`,
-  );
-  const placed = Object.entries(hosts).reduce((text, [host, url]) => text.replaceAll(`http://${host}`, url), named);
+/** Runs a line in a folder for what it writes. */
+const noted = (line: string) =>
   // A registry's image, which this machine may not have; only its tar counts here.
-  return placed
-    .replace(/\balpine\b/, `--user 0 --entrypoint tar ${presentImage("redis")}`)
-    .replace(" tar czf ", " czf ");
-}
-
-/** Runs a line in bash. @returns what it prints @throws with that when it ends badly */
-function typed(line: string): Promise<string> {
-  const env = stacks.environment();
-  return new Promise((resolve, reject) => {
-    execFile(
-      "bash",
-      ["--norc", "-eo", "pipefail", "-c", ofThisPair(line)],
-      { cwd: folder, env },
-      (error, stdout, stderr) => {
-        if (error === null) resolve(stdout);
-        else reject(new Error(`${line} ended with ${error.code}:\n${stdout}${stderr}`));
-      },
-    );
-  });
-}
+  typed(stacks, ofPair(line).replace("alpine tar", `--user 0 --entrypoint tar ${presentImage("redis")}`), { folder });
 
 const agents = async () => lettaJson<number>(await stacks.lettaEndpoint(), "GET", "/v1/agents/count");
 
 describe("Postgres over its socket", () => {
   test("counts the agents as role letta", async () => {
-    const shown = await typed(`docker exec letta-postgres psql -U letta -d letta -c "SELECT COUNT(*) FROM agents;"`);
+    const shown = await noted(`docker exec letta-postgres psql -U letta -d letta -c "SELECT COUNT(*) FROM agents;"`);
     expect(Number(/^\s*(\d+)$/m.exec(shown)?.[1])).toBeGreaterThanOrEqual(await agents());
   });
 
   test("is asked whether it is ready", async () => {
-    expect(await typed("docker exec letta-postgres pg_isready -U letta -d letta")).toContain("accepting connections");
+    expect(await noted("docker exec letta-postgres pg_isready -U letta -d letta")).toContain("accepting connections");
   });
 
   test("is dumped, and the dump fills an empty database with the same rows", async () => {
-    await typed("docker exec letta-postgres pg_dump -U letta letta > backup-letta.sql");
-    await typed("docker exec letta-postgres pg_dump -U thoth thoth > backup-thoth.sql");
+    await noted("docker exec letta-postgres pg_dump -U letta letta > backup-letta.sql");
+    await noted("docker exec letta-postgres pg_dump -U thoth thoth > backup-thoth.sql");
     await stacks.psql("create database letta_again owner letta");
     await stacks.psql('create extension vector; create extension if not exists "uuid-ossp"', "letta_again");
-    await typed("docker exec -i letta-postgres psql -U letta letta_again < backup-letta.sql");
+    await noted("docker exec -i letta-postgres psql -U letta letta_again < backup-letta.sql");
     const count = "select count(*) from agents; select count(*) from messages; select count(*) from block";
     expect(await stacks.psql(count, "letta_again")).toBe(await stacks.psql(count, "letta"));
-    expect(await typed("tail -n 5 backup-thoth.sql")).toContain("PostgreSQL database dump complete");
+    expect(await noted("tail -n 5 backup-thoth.sql")).toContain("PostgreSQL database dump complete");
   });
 });
 
 describe("Docker", () => {
   test("lists the four containers of Letta with their ports", async () => {
-    const shown = await typed("docker ps | grep letta");
+    const shown = await noted("docker ps | grep letta");
     expect(shown).toContain(`${stacks.letta}-redis`);
     // On a network without a way out, where Redis is, Docker lists no ports.
     for (const [name, port] of Object.entries({ postgres: "5432", server: "8283", nginx: "8284" })) {
@@ -97,37 +72,37 @@ describe("Docker", () => {
 
   test.each(["letta-network", "thoth-network"])("knows the subnet of %s", async (network) => {
     const configured = stacks.configured<string>(network.startsWith("letta") ? stacks.letta : stacks.thoth, "subnet");
-    expect(await typed(`docker network inspect ${network}`)).toContain(`"Subnet": "${configured}"`);
+    expect(await noted(`docker network inspect ${network}`)).toContain(`"Subnet": "${configured}"`);
   });
 
   test("shows the volume of Postgres where its data is", async () => {
-    const shown = await typed("docker inspect letta-postgres | grep -A 5 Mounts");
+    const shown = await noted("docker inspect letta-postgres | grep -A 5 Mounts");
     expect(shown).toMatch(new RegExp(`"Source": "${letta.volumes.postgres}",\\s+"Target": "/var/lib/postgresql/data"`));
-    expect(await typed("docker volume inspect letta-postgres")).toContain(`"Name": "${letta.volumes.postgres}"`);
+    expect(await noted("docker volume inspect letta-postgres")).toContain(`"Name": "${letta.volumes.postgres}"`);
   });
 
   test("packs the volume of Postgres", async () => {
     const mounts = "-v letta-postgres:/source -v $(pwd):/backup";
     // A running cluster changes while tar reads it, which GNU tar answers with 1.
-    await typed(`docker run --rm ${mounts} alpine tar czf /backup/letta-volume.tar.gz -C /source . || [ $? = 1 ]`);
-    expect(await typed("tar tzf letta-volume.tar.gz | grep -c PG_VERSION")).not.toBe("0\n");
+    await noted(`docker run --rm ${mounts} alpine tar czf /backup/letta-volume.tar.gz -C /source . || [ $? = 1 ]`);
+    expect(await noted("tar tzf letta-volume.tar.gz | grep -c PG_VERSION")).not.toBe("0\n");
     expect(readdirSync(folder)).toContain("letta-volume.tar.gz");
   });
 
   test.each(["letta-server", "letta-postgres", "thoth-all-in-one"])("follows the log of %s", async (container) => {
-    expect(await typed(`timeout 2 docker logs -f ${container} 2>&1 || [ $? = 124 ]`)).not.toBe("");
+    expect(await noted(`timeout 2 docker logs -f ${container} 2>&1 || [ $? = 124 ]`)).not.toBe("");
   });
 });
 
 test.each(["http://localhost:8283/v1/health", "http://localhost:8080/health", "http://localhost:8284/nginx-health"])(
   "curl %s gets 200",
   async (url) => {
-    expect(await typed(`curl -s -o /dev/null -w '%{http_code}' ${url}`)).toBe("200");
+    expect(await noted(`curl -s -o /dev/null -w '%{http_code}' ${url}`)).toBe("200");
   },
 );
 
 describe("the scripts and aliases", () => {
-  const script = (name: string) => typed(`${join(root, "scripts", name)}.sh 2>&1`);
+  const script = (name: string) => noted(`${join(root, "scripts", name)}.sh 2>&1`);
 
   test("start, and show both stacks", async () => {
     const before = await stacks.containers(stacks.letta);
@@ -145,6 +120,6 @@ describe("the scripts and aliases", () => {
   test("are aliases once one file is sourced", async () => {
     const names = ["letta-logs-pg", "thoth-restart", "thoth-logs", "thoth-cd", "letta-restart"];
     const aliases = `source ${join(root, "scripts/shell.sh")} && alias ${names.join(" ")}`;
-    expect((await typed(aliases)).trim().split("\n")).toHaveLength(names.length);
+    expect((await noted(aliases)).trim().split("\n")).toHaveLength(names.length);
   });
 });

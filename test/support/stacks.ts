@@ -243,10 +243,10 @@ export async function makeProject({ owner, letta = {}, thoth = {}, place }: Proj
   return project;
 }
 
-/** Gives a folder what Pulumi needs of a checkout, its state and config aside. */
+/** Gives a folder what Pulumi and make need of a checkout, its state and config aside. */
 export function layOutProject(folder: string, checkout = root): void {
   copyFileSync(join(checkout, "Pulumi.yaml"), join(folder, "Pulumi.yaml"));
-  for (const name of ["infra", "node_modules", "package.json"]) {
+  for (const name of ["infra", "scripts", "node_modules", "package.json", "package-lock.json", "Makefile"]) {
     rmSync(join(folder, name), { force: true });
     symlinkSync(join(checkout, name), join(folder, name));
   }

@@ -17,7 +17,7 @@ function foldersOfMap(page: string, heading: string): string[] {
 /** Every folder with sources or a Dockerfile in it, or in its folders. */
 function foldersOfTree(): string[] {
   const kinds = ["*.ts", "*.py", "*.sh", "*/Dockerfile"];
-  const sources = ["infra", "scripts", "images"].flatMap((top) => kinds.map((kind) => `${top}/${kind}`));
+  const sources = ["infra", "scripts", "images", "examples"].flatMap((top) => kinds.map((kind) => `${top}/${kind}`));
   const folders = new Set<string>();
   for (const file of filesOf(...sources)) {
     for (let folder = dirname(file); folder !== "."; folder = dirname(folder)) folders.add(folder);
@@ -27,7 +27,9 @@ function foldersOfTree(): string[] {
 
 test("the map of the code in docs/architecture.md is the tree", () => {
   const page = readPage("docs/architecture.md");
-  const inScope = foldersOfMap(page, "The map of the code").filter((path) => /^(infra|scripts|images)\b/.test(path));
+  const inScope = foldersOfMap(page, "The map of the code").filter((path) =>
+    /^(infra|scripts|images|examples)\b/.test(path),
+  );
   expect(inScope.toSorted()).toEqual(foldersOfTree().toSorted());
 });
 
