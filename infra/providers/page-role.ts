@@ -50,13 +50,18 @@ grant connect on database ${sizesOf.map(identifier).join(", ")} to ${name};
 `;
 }
 
-function columnScript({ role, columns }: PageRoleInputs): string {
+function columnScript({ role, database, columns }: PageRoleInputs): string {
   return `
-grant usage on schema public to ${identifier(role)};
-select format('grant select (%I) on public.%I to %I', attname, relname, ${literal(role)})
+select format('grant usage on schema %1$I to %2$I', nspname, ${literal(role)}),
+    format('alter role %I in database %I set search_path = pg_catalog, %I', ${literal(role)}, ${literal(database)}, nspname)
+  from pg_namespace where oid = ${schemaOfLetta} \\gexec
+select format('grant select (%I) on %I.%I to %I', attname, nspname, relname, ${literal(role)})
   from ${columnsOf(columns)} \\gexec
 `;
 }
+
+/** SQL: the schema with Letta's tables, which in an adopted database may be another than public. */
+const schemaOfLetta = "(select relnamespace from pg_class where relname = 'alembic_version' order by oid desc limit 1)";
 
 /** SQL: the columns that exist, as rows of `pg_attribute` and `pg_class`. */
 function columnsOf(columns: PageRoleInputs["columns"]): string {
@@ -64,12 +69,13 @@ function columnsOf(columns: PageRoleInputs["columns"]): string {
     names.map((column) => `(${literal(table)}, ${literal(column)})`),
   );
   return `pg_attribute join pg_class on attrelid = pg_class.oid join pg_namespace on relnamespace = pg_namespace.oid
-  where nspname = 'public' and not attisdropped and (relname, attname) in (${wanted.join(", ")})`;
+  where relnamespace = ${schemaOfLetta} and not attisdropped and (relname, attname) in (${wanted.join(", ")})`;
 }
 
 async function hasRights({ host, port, role, password, database, columns, sizesOf }: PageRoleInputs): Promise<boolean> {
   const query = `select
-    (select bool_and(has_column_privilege(attrelid, attnum, 'select')) from ${columnsOf(columns)})
+    (select bool_and(has_column_privilege(attrelid, attnum, 'select') and pg_table_is_visible(attrelid))
+      from ${columnsOf(columns)})
     and (select bool_and(has_database_privilege(oid, 'connect')) from pg_database where datname = any($1)) as good`;
   try {
     const { rows } = await withPostgres({ host, port, user: role, password, database }, (client) =>

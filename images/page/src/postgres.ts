@@ -54,7 +54,7 @@ const sizeQuery = `select datname as name, pg_database_size(oid) as value from p
 
 /** As Letta counts: what belongs to the organization of a user. */
 const countQuery = (table: "agents" | "messages") => `select users.id as name, count(counted.organization_id) as value
-  from public.users left join public.${table} as counted using (organization_id) where users.id = any($1) group by users.id`;
+  from users left join ${table} as counted using (organization_id) where users.id = any($1) group by users.id`;
 
 async function numbers(client: pg.Client, query: string, values: unknown[]): Promise<Record<string, number>> {
   const { rows } = await client.query<{ name: string; value: string }>(query, values);
