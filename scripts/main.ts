@@ -1,3 +1,4 @@
+import { remoteEngine } from "../infra/lib/docker/host.ts";
 import { UserError } from "../infra/lib/errors.ts";
 import { realDeps } from "./lib/deps.ts";
 import { redact } from "./lib/format.ts";
@@ -5,17 +6,16 @@ import { makeArguments } from "./lib/make.ts";
 import { buildProgram } from "./program.ts";
 
 let typed = "";
-const { program, commands } = buildProgram(
-  realDeps(() => typed),
-  {
-    begin: (text) => {
-      typed = text;
-    },
-    end: (exitCode) => {
-      process.exitCode = exitCode;
-    },
+const deps = realDeps(() => typed);
+const { program, commands } = buildProgram(deps, {
+  begin: async (text, stacks) => {
+    typed = text;
+    if (remoteEngine() !== undefined) await (await import("./lib/remote-engine.ts")).reachRemoteEngine(stacks, deps);
   },
-);
+  end: (exitCode) => {
+    process.exitCode = exitCode;
+  },
+});
 
 try {
   const [first, target = "", ...assignments] = process.argv.slice(2);

@@ -85,3 +85,8 @@ export const limits = (memory: { readonly least: number; readonly usual: number 
   processes: z.int().min(32).default(processes),
   cpus: z.number().min(0.1, "must be at least 0.1 processors").optional(),
 });
+
+/** A browser origin. */
+export const originSchema = z
+  .string()
+  .regex(/^[a-z][a-z0-9+.-]*:\/\/[^\s/"';]+$/i, 'must be an origin such as "https://app.example.org", without a path');

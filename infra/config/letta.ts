@@ -7,6 +7,7 @@ import {
   environmentSchema,
   hostSchema,
   mebibytes,
+  originSchema,
   portSchema,
   portsSchema,
   prefixSchema,
@@ -56,10 +57,6 @@ const tlsSchema = z.union(
   [z.literal("self-signed"), z.strictObject({ certificateFile: z.string().min(1), keyFile: z.string().min(1) })],
   'must be "self-signed", or certificateFile and keyFile: paths of PEM files on this host',
 );
-
-const originSchema = z
-  .string()
-  .regex(/^[a-z][a-z0-9+.-]*:\/\/[^\s/"';]+$/i, 'must be an origin such as "https://app.example.org", without a path');
 
 const mcpHostSchema = z.union(
   [z.string().regex(/^\*-[a-z0-9-]+$/, { abort: true }), hostSchema],
@@ -134,6 +131,11 @@ const lettaSchema = z.strictObject({
   /** The volume that Postgres runs on; default: `<volumePrefix>-postgres`. A restore creates another one and sets this. */
   postgresVolume: volumeSchema.optional(),
 });
+
+const { ports, bindAddress } = lettaSchema.shape;
+
+/** The keys that say where a letta stack's ports are; the file's other keys may be anything. */
+export const lettaPlace = z.object({ ports, bindAddress });
 
 export type LettaConfig = Readonly<
   z.output<typeof lettaSchema> & { postgresVolume: string; volumePrefix: string; defaultProject: string }

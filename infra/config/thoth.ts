@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { z } from "zod";
+import { remoteEngine } from "../lib/docker/host.ts";
 import { roleContainers, type Shape, shapes, thothNames } from "../lib/names.ts";
 import { bindAddressSchema, environmentSchema, portSchema, portsSchema, prefixSchema, subnetSchema } from "./common.ts";
 import { parseConfig, type RawConfig, refuseKey } from "./read.ts";
@@ -68,7 +69,10 @@ export type ThothConfig = Readonly<
   Omit<z.output<typeof thothSchema>, "vault" | "user" | "shape"> & { vault: string; user: string; shape: Shape }
 >;
 
-const { lettaStack, project } = thothSchema.shape;
+const { lettaStack, project, ports, bindAddress } = thothSchema.shape;
+
+/** The keys that say where a thoth stack's ports are; the file's other keys may be anything. */
+export const thothPlace = z.object({ ports, bindAddress });
 
 /** The keys that name a thoth stack's letta stack and project; the file's other keys may be anything. */
 export const thothReference = z.object({ lettaStack, project });
@@ -81,10 +85,25 @@ function refusePluginPort({ vaults, ports }: z.output<typeof thothSchema>, conte
   refuseKey(context, ["ports", "letta"], message);
 }
 
+/** What is a folder or a user of this host by default says nothing about an engine on another one. */
+function refusePlacesOfThisHost(config: z.output<typeof thothSchema>, context: z.RefinementCtx): void {
+  const engine = remoteEngine();
+  if (engine === undefined) return;
+  const refuse = (key: string, message: string) => context.addIssue({ code: "custom", path: [key], message });
+  for (const key of ["vault", "vaults"] as const) {
+    if (config[key]?.startsWith("/") === false) refuse(key, `must be an absolute path on the engine's host, ${engine}`);
+  }
+  if (config.user === undefined)
+    refuse("user", `must say who owns the vault on ${engine}: "1000:1000" or another uid:gid there`);
+  if (config.source !== undefined)
+    refuse("source", `is a folder of this host: make dev needs an engine here, not ${engine}`);
+}
+
 /** Completes and checks the thoth stack's config. @throws UserError naming every mistake */
 export function parseThothConfig(raw: RawConfig, stack: string, root: string): ThothConfig {
   const checked = thothSchema.superRefine((config, context) => {
     refusePluginPort(config, context);
+    refusePlacesOfThisHost(config, context);
     refuseRoles(config, context);
   });
   const config = parseConfig(checked, { prefix: stack, ...raw }, stack);

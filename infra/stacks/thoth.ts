@@ -13,6 +13,7 @@ import {
 } from "../components/thoth-environment.ts";
 import { type RoleProgram, roleProgram, sourceEnvironment } from "../components/thoth-role.ts";
 import { containersOfRoles, type ThothConfig, thothContainers } from "../config/thoth.ts";
+import { remoteEngine } from "../lib/docker/host.ts";
 import { hostUrl, planNetwork } from "../lib/docker/network.ts";
 import { readEnvFile } from "../lib/env-file.ts";
 import { fingerprint } from "../lib/fingerprint.ts";
@@ -28,7 +29,7 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
   const programOf = (role: string) => programs[role] as RoleProgram;
 
   const network = bridgeNetwork("network", names.network, planNetwork(config.subnet), {});
-  const vaults = vaultFolders(config);
+  const vaults = vaultFolders(config, programOf("api").image);
   const mcpToken = new random.RandomPassword("mcp-token", {
     length: 40,
     special: false,
@@ -106,10 +107,11 @@ export function thothStack(config: ThothConfig, letta: LettaReference, root: str
 }
 
 /** The vault's folders, and in multi-user mode the one of all users' vaults, which Thoth fills. */
-function vaultFolders({ vault: path, vaults, user: owner }: ThothConfig): pulumi.Resource[] {
-  const vault = new ProviderResource("vault-folder", "vault", { path, owner });
+function vaultFolders({ vault: path, vaults, user: owner }: ThothConfig, image: string): pulumi.Resource[] {
+  const common = { owner, ...(remoteEngine() === undefined ? {} : { image }) };
+  const vault = new ProviderResource("vault-folder", "vault", { path, ...common });
   if (vaults === undefined) return [vault];
-  return [vault, new ProviderResource("vault-folder", "vaults", { path: vaults, owner, folders: ["."] })];
+  return [vault, new ProviderResource("vault-folder", "vaults", { path: vaults, ...common, folders: ["."] })];
 }
 
 function mounts({ vault, vaults }: ThothConfig, lettaData: string) {

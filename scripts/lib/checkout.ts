@@ -40,13 +40,17 @@ export function projectEnvironment(env: NodeJS.ProcessEnv = process.env): Record
     // Without it the CLI crashes for a user whom the system does not know by name.
     USER: String(process.getuid?.()),
     ...engineEnvironment(env),
-    ...definedOnly(env),
+    ...given(env),
     // Pulumi's programs talk to each other on loopback.
     ...noProxyFor([], env),
     PATH: [...new Set(path)].join(delimiter),
   };
 }
 
-function definedOnly(env: NodeJS.ProcessEnv): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+/** The variables that are set: CI has an empty one for each that it was not given. */
+function given(env: NodeJS.ProcessEnv): Record<string, string> {
+  const isEmpty = ([name, value]: [string, string | undefined]) =>
+    value === undefined ||
+    (value === "" && /^(PULUMI_BACKEND_URL|PULUMI_CONFIG_PASSPHRASE_FILE|DOCKER_HOST)$/.test(name));
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => !isEmpty(entry)));
 }

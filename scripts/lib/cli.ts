@@ -34,9 +34,12 @@ export type Add = <Own extends object = object>(
   target?: string,
 ) => void;
 
+/** The stacks that a command works on, as far as it takes their names. */
+export type StackNames = Partial<Pick<Options, "lettaStack" | "thothStack">>;
+
 /** What happens around each command: `typed` is the command as the operator types it. */
 export interface Hooks {
-  readonly begin: (typed: string) => void;
+  readonly begin: (typed: string, stacks: StackNames) => void | Promise<void>;
   readonly end: (exitCode: number) => void;
 }
 
@@ -55,7 +58,7 @@ export function adder(commands: MakeCommand[], hooks: Hooks): Add {
     };
     commands.push(entry);
     command.action(async (...args: unknown[]) => {
-      hooks.begin(typedText(entry, givenValues(command, entry)));
+      await hooks.begin(typedText(entry, givenValues(command, entry)), command.optsWithGlobals());
       hooks.end(await run(command.optsWithGlobals(), typeof args[0] === "string" ? args[0] : undefined));
     });
   };

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { thothReference } from "../../infra/config/thoth.ts";
+import { remoteEngine } from "../../infra/lib/docker/host.ts";
 import { lettaJson } from "../../infra/lib/letta/api.ts";
 import type { ThothExports } from "../../infra/stacks/outputs.ts";
 import type { Deps } from "./deps.ts";
@@ -26,6 +27,11 @@ const agentName = "thoth_main_orchestrator";
 export async function thothGaps(place: ThothOnLetta, deps: Pick<Deps, "projectDirectory">): Promise<string[]> {
   const { thoth } = place;
   if (thoth.isStandIn) return [];
+  // The vault is on that host.
+  const engine = remoteEngine();
+  if (engine !== undefined) {
+    return (await hasAgents(place, deps)) ? [] : [`Thoth has made no agents: make thoth-status on ${engine}, which has the vault, says why`];
+  }
   const missing = needed.filter((path) => !isThere(join(thoth.vault, path)));
   if (missing.length > 0) return [`the vault has no ${missing.join(", no ")}: make thoth-setup MODEL=HANDLE`];
   const model = agentModel(join(thoth.vault, "thoth/_thoth/settings.json"));

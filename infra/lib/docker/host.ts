@@ -8,7 +8,16 @@ export const usualEngine = "unix:///var/run/docker.sock";
 
 /** The engine's address by the CLI's rules: DOCKER_HOST, else DOCKER_CONTEXT, else the context in use. */
 export function engineHost(env: NodeJS.ProcessEnv = process.env): string {
-  return engineEnvironment(env).DOCKER_HOST ?? env.DOCKER_HOST ?? usualEngine;
+  return engineEnvironment(env).DOCKER_HOST ?? (env.DOCKER_HOST || usualEngine);
+}
+
+/** Names the engine to people and programs while DOCKER_HOST is this end of a tunnel to it. */
+export const remoteEngineVariable = "THOTH_LETTA_REMOTE_ENGINE";
+
+/** The address of an engine on another host, as the operator gave it; undefined for one that shares this host's ports and folders. */
+export function remoteEngine(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const host = env[remoteEngineVariable] ?? engineHost(env);
+  return host.startsWith("ssh://") ? host : undefined;
 }
 
 /**

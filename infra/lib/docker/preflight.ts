@@ -3,6 +3,7 @@ import { UserError } from "../errors.ts";
 import { isLettaImage } from "../images.ts";
 import { labels } from "../names.ts";
 import { type ListedContainer, listContainers } from "./engine.ts";
+import { remoteEngine } from "./host.ts";
 import { subnetsOverlap } from "./network.ts";
 import { freeSubnet, hostRoutes, type ListedNetwork, listNetworks, subnetsOf } from "./subnets.ts";
 
@@ -44,15 +45,15 @@ async function portProblem(
   claims: HostClaims,
   containers: readonly ListedContainer[],
 ): Promise<string | undefined> {
+  // More than one if the port is published on several addresses.
+  const holders = containers.filter(({ Ports }) => Ports.some(({ PublicPort }) => PublicPort === port));
   const code = await listenError(claims.bindAddress, port);
-  if (code === undefined) return undefined;
+  if (code === undefined && holders.length === 0) return undefined;
   const fix = `\n  fix: pulumi config set --path 'thoth-letta:${key}' PORT -s ${claims.stack}`;
   if (code === "EADDRNOTAVAIL") {
     return `${claims.bindAddress} is not an address of this host\n  fix: pulumi config set bindAddress 127.0.0.1 -s ${claims.stack}`;
   }
   if (code === "EACCES") return `port ${port} (${key}) needs root${fix}`;
-  // More than one if the port is published on several addresses.
-  const holders = containers.filter(({ Ports }) => Ports.some(({ PublicPort }) => PublicPort === port));
   if (holders.some(({ Labels }) => Labels[labels.prefix] === claims.prefix)) return undefined;
   const [holder] = holders;
   if (holder !== undefined && isLettaImage(holder.Image)) {
@@ -67,8 +68,9 @@ async function portProblem(
 
 const nameOf = ({ Names }: ListedContainer) => Names[0]?.slice(1);
 
-/** The error code of listening on an address, or undefined when the port is free. */
-function listenError(host: string, port: number): Promise<string | undefined> {
+/** The error code of listening on an address, or undefined when the port is free: as far as this host can tell. */
+async function listenError(host: string, port: number): Promise<string | undefined> {
+  if (remoteEngine() !== undefined) return undefined;
   return new Promise((resolve) => {
     const server = createServer();
     server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));

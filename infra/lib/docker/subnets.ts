@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import ipaddr from "ipaddr.js";
 import { readEngine } from "./api.ts";
+import { remoteEngine } from "./host.ts";
 import { subnetsOverlap } from "./network.ts";
 
 /** A network of the engine, as its list has it. */
@@ -79,6 +80,8 @@ function blocksOf(pool: string, length: number): string[] {
  * routes to half of the Internet, by which a VPN takes the place of the default one.
  */
 export function hostRoutes(table = "/proc/net/route"): string[] {
+  // Those of this host say nothing of the engine's.
+  if (remoteEngine() !== undefined) return [];
   const rows = readRoutes(table).map((row) => row.split("\t"));
   return rows.flatMap(([device = "", destination = "", , , , , , mask = ""]) => {
     const length = fromHex(mask).reduce((sum, byte) => sum + byte.toString(2).replaceAll("0", "").length, 0);

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
+import { remoteEngine } from "../../../infra/lib/docker/host.ts";
 import type { Check, Finding } from "../check.ts";
 import type { Patient } from "../patient.ts";
 
@@ -15,6 +16,8 @@ export const thothChecks: readonly Check[] = [
 ];
 
 async function vault({ thoth }: Patient): Promise<Finding[]> {
+  // Its containers would not have started without it.
+  if (remoteEngine() !== undefined) return [];
   const path = thoth?.vault ?? "";
   const fix = "pulumi config set vault PATH -s thoth, then make thoth-start";
   if (!existsSync(path)) return [{ severity: "error", problem: `the vault ${path} does not exist on this host`, fix }];

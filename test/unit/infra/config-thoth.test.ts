@@ -102,3 +102,20 @@ test.each<[string, RawConfig]>([
 ])("%s, which does not go with another key, is to be removed", (key, raw) => {
   expect(() => parse(raw)).toThrow(`\n    fix: pulumi config rm --path 'thoth-letta:${key}' -s thoth`);
 });
+
+describe("with the engine on another host", () => {
+  test("the vault and its owner are that host's", () => {
+    withEnvironment({ DOCKER_HOST: "ssh://server" });
+    expect(parse({ vault: "/srv/vault", user: "1000:1000" })).toMatchObject({ vault: "/srv/vault" });
+  });
+
+  test.each<[RawConfig, string]>([
+    [{ user: "1000:1000" }, "thoth-letta:vault: must be an absolute path on the engine's host, ssh://server"],
+    [{ user: "1000:1000", vault: "/v", vaults: "~/vaults" }, "thoth-letta:vaults: must be an absolute path"],
+    [{ vault: "/srv/vault" }, "thoth-letta:user: must say who owns the vault on ssh://server"],
+    [{ vault: "/v", user: "1:1", source: "/src" }, "thoth-letta:source: is a folder of this host"],
+  ])("%j is refused", (raw, message) => {
+    withEnvironment({ DOCKER_HOST: "ssh://server" });
+    expect(() => parse(raw)).toThrow(message);
+  });
+});

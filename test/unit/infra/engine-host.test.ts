@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { engineEnvironment, engineHost } from "../../../infra/lib/docker/host.ts";
+import { engineEnvironment, engineHost, remoteEngine } from "../../../infra/lib/docker/host.ts";
 import { temporaryFiles } from "../../support/temporary.ts";
 
 const id = createHash("sha256").update("rootless").digest("hex");
@@ -26,6 +26,23 @@ describe("the engine", () => {
     const all = { DOCKER_CONFIG: contexts(current), ...env };
     expect(engineHost(all)).toBe(rootless);
     expect(engineEnvironment(all)).toEqual({ DOCKER_HOST: rootless });
+  });
+
+  test("is the usual one where CI sets an empty variable", () => {
+    expect(engineHost({ DOCKER_HOST: "", DOCKER_CONFIG: contexts({}) })).toBe("unix:///var/run/docker.sock");
+  });
+
+  test.each([
+    ["ssh://server", "ssh://server"],
+    ["unix:///run/user/1000/docker.sock", undefined],
+    ["tcp://127.0.0.1:2375", undefined],
+  ])("%s is on another host: %s", (DOCKER_HOST, remote) => {
+    expect(remoteEngine({ DOCKER_HOST })).toBe(remote);
+  });
+
+  test("on another host is named by its address, not by this end of the tunnel", () => {
+    const env = { DOCKER_HOST: "unix:///run/user/1000/tunnel", THOTH_LETTA_REMOTE_ENGINE: "ssh://server" };
+    expect(remoteEngine(env)).toBe("ssh://server");
   });
 
   test("that asks for a certificate gets the context's", () => {

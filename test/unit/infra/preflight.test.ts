@@ -4,6 +4,7 @@ import { checkHost, type HostClaims } from "../../../infra/lib/docker/preflight.
 import { UserError } from "../../../infra/lib/errors.ts";
 import { engineDown } from "../../support/container-state.ts";
 import { fakeDocker } from "../../support/fake-docker.ts";
+import { withEnvironment } from "../../support/temporary.ts";
 
 async function listen() {
   const server = createServer();
@@ -96,6 +97,18 @@ describe("a taken port", () => {
     const checked = checkHost(claims({ ports: { "ports.server": port } }));
     await expect(checked).rejects.toThrow(
       /taken by container letta, an older installation of Letta\n {2}fix: make adopt/,
+    );
+  });
+
+  test("is that of an engine on another host, whatever has the port here", async () => {
+    const port = await takenPort();
+    withEnvironment({ THOTH_LETTA_REMOTE_ENGINE: "ssh://server" });
+    engine({});
+    const claimed = claims({ bindAddress: "192.0.2.1", ports: { "ports.postgres": port } });
+    await expect(checkHost(claimed)).resolves.toBeUndefined();
+    engine({ containers: onPort(port, { "other-postgres": {} }) });
+    await expect(checkHost(claimed)).rejects.toThrow(
+      `port ${port} (ports.postgres) is taken by container other-postgres`,
     );
   });
 

@@ -26,6 +26,11 @@ describe("the environment", () => {
     expect(projectEnvironment(own)).toMatchObject({ ...own, PATH: expect.stringMatching(/:\/usr\/bin$/) });
   });
 
+  test("has this checkout's state where CI sets an empty variable", () => {
+    const empty = { PULUMI_BACKEND_URL: "", PULUMI_CONFIG_PASSPHRASE_FILE: "", DOCKER_HOST: "" };
+    expect(projectEnvironment(empty)).toEqual(projectEnvironment({}));
+  });
+
   test("names a user for Pulumi, which else crashes where the system has no name for the id", () => {
     expect(projectEnvironment({}).USER).toBe(String(process.getuid?.()));
     expect(projectEnvironment({ USER: "reader" }).USER).toBe("reader");
