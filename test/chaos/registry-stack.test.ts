@@ -63,6 +63,7 @@ test("a letta stack runs what setup built, with the lock file's images by digest
   expect(used).toEqual([
     ...[reference("postgres-archiving"), sidecar, sidecar],
     ...["redis", "letta", "nginx"].map((key) => locked.pinned(key)),
+    reference("page"),
   ]);
   const preview = await project.pulumi(["preview", "--expect-no-changes", "--stack", project.letta]);
   expect(preview.output).not.toMatch(/[~+-] /);
