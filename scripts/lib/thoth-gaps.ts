@@ -30,7 +30,9 @@ export async function thothGaps(place: ThothOnLetta, deps: Pick<Deps, "projectDi
   // The vault is on that host.
   const engine = remoteEngine();
   if (engine !== undefined) {
-    return (await hasAgents(place, deps)) ? [] : [`Thoth has made no agents: make thoth-status on ${engine}, which has the vault, says why`];
+    return (await hasAgents(place, deps))
+      ? []
+      : [`Thoth has made no agents: make thoth-status on ${engine}, which has the vault, says why`];
   }
   const missing = needed.filter((path) => !isThere(join(thoth.vault, path)));
   if (missing.length > 0) return [`the vault has no ${missing.join(", no ")}: make thoth-setup MODEL=HANDLE`];
