@@ -47,6 +47,9 @@ const provider = convergingProvider<McpRegistrationInputs, object>({
 });
 export default provider;
 
+/** Letta asks the MCP server before it answers, which is slow while Thoth starts on a busy machine, and writes each tool. */
+const patience = { timeoutSeconds: 120 };
+
 const endpointOf = (inputs: McpRegistrationInputs): LettaEndpoint => ({
   url: inputs.lettaUrl,
   password: inputs.lettaPassword,
@@ -80,15 +83,14 @@ async function register(inputs: McpRegistrationInputs): Promise<void> {
     // A header rather than auth_token: Letta 0.16.8 does not store a changed auth_token of a streamable_http server.
     custom_headers: { Authorization: `Bearer ${inputs.token}` },
   };
+  const change = (body: object, method: string, path: string) =>
+    lettaJson<RegisteredServer>(endpoint, method, path, body, patience);
   const known = await findServer(inputs);
   const isMended = known !== undefined && (await toolsOf(inputs, known)) === 0;
   const server =
     known === undefined
-      ? await lettaJson<RegisteredServer>(endpoint, "POST", "/v1/mcp-servers/", {
-          server_name: inputs.serverName,
-          config,
-        })
-      : await lettaJson<RegisteredServer>(endpoint, "PATCH", `/v1/mcp-servers/${known.id}`, { config });
+      ? await change({ server_name: inputs.serverName, config }, "POST", "/v1/mcp-servers/")
+      : await change({ config }, "PATCH", `/v1/mcp-servers/${known.id}`);
   await readTools(inputs, server);
   if (await letStart(inputs)) return;
   if (isMended && (await inspectContainer(inputs.toolsUser))?.State.Running) {
@@ -109,7 +111,7 @@ async function readTools(inputs: McpRegistrationInputs, server: RegisteredServer
   const problem = `Letta reads no tools from the MCP server ${inputs.serverName} at ${inputs.mcpUrl}`;
   const fix = `is ${hostname} in thoth-letta:mcpHosts of the letta stack? Else look at the mcp container: make thoth-logs`;
   try {
-    await lettaJson(endpointOf(inputs), "PATCH", `/v1/mcp-servers/${server.id}/refresh`);
+    await lettaJson(endpointOf(inputs), "PATCH", `/v1/mcp-servers/${server.id}/refresh`, undefined, patience);
   } catch (error) {
     if (error instanceof LettaApiError) throw new UserError(`${problem}: ${error.message}`, fix);
     throw error;

@@ -23,7 +23,12 @@ export class LettaApiError extends Error {
   }
 }
 
-/** Calls Letta; the caller reads the body. @throws LettaApiError on any status but 2xx, TypeError when nothing answers */
+/**
+ * Calls Letta; the caller reads the body.
+ *
+ * @param options.timeoutSeconds default: 15
+ * @throws LettaApiError on any status but 2xx, TypeError when nobody listens, Error when no answer comes in time
+ */
 export async function lettaFetch(
   { url, password, user, certificate }: LettaEndpoint,
   method: string,
@@ -31,15 +36,19 @@ export async function lettaFetch(
   options: { body?: unknown; timeoutSeconds?: number } = {},
 ): Promise<Response> {
   const actor = user === undefined ? {} : { user_id: user };
+  const { timeoutSeconds = 15 } = options;
+  const signal = AbortSignal.timeout(timeoutSeconds * 1000);
   const request = {
     method,
     headers: { authorization: `Bearer ${password}`, "content-type": "application/json", ...actor },
-    signal: AbortSignal.timeout((options.timeoutSeconds ?? 15) * 1000),
+    signal,
     ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
   };
-  const response = await (certificate === undefined
-    ? fetch(`${url}${path}`, request)
-    : fetchPinned(`${url}${path}`, certificate, request));
+  const asked =
+    certificate === undefined ? fetch(`${url}${path}`, request) : fetchPinned(`${url}${path}`, certificate, request);
+  const response = await asked.catch((cause) => {
+    throw signal.aborted ? new Error(`${method} ${path}: no answer within ${timeoutSeconds} s`, { cause }) : cause;
+  });
   if (!response.ok) throw new LettaApiError(method, path, response.status, await response.text());
   return response;
 }

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { UserError } from "../../../../infra/lib/errors.ts";
 import provider from "../../../../infra/providers/mcp-registration.ts";
 import { inspected } from "../../../support/container-state.ts";
@@ -93,6 +93,18 @@ describe("create", () => {
     const refusal = "POST /v1/mcp-servers/: HTTP 422 private address";
     await expect(provider.create(inputsFor(imitation))).rejects.toThrow(refusal);
   });
+});
+
+test("Letta has minutes to read the tools: it waits for the MCP server, which a busy machine makes slow", async () => {
+  const clock = vi.spyOn(AbortSignal, "timeout");
+  const imitation = await letta([]);
+  await provider.create(inputsFor(imitation));
+  const limits = imitation.requests.map((request, index) => [request, clock.mock.calls[index]?.[0]]);
+  clock.mockRestore();
+  expect(limits.filter(([, limit]) => limit === 120_000).map(([request]) => request)).toEqual([
+    "POST /v1/mcp-servers/",
+    "PATCH /v1/mcp-servers/new/refresh",
+  ]);
 });
 
 test("update gives a known server the new token", async () => {
