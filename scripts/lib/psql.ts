@@ -1,4 +1,5 @@
 import pg from "pg";
+import { notRunning } from "../../infra/lib/docker/failures.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import type { Deps } from "./deps.ts";
 
@@ -16,7 +17,7 @@ const quiet = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set",
 export async function psql(deps: Deps, container: string, sql: string, database = "postgres"): Promise<string[]> {
   const args = inPostgres(container, "psql", ...quiet, "--dbname", database);
   const { exitCode, stdout, stderr } = await deps.engine.docker(args, { input: sql });
-  if (exitCode !== 0) throw new UserError(`Postgres (${container}, database ${database}) says: ${stderr.trim()}`);
+  if (exitCode !== 0) throw failure(container, `, database ${database}`, stderr);
   return stdout.split("\n").filter((line) => line !== "");
 }
 
@@ -24,7 +25,11 @@ export async function psql(deps: Deps, container: string, sql: string, database 
 export async function psqlToTheEnd(deps: Deps, container: string, statements: readonly string[]): Promise<void> {
   const commands = statements.flatMap((statement) => ["--command", statement]);
   const { exitCode, stderr } = await deps.engine.docker(inPostgres(container, "psql", ...quiet, ...commands));
-  if (exitCode !== 0) throw new UserError(`Postgres (${container}) says: ${stderr.trim()}`);
+  if (exitCode !== 0) throw failure(container, "", stderr);
+}
+
+function failure(container: string, where: string, stderr: string): UserError {
+  return notRunning(container, stderr) ?? new UserError(`Postgres (${container}${where}) says: ${stderr.trim()}`);
 }
 
 /** True when Postgres answers in its container. */

@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
 import { UserError } from "../errors.ts";
-import { askEngine, messageOf, readEngine, startDocker } from "./api.ts";
+import { askEngine, messageOf, readEngine } from "./api.ts";
 import { type DockerResult, execIn } from "./exec.ts";
+import { engineError } from "./failures.ts";
 
 export { type DockerResult, execIn };
 
@@ -69,20 +70,6 @@ export async function dockerOutput(
     engineError(result.stderr) ??
     new Error(`docker ${args[0]}: ${result.stderr.trim() || `exit code ${result.exitCode}`}`)
   );
-}
-
-/** The error for an engine that cannot be reached, or undefined when the text says something else. */
-export function engineError(stderr: string): UserError | undefined {
-  if (/permission denied.*docker.*sock|permission denied while trying to connect/i.test(stderr)) {
-    return new UserError(
-      "the Docker engine's socket refuses this user",
-      "add the user to group docker and log in again, or run with sudo",
-    );
-  }
-  if (/cannot connect to the docker daemon|error during connect|is the docker daemon running/i.test(stderr)) {
-    return new UserError("the Docker engine does not answer", startDocker);
-  }
-  return undefined;
 }
 
 /**

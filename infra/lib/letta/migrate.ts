@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { docker, engineError, readOnlyRoot, runOnce } from "../docker/engine.ts";
+import { docker, readOnlyRoot, runOnce } from "../docker/engine.ts";
+import { engineError } from "../docker/failures.ts";
 import { UserError } from "../errors.ts";
 import { withPostgres } from "../postgres/connect.ts";
 

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import type { BackupEvent } from "../../../images/backup/src/contract.ts";
-import { engineError } from "../../../infra/lib/docker/engine.ts";
+import { engineError, notRunning } from "../../../infra/lib/docker/failures.ts";
 import { UserError } from "../../../infra/lib/errors.ts";
 import type { Deps } from "../deps.ts";
 import { formatBytes, formatDuration } from "../format.ts";
@@ -108,9 +108,8 @@ function failure({ docker }: Pick<AgentCall, "docker">, program: string, output:
   const known = engineError(text);
   if (known !== undefined) return known;
   const container = docker[0] === "exec" ? docker.find((word, index) => index > 0 && !word.startsWith("-")) : undefined;
-  if (container !== undefined && /no such container|is not running|is restarting/i.test(text)) {
-    return new UserError(`container ${container} does not run`, "make letta-start");
-  }
+  const stopped = container === undefined ? undefined : notRunning(container, text);
+  if (stopped !== undefined) return stopped;
   const said = lines.slice(-8).map((line) => `\n    ${line}`);
   return new UserError(`${program} failed:${said.join("")}`);
 }

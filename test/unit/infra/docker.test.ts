@@ -1,6 +1,7 @@
 import { chmodSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { docker, dockerOutput, engineError, inspectContainer } from "../../../infra/lib/docker/engine.ts";
+import { docker, dockerOutput, inspectContainer } from "../../../infra/lib/docker/engine.ts";
+import { engineError } from "../../../infra/lib/docker/failures.ts";
 import { UserError } from "../../../infra/lib/errors.ts";
 import { engineDown } from "../../support/container-state.ts";
 import { fakeDocker } from "../../support/fake-docker.ts";

@@ -7,6 +7,7 @@ import { cloneDatabase } from "../../../../scripts/dev/db-clone.ts";
 import { startDev } from "../../../../scripts/dev/start.ts";
 import { notThere } from "../../../support/container-state.ts";
 import { fakeDeps } from "../../../support/fake-deps.ts";
+import { fakePrograms } from "../../../support/fake-programs.ts";
 import { fakeStacks, lettaOutputs } from "../../../support/fake-stacks.ts";
 import { temporaryFiles } from "../../../support/temporary.ts";
 
@@ -89,6 +90,15 @@ describe("sources", () => {
 test("a clone never writes to the database that it copies", async () => {
   const { deps } = checkout({ dev: "  thoth-letta:project: thoth\n" });
   await expect(cloneDatabase(options, deps)).rejects.toThrow("have the same database, thoth");
+});
+
+test("a clone with Letta stopped names the command that starts it", async () => {
+  const { deps } = checkout({ dev: "  thoth-letta:project: thoth_dev\n" });
+  const stopped = { exitCode: 1, stderr: "Error response from daemon: container 1a2b is not running" };
+  fakePrograms({ docker: { "exec -i letta-postgres psql": stopped } });
+  await expect(cloneDatabase(options, deps)).rejects.toThrow(
+    "container letta-postgres does not run\n  fix: make letta-start",
+  );
 });
 
 test("a clone asks, since what the dev stack had is gone after it", async () => {
