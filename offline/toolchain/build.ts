@@ -4,6 +4,7 @@ import { UserError } from "../../infra/lib/errors.ts";
 import { ask, run } from "../../scripts/lib/run.ts";
 import type { Step } from "../../scripts/lib/steps.ts";
 import { type Binary, hashOfInputs, install, isCurrent, isForeign } from "./binaries.ts";
+import { leftOut, writeModFile } from "./left-out.ts";
 
 /** Where the toolchain goes. */
 export interface ToolchainOptions {
@@ -41,7 +42,7 @@ function buildStep({ root, pulumiHome, env = process.env }: ToolchainOptions): S
     );
     return binaries.filter((_, index) => !current[index]);
   };
-  const currentHash = () => hashOfInputs(sources, buildArguments);
+  const currentHash = () => hashOfInputs(sources, [...buildArguments, JSON.stringify(leftOut)]);
 
   return {
     id: "toolchain",
@@ -83,9 +84,11 @@ async function build(
   report: (line: string) => void,
 ): Promise<void> {
   const packages = binaries.map(({ goPackage }) => goPackage);
+  const modFile = await writeModFile(path.join(outputFolder, "modules"), { sources, env: goEnvironment(env) });
+  const options = ["-v", `-modfile=${modFile}`, "-o", `${outputFolder}/`, ...buildArguments];
   let downloaded = 0;
   let compiled = 0;
-  await run("go", ["build", "-v", "-o", `${outputFolder}/`, ...buildArguments, ...packages], {
+  await run("go", ["build", ...options, ...packages], {
     cwd: sources,
     env: goEnvironment(env),
     hint: "Packages that were compiled are kept: run make setup again.",
