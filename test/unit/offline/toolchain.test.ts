@@ -1,8 +1,9 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { hashOfInputs, install, isCurrent, isForeign } from "../../../offline/toolchain/binaries.ts";
 import { toolchainSteps } from "../../../offline/toolchain/build.ts";
+import { leftOut } from "../../../offline/toolchain/left-out.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 let folder: string;
@@ -59,9 +60,32 @@ describe("Go", () => {
     return { PATH: `${folder}:/usr/bin:/bin` };
   };
 
+  /** Answers of a Go that works, with a cached module that has all packages that are left out. */
+  const works = async () => {
+    for (const name of Object.values(leftOut).flat()) {
+      await mkdir(path.join(folder, "cached", name, "inside"), { recursive: true });
+      for (const file of ["one.go", "inside/two.go"]) await writeFile(path.join(folder, "cached", name, file), "");
+    }
+    return `[ "$1" = version ] && exec echo go version go1.99.0 linux/amd64
+      [ "$1" = mod ] && exec echo '{"Dir": "${folder}/cached"}'`;
+  };
+
+  it("gets copies of modules in which what is left out is empty, and what is inside it is not", async () => {
+    const env = await fakeGo(`${await works()}\ncp -R "$(dirname "\${3#-modfile=}")" ${folder}/seen; exit 2`);
+    const [build] = toolchainSteps({ root: folder, pulumiHome: folder, env });
+    await expect(build?.run(() => {})).rejects.toThrow("go build failed");
+    expect(await readFile(path.join(folder, "seen/go.mod"), "utf8")).toMatch(
+      /^replace gocloud\.dev => \/.*\/gocloud\.dev$/m,
+    );
+    const copy = path.join(folder, "seen/buildx/driver/kubernetes");
+    expect((await readdir(copy)).sort()).toEqual(["empty.go", "inside"]);
+    expect(await readFile(path.join(copy, "empty.go"), "utf8")).toBe("package kubernetes\n");
+    expect(await readdir(path.join(copy, "inside"))).toEqual(["two.go"]);
+  });
+
   it("fails with the last 20 messages, without its progress", async () => {
     const env = await fakeGo(
-      `[ "$1" = version ] && exec echo go version go1.99.0 linux/amd64
+      `${await works()}
       for i in $(seq 30); do echo package/$i; echo "message $i" >&2; done; exit 2`,
     );
     const lines: string[] = [];
