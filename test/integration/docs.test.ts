@@ -20,7 +20,10 @@ const here = blocks
 const setsConfig = /pulumi config set .*-s (\S+)/;
 const isConfig = ({ config, commands }: Block) => config !== "" || commands.some((line) => setsConfig.test(line));
 
+/** What the pages make is removed, of a run of one block too. */
 afterAll(async () => {
+  const { projects } = await stacks.lettaOutputs();
+  if (projects.notes === undefined) return;
   succeeded(await stacks.command(["letta", "projects", "remove", "notes", "--purge", "--yes"]));
 });
 
@@ -33,7 +36,8 @@ describe("on the stacks as they are", () => {
     cpSync(join(root, "examples"), join(stacks.folder, "examples"), { recursive: true });
   });
   afterAll(async () => {
-    await run("pulumi destroy && pulumi stack rm", join(stacks.folder, "examples/pulumi"));
+    const remove = '[ -z "$(pulumi stack --show-name 2>&-)" ] || { pulumi destroy && pulumi stack rm; }';
+    await run(remove, join(stacks.folder, "examples/pulumi"));
     rmSync(join(stacks.folder, "examples"), { recursive: true });
   });
 
