@@ -2,6 +2,7 @@ import { startLetta } from "../letta/start.ts";
 import { type BringUpOptions, bringUp, requireSetup } from "../lib/bring-up.ts";
 import { confirm } from "../lib/confirm.ts";
 import type { Deps } from "../lib/deps.ts";
+import { namesOf } from "../lib/stack-file.ts";
 import { readLetta, readThoth, required, stopContainers } from "../lib/stacks.ts";
 import { thothGaps } from "../lib/thoth-gaps.ts";
 
@@ -40,12 +41,17 @@ async function tellGaps({ stack, lettaStack }: StartThothOptions, deps: Deps): P
 async function isLettaDown({ lettaStack }: StartThothOptions, deps: Deps): Promise<boolean> {
   const letta = await readLetta(deps, lettaStack);
   if (letta === undefined) return true;
-  // Thoth needs no backups; status reports their problems.
-  const needed = letta.containers.filter(
-    (name) => name !== letta.backup?.container && name !== letta.backup?.drillContainer,
-  );
-  const states = await Promise.all(needed.map((name) => deps.engine.inspectContainer(name)));
-  return states.some((state) => !state?.State.Running || state.State.Health?.Status === "unhealthy");
+  // Thoth needs neither backups nor the status page; status reports their problems.
+  const unneeded = [letta.backup?.container, letta.backup?.drillContainer, namesOf(deps, lettaStack).page];
+  const needed = letta.containers.filter((name) => !unneeded.includes(name));
+  return (await Promise.all(needed.map((name) => isDown(name, deps)))).includes(true);
+}
+
+async function isDown(name: string, deps: Deps): Promise<boolean> {
+  const state = await deps.engine.inspectContainer(name);
+  if (!state?.State.Running) return true;
+  // The engine's own verdict may be of a while ago.
+  return state.State.Health?.Status === "unhealthy" && (await deps.engine.runHealthCheck(name)) !== undefined;
 }
 
 /**

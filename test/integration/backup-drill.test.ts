@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { docker, dockerOutput } from "../../infra/lib/docker/engine.ts";
 import { copyLive } from "../support/backed-up-postgres.ts";
 import { sharedStacks } from "../support/shared-stacks.ts";
@@ -29,6 +29,9 @@ beforeAll(async () => {
   await stacks.psql("select pg_switch_wal(); select pg_sleep(1); insert into drilled values (0)", "thoth");
   await newHeartbeat();
 });
+
+/** Nothing may be left in Thoth's database that Thoth cannot read: a dump as Thoth fails then. */
+afterAll(() => stacks.psql("drop table drilled", "thoth"));
 
 /** Waits for a restore point after everything written so far. */
 async function newHeartbeat(): Promise<void> {

@@ -19,7 +19,9 @@ export function typed(
 ): Promise<string> {
   const args = ["--norc", "-eo", "pipefail", "-c", text];
   return new Promise((resolve, reject) => {
-    const child = execFile("bash", args, { cwd, env: stacks.environment(env) }, (error, stdout, stderr) => {
+    // A log may be long.
+    const options = { cwd, env: stacks.environment(env), maxBuffer: 256 * 1024 * 1024 };
+    const child = execFile("bash", args, options, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
       else reject(new Error(`${text} ended with ${error.code}:\n${stdout}${stderr}`));
     });

@@ -54,6 +54,9 @@ async function portProblem(
     return `${claims.bindAddress} is not an address of this host\n  fix: pulumi config set bindAddress 127.0.0.1 -s ${claims.stack}`;
   }
   if (code === "EACCES") return `port ${port} (${key}) needs root${fix}`;
+  // One of the stack's own that ends again and again has its ports only at times.
+  const own = containers.filter(({ Labels }) => Labels[labels.prefix] === claims.prefix);
+  if (holders.length === 0 && own.some(({ State }) => State === "restarting")) return undefined;
   if (holders.some(({ Labels }) => Labels[labels.prefix] === claims.prefix)) return undefined;
   const [holder] = holders;
   if (holder !== undefined && isLettaImage(holder.Image)) {

@@ -35,14 +35,15 @@ const bridge = network("bridge", "172.17.0.0/16");
 interface InTheWay {
   readonly networks?: unknown[];
   /** Name -> its prefix and image, and the port it publishes. */
-  readonly containers?: Readonly<Record<string, { prefix?: string; image?: string; port?: number }>>;
+  readonly containers?: Readonly<Record<string, { prefix?: string; image?: string; port?: number; state?: string }>>;
 }
 
 /** An engine on which nothing is in the way but what is given. */
 function engine({ networks = [], containers = {} }: InTheWay = {}) {
-  const listed = Object.entries(containers).map(([name, { prefix, image = "other:1", port }]) => ({
+  const listed = Object.entries(containers).map(([name, { prefix, image = "other:1", port, state = "running" }]) => ({
     Names: [`/${name}`],
     Image: image,
+    State: state,
     Labels: prefix === undefined ? {} : { "thoth-letta.prefix": prefix },
     Ports: port === undefined ? [{}] : [{ PublicPort: port }],
   }));
@@ -75,6 +76,17 @@ test("without an engine that is said", async () => {
 
 describe("a taken port", () => {
   type Holders = Record<string, { prefix?: string }>;
+
+  test("is fine when a container of the stack, which ends again and again, may have it", async () => {
+    const port = await takenPort();
+    engine({ containers: { "letta-server": { prefix: "letta", state: "restarting" } } });
+    await expect(checkHost(claims({ ports: { "ports.server": port } }))).resolves.toBeUndefined();
+    engine({ containers: { other: { state: "restarting" } } });
+    await expect(checkHost(claims({ ports: { "ports.server": port } }))).rejects.toThrow(
+      "another process on this host",
+    );
+  });
+
   const onPort = (port: number, holders: Holders) =>
     Object.fromEntries(Object.entries(holders).map(([name, holder]) => [name, { ...holder, port }]));
 

@@ -37,7 +37,10 @@ describe("thoth start", () => {
     ["came up empty", { pulumi: { "stack output --json --show-secrets --stack letta": { stdout: "{}" } } }],
     ["has a stopped container", { docker: { "container inspect letta-redis": inspected({ Status: "exited" }) } }],
     ["has lost a container", { docker: { "container inspect letta-nginx": notThere } }],
-    ["has an unhealthy container", { docker: { "container inspect letta-server": unhealthy } }],
+    [
+      "has an unhealthy container",
+      { docker: { "container inspect letta-server": unhealthy, "exec letta-server check -q": { exitCode: 1 } } },
+    ],
   ])("refuses when the letta stack %s and nobody agrees to start it", async (_, changes) => {
     const { exitCode, ups, printed } = await start(changes);
     expect([exitCode, ups]).toEqual([1, []]);
@@ -45,6 +48,12 @@ describe("thoth start", () => {
       'the letta stack "letta" is down, and Thoth needs it: start it?',
       "nothing was changed; to go ahead without a question: make this YES=1",
     ]);
+  });
+
+  test("needs no agreement when the engine's verdict on a container of Letta is of a while ago", async () => {
+    const docker = { "container inspect letta-server": unhealthy, "exec letta-server check -q": {} };
+    const { exitCode, ups } = await start({ docker });
+    expect([exitCode, ups]).toEqual([0, ["thoth"]]);
   });
 
   const isDown = { "container inspect letta-server": notThere };
