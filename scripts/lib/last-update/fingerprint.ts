@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { parse } from "yaml";
 import { localFile, lockFile, lockFolder } from "../../../infra/lib/images.ts";
 import { root } from "../checkout.ts";
 import type { Deps } from "../deps.ts";
@@ -24,14 +25,22 @@ export function fingerprintOf(
   checkout = root,
 ): string {
   const hash = createHash("sha256");
-  const config = join(deps.projectDirectory, `Pulumi.${stack}.yaml`);
   const lock = join(lockFolder(deps.projectDirectory, checkout), lockFile);
   const folders = sources.map((name) => join(checkout, name));
-  for (const path of [...folders, lock, config, join(deps.projectDirectory, "Pulumi.yaml"), ...filesIn(deps, stack)]) {
+  for (const path of [...folders, lock, join(deps.projectDirectory, "Pulumi.yaml"), ...filesIn(deps, stack)]) {
     for (const file of below(path)) hash.update(`${file}\0`).update(readFileSync(file)).update("\0");
   }
   const user = [process.getuid?.(), process.getgid?.(), ...environment.map((name) => process.env[name])];
-  return hash.update(JSON.stringify([user, lettaOutputs])).digest("hex");
+  return hash.update(JSON.stringify([user, lettaOutputs, valuesIn(deps, stack)])).digest("hex");
+}
+
+/** Each key of the config with its value. The file itself changes with its first update: Pulumi adds its salt, and sorts the keys. */
+function valuesIn(deps: Pick<Deps, "projectDirectory">, stack: string): [string, unknown][] {
+  const file = join(deps.projectDirectory, `Pulumi.${stack}.yaml`);
+  const { config } = ((existsSync(file) ? parse(readFileSync(file, "utf8")) : undefined) ?? {}) as {
+    config?: object | null;
+  };
+  return Object.entries(config ?? {}).sort(([one], [other]) => one.localeCompare(other, "en"));
 }
 
 /** The files that values of a config name, whatever their keys: an env file, a certificate and its key. */

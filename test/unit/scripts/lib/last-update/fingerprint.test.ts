@@ -30,11 +30,22 @@ test("the same has the same fingerprint", () => {
   expect(print({ a: 1 })).toBe(print({ a: 1 }));
 });
 
+const config = "project/Pulumi.letta.yaml";
+
 test.each(Object.keys(files))("a change of %s gives another", (path) => {
   const { folder, print } = place();
   const before = print();
-  writeFileSync(join(folder, path), `${files[path as keyof typeof files]}#`);
+  const added = path === config ? "  other:key: value\n" : "#";
+  writeFileSync(join(folder, path), `${files[path as keyof typeof files]}${added}`);
   expect(print()).not.toBe(before);
+});
+
+test("a config that Pulumi only sorts, and adds its salt to, has the same", () => {
+  const { folder, print } = place();
+  const before = print();
+  const [first, ...keys] = files[config].trim().split("\n");
+  addFiles(folder, { [config]: ["encryptionsalt: v1:salt", first, ...keys.toReversed(), ""].join("\n") });
+  expect(print()).toBe(before);
 });
 
 test.each<[string, (folder: string) => unknown]>([
