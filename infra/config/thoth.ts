@@ -96,7 +96,7 @@ function refusePlacesOfThisHost(config: z.output<typeof thothSchema>, context: z
   if (config.user === undefined)
     refuse("user", `must say who owns the vault on ${engine}: "1000:1000" or another uid:gid there`);
   if (config.source !== undefined)
-    refuse("source", `is a folder of this host: make dev needs an engine here, not ${engine}`);
+    refuseKey(context, ["source"], `is a folder of this host: make dev needs an engine here, not ${engine}`);
 }
 
 /** Completes and checks the thoth stack's config. @throws UserError naming every mistake */

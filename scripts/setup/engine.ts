@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { engineHost, remoteEngine, usualEngine } from "../../infra/lib/docker/host.ts";
+import { engineName, usualEngine } from "../../infra/lib/docker/host.ts";
 import { UserError } from "../../infra/lib/errors.ts";
 import type { Deps } from "../lib/deps.ts";
 import { isAlive } from "../lib/process.ts";
@@ -45,7 +45,7 @@ export interface Host {
 
 function thisHost(): Host {
   return {
-    engine: remoteEngine() ?? engineHost(),
+    engine: engineName(),
     osRelease: existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "",
     isRoot: process.getuid?.() === 0,
   };

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { wouldRunTrialModel } from "../../infra/config/models.ts";
-import { engineHost, remoteEngine } from "../../infra/lib/docker/host.ts";
+import { engineName } from "../../infra/lib/docker/host.ts";
 import { lockFolder } from "../../infra/lib/images.ts";
 import { ownImages } from "../images/own.ts";
 import { isLettaBuiltHere, lockStep, pinnedReferences, pullStep, readLock } from "../images/registry.ts";
@@ -26,7 +26,7 @@ export async function setup({ lettaStack, thothStack }: SetupOptions, deps: Deps
   const started = Date.now();
   await makeStateFolder();
   await runSteps([engineStep(deps)], deps);
-  deps.print(`engine: ${remoteEngine() ?? engineHost()}`);
+  deps.print(`engine: ${engineName()}`);
   const source = await chooseSource(deps, lettaStack);
   deps.print(`images: ${source.images} (${source.reason})`);
   const mirror = source.images === "registry" ? mirrorOf(deps, lettaStack) : undefined;

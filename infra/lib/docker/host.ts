@@ -14,10 +14,15 @@ export function engineHost(env: NodeJS.ProcessEnv = process.env): string {
 /** Names the engine to people and programs while DOCKER_HOST is this end of a tunnel to it. */
 export const remoteEngineVariable = "THOTH_LETTA_REMOTE_ENGINE";
 
-/** The address of an engine on another host, as the operator gave it; undefined for one that shares this host's ports and folders. */
+/** The engine's address as the operator gave it. */
+export function engineName(env: NodeJS.ProcessEnv = process.env): string {
+  return env[remoteEngineVariable] ?? engineHost(env);
+}
+
+/** The name of an engine on another host; undefined for one that shares this host's ports and folders. */
 export function remoteEngine(env: NodeJS.ProcessEnv = process.env): string | undefined {
-  const host = env[remoteEngineVariable] ?? engineHost(env);
-  return host.startsWith("ssh://") ? host : undefined;
+  const name = engineName(env);
+  return name.startsWith("ssh://") ? name : undefined;
 }
 
 /**
