@@ -1,7 +1,5 @@
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import YAML from "yaml";
 import { dockerOutput } from "../../infra/lib/docker/engine.ts";
@@ -10,6 +8,7 @@ import { OtherHost } from "../support/other-host.ts";
 import { ownPrefix, ownProject } from "../support/shared-stacks.ts";
 import { SshEngine } from "../support/ssh-engine.ts";
 import { imageSource, presentImage, succeeded, type TestProject } from "../support/stacks.ts";
+import { typed } from "../support/typed.ts";
 
 /** The steps of .github/workflows, run as CI would: the state in S3, the engine on another host, no folder shared but a checkout. */
 const storage = new OtherHost(ownPrefix());
@@ -45,16 +44,7 @@ function stepsOf(workflow: string, job: string): string[] {
 }
 
 /** Runs a command line of a workflow in the checkout, on the test's project. @returns what it prints */
-async function step(line: string): Promise<string> {
-  // Those of the make that runs the tests.
-  const { MAKEFLAGS: _, MAKEOVERRIDES: __, MAKELEVEL: ___, ...env } = project.environment();
-  const { stdout } = await promisify(execFile)("bash", ["-eo", "pipefail", "-c", line], {
-    cwd: root,
-    env,
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  return stdout;
-}
+const step = (line: string) => typed(project, line, { folder: root });
 
 describe("a deployment by CI", () => {
   test("brings both stacks up on the engine of another host", async () => {
@@ -95,7 +85,7 @@ describe("a deployment by CI", () => {
     expect(markdown).toContain(`### stack ${project.thoth}: nothing to change`);
   });
 
-  test("waits for nobody who deploys at the same time, but says who it is", async () => {
+  test("is refused while another one runs, and told so", async () => {
     const both = await Promise.all([
       project.command(["letta", "start", "--yes", "--force"]),
       project.command(["letta", "start", "--yes", "--force"]),

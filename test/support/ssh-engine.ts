@@ -34,7 +34,7 @@ export class SshEngine implements Place {
     };
   }
 
-  /** Starts the engine, and a container of its own that is the host's SSH server. */
+  /** Starts the engine and, in a container on it, its host's SSH server. */
   async start(images: readonly string[]): Promise<void> {
     await this.other.start();
     this.#connect();
@@ -44,17 +44,9 @@ export class SshEngine implements Place {
     execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key]);
     const options = ["ForceCommand=none", "PermitRootLogin=prohibit-password"].flatMap((one) => ["-o", one]);
     const keys = 'mkdir -p /etc/ssh/authorized_keys && echo "$KEY" >/etc/ssh/authorized_keys/root';
+    const publicKey = readFileSync(`${key}.pub`, "utf8");
     this.other.docker([
-      ...[
-        "run",
-        "--detach",
-        "--name",
-        "ssh",
-        "--network",
-        "host",
-        "--env",
-        `KEY=${readFileSync(`${key}.pub`, "utf8")}`,
-      ],
+      ...["run", "--detach", "--name", "ssh", "--network", "host", "--env", `KEY=${publicKey}`],
       ...["--volume", `${this.other.socket}:/var/run/docker.sock`, "--entrypoint", "sh", image],
       ...["-c", `${keys} && exec /usr/sbin/sshd -D -e ${options.join(" ")}`],
     ]);

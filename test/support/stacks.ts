@@ -65,7 +65,9 @@ export class TestProject {
 
   /** The environment in which Pulumi and the project's commands work on this project and on no other. */
   environment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
-    const { PULUMI_CONFIG_PASSPHRASE: _, YES: __, ...env } = process.env;
+    const { PULUMI_CONFIG_PASSPHRASE: _, YES: __, ...given } = process.env;
+    // A make that runs the tests would hand its own variables to one that a test runs.
+    const { MAKEFLAGS: ___, MAKEOVERRIDES: ____, MAKELEVEL: _____, ...env } = given;
     return projectEnvironment({
       ...env,
       PULUMI_BACKEND_URL: pathToFileURL(join(this.folder, "backend")).href,

@@ -99,7 +99,7 @@ test.each<[RawConfig, string]>([
 test.each<[string, RawConfig]>([
   ["ports.letta", { vaults: "v", ports: { letta: 8285 } }],
   ["image", { image: "i", repository: "example.org/thoth" }],
-])("%s, which does not go with another key, is to be removed", (key, raw) => {
+])("%s conflicts with another key, and the fix removes it", (key, raw) => {
   expect(() => parse(raw)).toThrow(`\n    fix: pulumi config rm --path 'thoth-letta:${key}' -s thoth`);
 });
 

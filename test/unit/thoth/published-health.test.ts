@@ -72,7 +72,7 @@ test.each([
   expect(await checked("letta=http://127.0.0.1:PORT", status, "3")).toBe(expected);
 });
 
-test("all that is red is told at once", async () => {
+test("everything that is red is reported at once", async () => {
   expect(await run("http=1", "letta=http://127.0.0.1:1")).toMatch(/^1 .*refused.*; Letta: .*refused/);
 });
 

@@ -37,14 +37,14 @@ test("a new vault lacks all that upstream's wizard makes, and the command makes 
   ]);
 });
 
-test("settings without a model for the agents are told: Thoth would make none", async () => {
+test("settings that name no model for the agents are reported: Thoth would make none", async () => {
   expect(await gapsOf(vaultWith("{}"))).toMatchObject([expect.stringContaining("no memory.letta.agentModel")]);
 });
 
 test.each([
   [settings("openai/gone"), "settings.json names openai/gone: make models"],
   ["not JSON", "settings.json cannot be read"],
-])("a project without Thoth's agents is told, with settings of %s", async (text, said) => {
+])("a project without Thoth's agents is reported, with settings of %s", async (text, said) => {
   expect(await gapsOf(vaultWith(text), [])).toEqual([expect.stringContaining(said)]);
   expect(await gapsOf(vaultWith(text), [{ id: "agent-1" }])).toEqual([]);
 });
