@@ -50,9 +50,11 @@ describe("a deployment by CI", () => {
   test("brings both stacks up on the engine of another host", async () => {
     expect(imageSource()).toBe("local");
     for (const job of ["letta", "thoth"]) for (const line of stepsOf("deploy", job)) await step(line);
-    const running = engine.other.docker(["ps", "--format", "{{.Names}} {{.Status}}"]);
-    expect(running).toMatch(new RegExp(`${project.letta}-server .*healthy`));
-    expect(running).toMatch(new RegExp(`${project.thoth}-all-in-one .*healthy`));
+    // The engine's own verdict comes with its first check, after the start has returned.
+    const running = () => engine.other.docker(["ps", "--format", "{{.Names}} {{.Status}}"]);
+    const healthy = (name: string) => new RegExp(`${name} .*\\(healthy\\)`);
+    await expect.poll(running, { timeout: 60_000 }).toMatch(healthy(`${project.letta}-server`));
+    await expect.poll(running, { timeout: 60_000 }).toMatch(healthy(`${project.thoth}-all-in-one`));
     expect(await dockerOutput(["ps", "--all", "--quiet", "--filter", `name=${project.letta}-`])).toBe("");
   });
 
